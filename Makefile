@@ -1,0 +1,69 @@
+# `make` lists the targets. A fresh machine needs Python 3.11, make and a package registry.
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11)
+BIN := .venv/bin
+READY := .venv/.ready
+# The first Chromium there is; asked when used, since `browser` may just have installed it.
+CHROMIUM_FOUND = $$(for name in "$${IOTJOBS_CHROMIUM:-}" chromium chromium-browser google-chrome; do \
+  command -v "$$name" && break; done)
+# JupyterLab asks nothing of any other host, and keeps the widgets that scroll out of view.
+QUIET := {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}, \
+  "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"}}
+
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+# uv is quicker than pip but does not read pip's settings: it gets pip's index, and where it cannot serve, pip does.
+INSTALL = set -- --quiet --requirement requirements.lock; \
+  settings=$$($(BIN)/python -m pip config list); \
+  index=$$(echo "$$settings" | sed -n "s/^[^ ]*\.index-url='\(.*\)'$$/\1/p" | tail -n 1); \
+  if ! echo "$$settings" | grep -q 'no-index=' && $(BIN)/python -m pip install --quiet uv \
+    && env $${index:+"UV_DEFAULT_INDEX=$$index"} $(BIN)/uv pip install --python $(BIN)/python "$$@"; then :; \
+  else echo "uv cannot serve here, so pip does"; $(BIN)/python -m pip install "$$@"; fi
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo lab browser test lint format clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(READY)  ## the environment in .venv
+
+$(READY): requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on the PATH: make setup PYTHON=/path/to/python"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11"; exit 1; }
+	$(PYTHON) -m venv .venv
+	@$(INSTALL)
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	@mkdir -p .venv/share/jupyter/lab/settings
+	@echo '$(QUIET)' > .venv/share/jupyter/lab/settings/overrides.json
+	@touch $@
+
+demo: setup  ## a sandbox fleet, investigated and cleaned up headlessly
+	$(BIN)/iotjobs sandbox -- $(BIN)/python -m iotjobs.sandbox.demo
+
+lab: setup  ## the same fleet in JupyterLab, open on the investigation
+	$(BIN)/iotjobs sandbox -- $(BIN)/jupyter lab --notebook-dir=notebooks --LabApp.default_url=/lab/tree/investigate.ipynb \
+	  --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate $(AS_ROOT) $(LAB_OPTIONS)
+
+browser: setup  ## a Chromium for the browser tests
+	@test -z "$$IOTJOBS_CHROMIUM" || command -v "$$IOTJOBS_CHROMIUM" >/dev/null || \
+	{ echo "IOTJOBS_CHROMIUM=$$IOTJOBS_CHROMIUM is no program"; exit 1; }
+	@test -n "$(CHROMIUM_FOUND)" || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq chromium; \
+	else echo "the browser tests need Chromium: install it, or set IOTJOBS_CHROMIUM to one"; exit 1; fi
+
+test: setup browser lint  ## all checks and tests
+	CHROMIUM="$(CHROMIUM_FOUND)" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 --dist loadscope
+
+lint: setup  ## the checks that need no service
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/nbstripout --verify notebooks/*.ipynb
+
+format: setup  ## put code and notebooks in order
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/nbstripout notebooks/*.ipynb
+
+clean:  ## remove what was made
+	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache runs build
