@@ -1,0 +1,79 @@
+"""`make demo`: the main job of the kit, headless, against the sandbox that it runs in, or one that it starts."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from iotjobs.domain import Outcome
+from iotjobs.sandbox import command
+from iotjobs.sandbox.server import identity_of
+
+FINISHED = ("config-2026-q3", "meter-munich-04", "1")
+RUNNING = ("firmware-2-4-1", "pump-berlin-01", "1")
+
+
+def main() -> int:
+    """Investigate, plan a delete, apply it, be refused one; say what was found and where it lies."""
+    if identity_of(os.environ.get("AWS_ENDPOINT_URL")) is None:  # it deletes: never against anything else
+        return command.run([sys.executable, "-m", "iotjobs.sandbox.demo"])
+    base = Path("runs") / f"demo-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    _step("Investigate every job that is not finished")
+    _run(base / "investigate", "ok", "investigate")
+    _step("Delete an execution that failed: first the plan")
+    plan = _run(base / "delete", "planned", "delete_job_execution", *_names(FINISHED))
+    _step("... then the same, confirmed with the phrase of the plan")
+    confirmed = ("--confirm", str(plan["confirm"]))
+    applied = _run(base / "delete", "applied", "delete_job_execution", *_names(FINISHED), *confirmed)
+    _step("Ask for one that its device is working on, without force")
+    refused = _run(base / "refused", "refused", "delete_job_execution", *_names(RUNNING))
+
+    with (base / "investigate" / "executions.csv").open(encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["cause"]]
+    _step("What was found")
+    stuck = Counter(row["cause"] for row in rows if row["stuck"] == "True")
+    _say(f"{sum(stuck.values())} of {len(rows)} unfinished executions are stuck:")
+    for cause, count in stuck.most_common():
+        _say(f"  {count:3} {cause}")
+    _say(f"Deleted: {applied['reason']}")
+    _say(f"Refused: {refused['reason']}")
+    _step("Where it lies")
+    for report in sorted(base.glob("*/report.html")):
+        notebook = next(report.parent.glob("*.ipynb"))
+        _say(f"  report {report}\n  notebook {notebook}")
+    return 0
+
+
+def _names(key: tuple[str, str, str]) -> tuple[str, ...]:
+    return ("--job-id", key[0], "--thing-name", key[1], "--execution-number", key[2])
+
+
+def _run(directory: Path, expected: str, *arguments: str) -> dict[str, Any]:
+    command_line = [sys.executable, "-m", "iotjobs.cli", "run", *arguments, "--run-dir", str(directory)]
+    code = subprocess.run(command_line, check=False).returncode
+    try:
+        result: dict[str, Any] = json.loads((directory / "result.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        sys.exit(f"demo: exit code {code}, and no result: {error}")
+    if (result["outcome"], code) != (expected, Outcome(expected).exit_code):
+        sys.exit(f"demo: expected {expected}, got {result['outcome']} (exit {code}): {result.get('reason')}")
+    return result
+
+
+def _step(words: str) -> None:
+    _say(f"\n== {words}")
+
+
+def _say(words: str) -> None:
+    print(words, flush=True)  # noqa: T201 - the demo talks to a person
+
+
+if __name__ == "__main__":
+    sys.exit(main())
