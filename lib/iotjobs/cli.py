@@ -1,0 +1,115 @@
+"""`iotjobs run`, `iotjobs report` and `iotjobs sandbox`: the kit from a shell and from a scheduler."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from iotjobs import runbook
+from iotjobs.errors import IotJobsError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Find out why AWS IoT job executions are stuck, and clean up without hurting a device."""
+
+
+class _Notebooks(click.Group):
+    """`iotjobs run NOTEBOOK`: each notebook is a command, its options read from its own parameters cell."""
+
+    def list_commands(self, _context: click.Context) -> list[str]:
+        return sorted(runbook.notebooks())
+
+    def get_command(self, _context: click.Context, name: str) -> click.Command | None:
+        path = runbook.find(name)
+        if path is None:
+            there = ", ".join(sorted(runbook.notebooks())) or "none beside the package: give the path of an .ipynb"
+            raise click.UsageError(f"there is no notebook {name!r}; there are {there}")
+        options: list[click.Parameter] = [_option(parameter) for parameter in runbook.parameters_of(path)]
+
+        def run(**given: Any) -> None:
+            meant = {name: value for name, value in given.items() if value is not None}
+            sys.exit(runbook.run(path, meant))
+
+        return click.Command(
+            path.stem,
+            params=options,
+            callback=run,
+            help=f"{runbook.heading(path)}: run {path.name} with papermill; its options are the notebook's parameters.",
+            short_help=runbook.heading(path),
+        )
+
+
+cli.add_command(_Notebooks("run", help="Run one notebook headlessly, as a runbook."))
+
+
+@cli.command()
+@click.argument("notebook", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("out", type=click.Path(dir_okay=False, path_type=Path), required=False)
+def report(notebook: Path, out: Path | None) -> None:
+    """Make one HTML page of an executed NOTEBOOK, without code and for reading offline; beside it by default."""
+    from iotjobs.report import write_report  # noqa: PLC0415 - slow to import
+
+    target = out or notebook.with_suffix(".html")
+    try:
+        write_report(notebook, target)
+    except (OSError, ValueError, AttributeError) as error:  # nbformat's errors of what is no notebook are these
+        raise click.ClickException(f"{notebook} cannot be made a report: {error}") from error
+    click.echo(str(target))
+
+
+@cli.command(context_settings={"allow_interspersed_args": False})
+@click.option("--scenario", default="fleet", show_default=True, help="The fleet to tell.")
+@click.option("--port", type=int, default=None, help="The port on loopback; any free one by default.")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+def sandbox(scenario: str, port: int | None, command: tuple[str, ...]) -> None:
+    """Run COMMAND against an embedded service with an aged fleet; without COMMAND stay up and print exports."""
+    try:
+        from iotjobs.sandbox import command as sandbox_command  # noqa: PLC0415 - an optional extra
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("iotjobs"):
+            raise
+        raise click.ClickException(
+            f"the sandbox needs {error.name}: install the extra with `pip install 'iotjobs[sandbox]'`"
+        ) from error
+    sys.exit(sandbox_command.run(command, scenario, port))
+
+
+def main() -> None:
+    """The entry point: usage errors exit 2, and a usage error of a run is on record where `--run-dir` says."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        runbook.record_usage_error(sys.argv[1:], error.format_message())
+        sys.exit(error.exit_code)
+    except IotJobsError as error:
+        click.echo(f"{type(error).__name__}: {error}", err=True)
+        sys.exit(error.outcome.exit_code)
+
+
+def _whole_number(value: str) -> int | str:
+    """A whole number as one; anything else goes on as text, so that the notebook itself says what is wrong."""
+    return int(value) if re.fullmatch(r"-?[0-9]{1,30}", value) else value
+
+
+def _option(parameter: runbook.Parameter) -> click.Option:
+    name = parameter.name.replace("_", "-")
+    shown = "" if parameter.default == "None" else f" [default: {parameter.default.strip(chr(34))}]"
+    if parameter.type_name == "bool":
+        flags = [f"--{name}/--no-{name}", parameter.name]
+        return click.Option(flags, default=None, help=parameter.comment + shown)
+    more: dict[str, Any] = {"type": _whole_number, "metavar": "INTEGER"} if parameter.type_name == "int" else {}
+    if parameter.bare_value is not None:
+        more |= {"is_flag": False, "flag_value": parameter.bare_value}
+    return click.Option([f"--{name}", parameter.name], default=None, help=parameter.comment + shown, **more)
+
+
+if __name__ == "__main__":
+    main()

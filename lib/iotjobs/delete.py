@@ -1,0 +1,238 @@
+"""The second job of the kit: one execution deleted, guarded. What `delete_job_execution.ipynb` calls."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from iotjobs import fetch, guards, parameters, request
+from iotjobs.apply import Application
+from iotjobs.domain import UNFINISHED, ExecutionKey, Outcome, utc_text
+from iotjobs.errors import IotJobsError, NotFound
+from iotjobs.guards import Refusal
+from iotjobs.journal import Journal
+from iotjobs.journal import read as read_journal
+from iotjobs.plan import Plan, Surroundings
+from iotjobs.run import Run
+
+
+def delete_job_execution(run: Run, *, generate_cli_skeleton: Any = None, **given: Any) -> Deletion:
+    """Take the reference's request. Makes no call; raises InvalidInput.
+
+    Without any name a person is to choose one in the panel: the notebook then ends as `invalid`, with the
+    missing parameters, unless somebody did.
+    """
+    return Deletion(run, skeleton=request.skeleton_kind(generate_cli_skeleton), **given)
+
+
+class Deletion:
+    """One `DeleteJobExecution`: the request, its plan, and its carrying out."""
+
+    def __init__(
+        self,
+        run: Run,
+        *,
+        skeleton: str | None = None,
+        cancel_first: Any = False,
+        confirm: Any = None,
+        **given: Any,
+    ) -> None:
+        self.run = run
+        self.current_plan: Plan | None = None
+        self.refusals: list[Refusal] = []
+        self._done = False
+        self._by_hand = False
+        self.request: request.DeleteRequest | None = None
+        self.skeleton: dict[str, Any] | None = None
+        self._confirm = parameters.text(confirm, name="confirm")
+        self.cancel_first = bool(parameters.flag(cancel_first, name="cancel_first"))
+        if skeleton == "input":
+            self._show_skeleton(request.INPUT_SKELETON)
+            return
+        nothing_named = all(value is None for value in given.values())
+        if nothing_named and skeleton is None:
+            self._ask_for_names()
+            return
+        self.request = request.build(**given)
+        if skeleton == "output":
+            self._show_skeleton(request.OUTPUT_SKELETON)
+
+    def choose(
+        self,
+        job_id: Any,
+        thing_name: Any,
+        execution_number: Any,
+        *,
+        force: bool = False,
+        cancel_first: bool = True,
+    ) -> None:
+        """Name another execution, by hand in the panel. Raises InvalidInput."""
+        self.current_plan, self.skeleton, self.request = None, None, None
+        self.refusals, self._done, self._by_hand = [], False, True
+        self.request = request.build(
+            job_id=job_id, thing_name=thing_name, execution_number=execution_number, force=force
+        )
+        self.cancel_first = cancel_first
+
+    def plan(self) -> Deletion:
+        """Describe the execution and say what its deletion would do. Raises NotFound, Denied, IotJobsError."""
+        self.current_plan, self.refusals, self._done = None, [], False
+        if self.request is not None and self.skeleton is None:
+            with self._recorded():
+                self._look_around(self.request)
+        return self
+
+    def _look_around(self, wanted: request.DeleteRequest) -> None:
+        if self._done_before(wanted.key):
+            return
+        execution = fetch.describe_execution(self.run.connection, wanted.key)
+        connection = self.run.connection
+        self.current_plan = Plan(
+            execution=execution,
+            force=wanted.force,
+            cancel_first=self.cancel_first,
+            namespace_id=wanted.namespace_id,
+            account=connection.account,
+            region=connection.region,
+            caller_arn=connection.caller_arn,
+            endpoint=connection.endpoint,
+            made_at=datetime.now(UTC),
+            surroundings=self._surroundings(wanted.key),
+        )
+        self.run.directory.write_json("plan.json", self.current_plan.as_document())
+        self._say_planned(self.current_plan)
+
+    def apply(self, confirm: str | None = None) -> Deletion:
+        """Carry the plan out if it is confirmed; without a phrase it stays a plan. Raises IotJobsError."""
+        phrase = confirm if confirm is not None else self._confirm
+        if self.current_plan is not None and phrase is not None and not self._done:
+            with self._recorded():
+                self._carry_out(self.current_plan, phrase)
+        return self
+
+    def _carry_out(self, plan: Plan, phrase: str) -> None:
+        refused = guards.refusals(plan) or guards.phrase_must_match(plan, phrase)
+        if not refused:
+            with Journal(self.run.directory.path) as journal:
+                refused = Application(self.run.connection, plan, journal, self.run.directory.path.name).carry_out()
+        if refused:
+            self._say_refused(refused)
+        else:
+            self._say_applied(f"deleted {plan.execution.key}")
+
+    @contextmanager
+    def _recorded(self) -> Iterator[None]:
+        """Write down what ends the work, also where no cell fails by it: in the panel, in a script."""
+        try:
+            yield
+        except BaseException as error:
+            self.run.failed(error)
+            raise
+
+    def _surroundings(self, key: ExecutionKey) -> Surroundings:
+        """The job and the queue around the execution; what cannot be read is said to be unknown, not guessed."""
+        facts: dict[str, Any] = {}
+        try:
+            job = fetch.describe_job(self.run.connection, key.job_id)
+            facts = {
+                "job_status": job["status"],
+                "target_selection": job["target_selection"],
+                "unfinished_in_job": sum(job[status.value] or 0 for status in UNFINISHED),
+            }
+            queue = fetch.thing_queue(self.run.connection, key.thing_name)
+        except IotJobsError:
+            return Surroundings(**facts)
+        named = zip(queue["job_id"], queue["thing_name"], queue["execution_number"], strict=True)
+        return Surroundings(**facts, queue=tuple(ExecutionKey(*row) for row in named), queue_known=True)
+
+    def _done_before(self, key: ExecutionKey) -> bool:
+        """Settle what an earlier run in this directory left: a delete on record is not done a second time.
+
+        A confirmation, or a choice by hand, of another execution with the same number is a wish of its own.
+        """
+        entries, _ = read_journal(self.run.directory.path / "journal.jsonl")
+        wanted = {"job_id": key.job_id, "thing_name": key.thing_name, "execution_number": key.execution_number}
+        here = wanted | {"account": self.run.connection.account, "region": self.run.connection.region}
+        mine = [entry for entry in entries if here.items() <= entry.items()]
+        sent = [entry for entry in mine if entry.get("operation") == "DeleteJobExecution"]
+        if not sent or mine[-1]["event"] == "refused":
+            return False
+        then = sent[-1]["queued_at"]
+        if self._confirm is not None and f"queued {then}" not in self._confirm and not self._by_hand:
+            return False
+        try:
+            now = utc_text(fetch.describe_execution(self.run.connection, key).queued_at)
+        except NotFound:
+            now = None
+        if now == then or (now is not None and self._by_hand):
+            return False
+        self._say_applied(f"{key} was deleted already by an earlier run in this directory")
+        return True
+
+    def _show_skeleton(self, skeleton: dict[str, Any]) -> None:
+        self.skeleton = skeleton
+        self.run.finish(Outcome.SKELETON, skeleton=skeleton)
+
+    def _ask_for_names(self) -> None:
+        missing = "missing: --job-id, --thing-name, --execution-number; choose an execution in the panel, or set them"
+        self.run.finish(Outcome.INVALID, reason=missing)
+
+    def _say_planned(self, plan: Plan) -> None:
+        refused = guards.refusals(plan)
+        if refused:
+            self._say_refused(refused)
+            return
+        self.run.finish(
+            Outcome.PLANNED,
+            reason="nothing was changed; confirm with the phrase to delete it",
+            confirm=plan.phrase,
+            counts={"planned": 1, "deleted": 0},
+        )
+
+    def _say_refused(self, refusals: list[Refusal]) -> None:
+        self.refusals = refusals
+        self.run.finish(
+            Outcome.REFUSED,
+            reason="; ".join(refusal.message for refusal in refusals),
+            refusals=[refusal.as_document() for refusal in refusals],
+            counts={"planned": 1, "deleted": 0},
+        )
+
+    def _say_applied(self, reason: str) -> None:
+        self._done, self.refusals = True, []
+        self.run.finish(Outcome.APPLIED, reason=reason, counts={"planned": 1, "deleted": 1})
+
+    def __repr__(self) -> str:
+        return "\n".join(self._lines())
+
+    def _repr_html_(self) -> str:
+        lines = self._lines()
+        head, rest = html.escape(lines[0]), "".join(f"<li>{html.escape(line)}</li>" for line in lines[1:])
+        return f"<div class='iotjobs-plan'><p><b>{head}</b></p><ul>{rest}</ul></div>"
+
+    def _lines(self) -> list[str]:
+        if self.skeleton is not None:
+            return [json.dumps(self.skeleton, indent=4)]
+        if self.current_plan is None:
+            named = f": {self.request.key}" if self.request else ": none chosen yet"
+            return [f"Delete one job execution{named}", *([self.run.reason] if self.run.reason else [])]
+        plan = self.current_plan
+        execution = plan.execution
+        who = f"{execution.status}, queued {utc_text(execution.queued_at)}, version {execution.version_number}"
+        return [
+            f"Delete {execution.key}, {who}, in account {plan.account}, region {plan.region}",
+            *plan.consequences,
+            *[f"Step {number}: {step}" for number, step in enumerate(plan.steps, start=1)],
+            *self._verdict(plan),
+        ]
+
+    def _verdict(self, plan: Plan) -> list[str]:
+        if self.refusals:
+            return [f"REFUSED by {refusal.guard}: {refusal.message}" for refusal in self.refusals]
+        if self.run.outcome != Outcome.PLANNED:
+            return [f"{'Done' if self._done else 'Failed'}: {self.run.reason}"]
+        return [f"Nothing is changed yet. To confirm: {plan.phrase}"]

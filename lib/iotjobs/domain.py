@@ -1,0 +1,205 @@
+"""What an execution is: statuses, causes, outcomes, identity, and the tables' columns.
+
+Pure: knows nothing of AWS, of widgets or of the clock.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+import pandas as pd
+
+
+class Status(StrEnum):
+    """The states of a job execution (API: JobExecutionStatus)."""
+
+    QUEUED = "QUEUED"
+    IN_PROGRESS = "IN_PROGRESS"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    TIMED_OUT = "TIMED_OUT"
+    REJECTED = "REJECTED"
+    REMOVED = "REMOVED"
+    CANCELED = "CANCELED"
+
+
+UNFINISHED = (Status.QUEUED, Status.IN_PROGRESS)
+TERMINAL = tuple(status for status in Status if status not in UNFINISHED)
+
+
+class JobStatus(StrEnum):
+    """The states of a job (API: JobStatus)."""
+
+    SCHEDULED = "SCHEDULED"
+    IN_PROGRESS = "IN_PROGRESS"
+    COMPLETED = "COMPLETED"
+    CANCELED = "CANCELED"
+    DELETION_IN_PROGRESS = "DELETION_IN_PROGRESS"
+
+
+class Cause(StrEnum):
+    """Why an execution has not finished; the rules stand in `diagnose`, in this order."""
+
+    THING_GONE = "thing_gone"
+    ORPHANED = "orphaned"
+    RETRYING = "retrying"
+    FRESH = "fresh"
+    WAITING_WINDOW = "waiting_window"
+    TIMEOUT_PENDING = "timeout_pending"
+    DEVICE_OFFLINE = "device_offline"
+    STALLED = "stalled"
+    BLOCKED = "blocked"
+    WAITING_TURN = "waiting_turn"
+    NOT_PICKED_UP = "not_picked_up"
+    UNKNOWN = "unknown"
+
+
+class Suggestion(StrEnum):
+    """What to do about an execution."""
+
+    WAIT = "wait"
+    CONTACT_DEVICE = "contact_device"
+    FIX_BLOCKER = "fix_blocker"
+    CANCEL = "cancel"
+    DELETE = "delete"
+    FORCE_DELETE = "force_delete"
+    ENABLE_INDEXING = "enable_indexing"
+    NONE = "none"
+
+
+class Outcome(StrEnum):
+    """How a run ended; each has an exit code of `iotjobs run`."""
+
+    OK = "ok"
+    PLANNED = "planned"
+    APPLIED = "applied"
+    NOTHING_TO_DO = "nothing_to_do"
+    SKELETON = "skeleton"
+    ERROR = "error"
+    INVALID = "invalid"
+    PARTIAL = "partial"
+    DENIED = "denied"
+    REFUSED = "refused"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of `iotjobs run` for this outcome."""
+        return _EXIT_CODES.get(self, 0)
+
+
+_EXIT_CODES = {
+    Outcome.ERROR: 1,
+    Outcome.INVALID: 2,
+    Outcome.PARTIAL: 3,
+    Outcome.DENIED: 4,
+    Outcome.REFUSED: 5,
+    Outcome.INTERRUPTED: 130,
+}
+
+#: The states of a job that leave nothing for a device to do.
+ENDED_JOBS = (JobStatus.CANCELED, JobStatus.COMPLETED, JobStatus.DELETION_IN_PROGRESS)
+
+JOB_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+THING_NAME = re.compile(r"[a-zA-Z0-9:_-]{1,128}")
+NAMESPACE_ID = re.compile(r"[a-zA-Z0-9_-]+")
+EXECUTION_NUMBER_MAX = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ExecutionKey:
+    """What names an execution. Numbers are reused: with `queued_at` it becomes an identity."""
+
+    job_id: str
+    thing_name: str
+    execution_number: int
+
+    def __str__(self) -> str:
+        return f"{self.job_id}/{self.thing_name}/{self.execution_number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """One execution as `DescribeJobExecution` tells it. All times are UTC and aware."""
+
+    key: ExecutionKey
+    status: Status
+    queued_at: datetime
+    version_number: int
+    started_at: datetime | None = None
+    last_updated_at: datetime | None = None
+    status_details: dict[str, str] = field(default_factory=dict)
+    seconds_before_timeout: int | None = None
+    force_canceled: bool | None = None
+    raw: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the status is terminal."""
+        return self.status in TERMINAL
+
+    @property
+    def identity(self) -> tuple[ExecutionKey, datetime]:
+        """What makes this execution itself: its key and the moment it was queued."""
+        return (self.key, self.queued_at)
+
+
+TIME = "datetime64[ns, UTC]"
+TEXT = "str"
+COUNT = "Int64"
+
+#: The columns that every executions table has before it is diagnosed, with their dtypes.
+EXECUTION_COLUMNS: dict[str, str] = {
+    "job_id": TEXT,
+    "thing_name": TEXT,
+    "execution_number": COUNT,
+    "status": TEXT,
+    "queued_at": TIME,
+    "started_at": TIME,
+    "last_updated_at": TIME,
+    "retry_attempt": COUNT,
+    "version_number": COUNT,
+}
+
+#: What a diagnosis adds, in this order: `executions.csv` has all of these first.
+DIAGNOSIS_COLUMNS: dict[str, str] = {
+    "age_s": COUNT,
+    "stuck": "boolean",
+    "cause": TEXT,
+    "evidence": TEXT,
+    "suggestion": TEXT,
+    "unblocks": COUNT,
+}
+
+#: One row a job, from ListJobs and DescribeJob. Counts are executions by status.
+JOB_COLUMNS: dict[str, str] = {
+    "job_id": TEXT,
+    "status": TEXT,
+    "target_selection": TEXT,
+    "created_at": TIME,
+    "last_updated_at": TIME,
+    "completed_at": TIME,
+    "described": "boolean",
+    "timeout_minutes": COUNT,
+    "scheduling": "object",
+    "namespace_id": TEXT,
+    "targets": "object",
+    **{status.value: COUNT for status in Status},
+}
+
+
+def table(columns: dict[str, str], rows: dict[str, Any] | None = None) -> pd.DataFrame:
+    """Make a table with the declared dtypes from columns of values; columns left out are empty."""
+    rows = rows or {}
+    length = max((len(values) for values in rows.values()), default=0)
+    series = {name: pd.Series(rows.get(name, [None] * length), dtype=dtype) for name, dtype in columns.items()}
+    return pd.DataFrame(series)
+
+
+def utc_text(moment: datetime) -> str:
+    """A moment as ISO 8601 UTC to the second, the form of phrases and files: `2026-11-20T10:00:00Z`."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,76 @@
+"""Every error of the kit, one class for each thing that a caller can do about it.
+
+The message says what happened, to which job, thing and number, and what to do next. The outcome that an
+error ends a run with is part of its class (see the table of outcomes in the README).
+"""
+
+from __future__ import annotations
+
+from iotjobs.domain import Outcome
+
+
+class IotJobsError(Exception):
+    """The root of all errors of the kit: AWS or the machine failed."""
+
+    outcome = Outcome.ERROR
+
+    def _render_traceback_(self) -> list[str]:
+        """Show one sentence instead of a stack: IPython calls this for an error that ends a cell."""
+        return [f"{type(self).__name__}: {self}"]
+
+
+class InvalidInput(IotJobsError):
+    """A parameter that cannot be meant; raised before any call is made."""
+
+    outcome = Outcome.INVALID
+
+
+class Denied(IotJobsError):
+    """No credentials, expired ones, or a permission that is missing.
+
+    ``action`` is the IAM action that was refused, where AWS named a call.
+    """
+
+    outcome = Outcome.DENIED
+
+    def __init__(self, message: str, *, action: str | None = None) -> None:
+        super().__init__(message)
+        self.action = action
+
+
+class NotFound(IotJobsError):
+    """The job, thing or execution does not exist in this account and region."""
+
+
+class Refused(IotJobsError):
+    """A guard said no; nothing was changed."""
+
+    outcome = Outcome.REFUSED
+
+
+class PartlyDone(IotJobsError):
+    """Some of a plan was done; the rest drifted or failed."""
+
+    outcome = Outcome.PARTIAL
+
+
+class Interrupted(IotJobsError):
+    """A person stopped the run; what was done is in the journal."""
+
+    outcome = Outcome.INTERRUPTED
+
+
+class StateConflict(IotJobsError):
+    """The service refused a change because of the execution's state or version."""
+
+
+class Throttled(IotJobsError):
+    """The service asked to slow down; the call did nothing."""
+
+
+class Unsettled(IotJobsError):
+    """A changing call was sent and no answer came: it may or may not have acted. Look before going on."""
+
+
+class RecordError(IotJobsError):
+    """The record of a run cannot be written or does not hold together."""

@@ -1,0 +1,223 @@
+"""Jobs and executions: AWS's answers to tables. All pages, or an error; never a part taken for the whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import pandas as pd
+
+from iotjobs.aws import Connection
+from iotjobs.domain import (
+    EXECUTION_COLUMNS,
+    JOB_COLUMNS,
+    UNFINISHED,
+    Execution,
+    ExecutionKey,
+    Status,
+    table,
+)
+from iotjobs.errors import Denied, InvalidInput, IotJobsError, NotFound
+from iotjobs.picture import QUEUE_COLUMNS
+
+PAGE_ROWS = 250
+_AT_ONCE = 8
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+_COUNTS = {
+    Status.QUEUED: "numberOfQueuedThings",
+    Status.IN_PROGRESS: "numberOfInProgressThings",
+    Status.SUCCEEDED: "numberOfSucceededThings",
+    Status.FAILED: "numberOfFailedThings",
+    Status.TIMED_OUT: "numberOfTimedOutThings",
+    Status.REJECTED: "numberOfRejectedThings",
+    Status.REMOVED: "numberOfRemovedThings",
+    Status.CANCELED: "numberOfCanceledThings",
+}
+
+
+def side_by_side(ask: Callable[[Item], Answer], items: Iterable[Item]) -> list[Answer | IotJobsError]:
+    """Ask for many items at once; an item whose reading failed gives its error in place of an answer.
+
+    A job or thing that we may not read is one gap; no credentials at all is raised.
+    """
+
+    def asked(item: Item) -> Answer | IotJobsError:
+        try:
+            return ask(item)
+        except Denied as error:
+            if error.action is None:
+                raise
+            return error
+        except (IotJobsError, InvalidInput) as error:
+            return error
+
+    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        return list(pool.map(asked, items))
+
+
+def list_jobs(connection: Connection) -> list[dict[str, Any]]:
+    """All jobs of the account and region as `ListJobs` sums them up (all pages)."""
+    return [job for page in connection.pages("ListJobs", "jobs", maxResults=PAGE_ROWS) for job in page]
+
+
+def describe_job(connection: Connection, job_id: str) -> dict[str, Any]:
+    """One job as a row of JOB_COLUMNS. Raises NotFound."""
+    try:
+        job = connection.read("DescribeJob", jobId=job_id)["job"]
+    except NotFound as error:
+        raise NotFound(
+            f"job {job_id} does not exist in account {connection.account}, region {connection.region}; "
+            "check the id, the profile and the region"
+        ) from error
+    return _job_row(job, described=True)
+
+
+def jobs_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Rows of `describe_job` and `job_summary` as a table with JOB_COLUMNS."""
+    return table(JOB_COLUMNS, {name: [row.get(name) for row in rows] for name in JOB_COLUMNS})
+
+
+def job_summary(job: dict[str, Any]) -> dict[str, Any]:
+    """A row of JOB_COLUMNS from what `ListJobs` tells, for a job that could not be described."""
+    return _job_row(job, described=False)
+
+
+def job_executions(connection: Connection, job_id: str, *, statuses: Sequence[Status] | None = None) -> pd.DataFrame:
+    """The executions of a job (EXECUTION_COLUMNS); with `statuses`, only those, asked for by status."""
+    filters: list[dict[str, Any]] = [{"status": status.value} for status in statuses] if statuses else [{}]
+    rows = []
+    for only in filters:
+        pages = connection.pages(
+            "ListJobExecutionsForJob", "executionSummaries", jobId=job_id, maxResults=PAGE_ROWS, **only
+        )
+        for page in pages:
+            rows += [(job_id, _thing_name(item["thingArn"]), item["jobExecutionSummary"]) for item in page]
+    return _executions_table(rows)
+
+
+def thing_executions(connection: Connection, thing_name: str) -> pd.DataFrame:
+    """All executions of a thing, of whatever job and status (EXECUTION_COLUMNS)."""
+    rows = []
+    pages = connection.pages(
+        "ListJobExecutionsForThing", "executionSummaries", thingName=thing_name, maxResults=PAGE_ROWS
+    )
+    for page in pages:
+        rows += [(item["jobId"], thing_name, item["jobExecutionSummary"]) for item in page]
+    return _executions_table(rows)
+
+
+def thing_queue(connection: Connection, thing_name: str) -> pd.DataFrame:
+    """The unfinished executions of a thing (QUEUE_COLUMNS) in the order of delivery: running, then oldest."""
+    executions = thing_executions(connection, thing_name)
+    return with_delivery(connection, executions[executions["status"].isin(UNFINISHED)])
+
+
+def with_delivery(connection: Connection, executions: pd.DataFrame) -> pd.DataFrame:
+    """Add `delivery`, which breaks ties of the same second by the device's own list, and sort by it."""
+    queue = executions.assign(delivery=pd.array([0] * len(executions), dtype="Int64"))
+    queued = queue[queue["status"] == Status.QUEUED]
+    tied = queued[queued.duplicated(["thing_name", "queued_at"], keep=False)]["thing_name"].unique()
+
+    def pending(thing_name: str) -> list[str]:
+        answer = connection.read_device_plane("GetPendingJobExecutions", thingName=thing_name)
+        return [item["jobId"] for item in answer.get("queuedJobs", [])]
+
+    for thing_name, order in zip(tied, side_by_side(pending, tied), strict=True):
+        if isinstance(order, IotJobsError):
+            continue
+        place = {job_id: number for number, job_id in enumerate(order)}
+        rows = queue["thing_name"] == thing_name
+        queue.loc[rows, "delivery"] = queue.loc[rows, "job_id"].map(place).fillna(len(place)).astype("Int64")
+    running = queue["status"].ne(Status.IN_PROGRESS.value).rename("waits")
+    order_by = queue.assign(waits=running).sort_values(
+        ["thing_name", "waits", "queued_at", "delivery"], kind="stable", ignore_index=True
+    )
+    return order_by[list(QUEUE_COLUMNS)]
+
+
+def describe_execution(connection: Connection, key: ExecutionKey) -> Execution:
+    """One execution with its version and details, from the control plane. Raises NotFound."""
+    try:
+        answer = connection.read(
+            "DescribeJobExecution",
+            jobId=key.job_id,
+            thingName=key.thing_name,
+            executionNumber=key.execution_number,
+        )
+    except NotFound as error:
+        raise NotFound(
+            f"there is no execution {key} in account {connection.account}, region {connection.region}: "
+            "the job, the thing or the number is wrong, or it was deleted already"
+        ) from error
+    found = answer["execution"]
+    return Execution(
+        key=key,
+        status=Status(found["status"]),
+        queued_at=_moment(found["queuedAt"]),
+        version_number=int(found["versionNumber"]),
+        started_at=_moment_or_none(found.get("startedAt")),
+        last_updated_at=_moment_or_none(found.get("lastUpdatedAt")),
+        status_details=dict(found.get("statusDetails", {}).get("detailsMap", {})),
+        seconds_before_timeout=found.get("approximateSecondsBeforeTimedOut"),
+        force_canceled=found.get("forceCanceled"),
+        raw=json.loads(json.dumps(found, default=str)),
+    )
+
+
+def _job_row(job: dict[str, Any], *, described: bool) -> dict[str, Any]:
+    counts = job.get("jobProcessDetails", {})
+    timeout = job.get("timeoutConfig") or {}
+    return {
+        "job_id": job["jobId"],
+        "status": job["status"],
+        "target_selection": job.get("targetSelection"),
+        "created_at": _moment_or_none(job.get("createdAt")),
+        "last_updated_at": _moment_or_none(job.get("lastUpdatedAt")),
+        "completed_at": _moment_or_none(job.get("completedAt")),
+        "described": described,
+        "timeout_minutes": timeout.get("inProgressTimeoutInMinutes"),
+        "scheduling": job.get("schedulingConfig") or {},
+        "namespace_id": job.get("namespaceId"),
+        "targets": job.get("targets") or [],
+        **{status.value: counts.get(name) for status, name in _COUNTS.items()},
+    }
+
+
+def _executions_table(rows: list[tuple[str, str, dict[str, Any]]]) -> pd.DataFrame:
+    summaries = [summary for _, _, summary in rows]
+
+    def moments(name: str) -> pd.Series:
+        values = pd.Series([summary.get(name) for summary in summaries], dtype="float64")
+        return pd.to_datetime(values, unit="s", utc=True).astype("datetime64[ns, UTC]")
+
+    return table(
+        EXECUTION_COLUMNS,
+        {
+            "job_id": [job_id for job_id, _, _ in rows],
+            "thing_name": [thing_name for _, thing_name, _ in rows],
+            "execution_number": [summary["executionNumber"] for summary in summaries],
+            "status": [summary["status"] for summary in summaries],
+            "queued_at": moments("queuedAt"),
+            "started_at": moments("startedAt"),
+            "last_updated_at": moments("lastUpdatedAt"),
+            "retry_attempt": [summary.get("retryAttempt", 0) for summary in summaries],
+        },
+    )
+
+
+def _thing_name(thing_arn: str) -> str:
+    return thing_arn.rpartition(":thing/")[2]
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, tz=UTC)
+
+
+def _moment_or_none(seconds: float | None) -> datetime | None:
+    return None if seconds is None else _moment(seconds)

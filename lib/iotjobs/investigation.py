@@ -1,0 +1,136 @@
+"""The first job of the kit: which executions are stuck, and why. What `investigate.ipynb` calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from iotjobs import parameters
+from iotjobs.diagnose import diagnose, diagnose_queues
+from iotjobs.domain import DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, UNFINISHED, Cause, Outcome, Status
+from iotjobs.evidence import take_picture
+from iotjobs.picture import Picture
+
+if TYPE_CHECKING:
+    from iotjobs.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What an investigation found.
+
+    ``executions``: EXECUTION_COLUMNS, DIAGNOSIS_COLUMNS, `job_status`, `thing_groups`; worst first.
+    ``queues``: every unfinished execution of the things concerned, with `position` and `head`, by thing in
+    the order of delivery. ``jobs``: JOB_COLUMNS, `stuck` (count), `worst_cause`; worst first.
+    ``connectivity``: `thing_name`, `connected`, `changed_at`, `reason`.
+    """
+
+    executions: pd.DataFrame
+    jobs: pd.DataFrame
+    queues: pd.DataFrame
+    connectivity: pd.DataFrame
+    warnings: tuple[str, ...]
+    as_of: datetime
+    job_id: str | None
+    thing_name: str | None
+    stuck_after: timedelta
+    run: Run
+
+    @property
+    def summary(self) -> str:
+        """One sentence: how many are stuck, and what to look at first."""
+        return summarise(self.executions)
+
+
+def investigate(
+    run: Run,
+    *,
+    job_id: Any = None,
+    thing_name: Any = None,
+    stuck_after: Any = "24h",
+    statuses: Any = None,
+) -> Findings:
+    """Read a job, a thing, or all that is unfinished, and say of each execution why it has not finished.
+
+    Writes `executions.csv` and `executions.parquet` into the run directory. Raises InvalidInput before any
+    call for a parameter that cannot be meant, NotFound, Denied.
+    """
+    wanted_job = None if job_id is None else parameters.job_id(job_id)
+    wanted_thing = None if thing_name is None else parameters.thing_name(thing_name)
+    wait = parameters.duration(stuck_after, name="stuck_after")
+    wanted_statuses = parameters.statuses(statuses)
+    picture = take_picture(
+        run.connection,
+        job_id=wanted_job,
+        thing_name=wanted_thing,
+        statuses=wanted_statuses,
+        stuck_after=wait,
+    )
+    findings = Findings(
+        executions=_executions(picture, wait),
+        jobs=_jobs(picture, wait),
+        queues=diagnose_queues(picture, stuck_after=wait),
+        connectivity=picture.things[["thing_name", "connected", "changed_at", "reason"]],
+        warnings=tuple(str(gap) for gap in picture.gaps),
+        as_of=picture.as_of,
+        job_id=wanted_job,
+        thing_name=wanted_thing,
+        stuck_after=wait,
+        run=run,
+    )
+    run.directory.write_executions(findings.executions)
+    run.finish(Outcome.OK, counts=_counts(findings.executions), warnings=findings.warnings)
+    return findings
+
+
+def summarise(executions: pd.DataFrame) -> str:
+    """Say in one sentence how many executions are stuck and what to look at first."""
+    unfinished = executions[executions["status"].isin(UNFINISHED)]
+    stuck = unfinished[unfinished["stuck"].astype(bool)]
+    if stuck.empty:
+        return f"No execution is stuck: {len(unfinished)} unfinished of {len(executions)} read."
+    causes = ", ".join(f"{count} {cause}" for cause, count in stuck["cause"].value_counts().items())
+    first = stuck.iloc[0]
+    return (
+        f"{len(stuck)} of {len(unfinished)} unfinished executions are stuck: {causes}. Look first at "
+        f"{first['job_id']} on {first['thing_name']} ({first['cause']}): {first['suggestion']}."
+    )
+
+
+def _executions(picture: Picture, stuck_after: timedelta) -> pd.DataFrame:
+    table = diagnose(picture, stuck_after=stuck_after)
+    job_status = picture.jobs.set_index("job_id")["status"]
+    groups = picture.things.set_index("thing_name")["thing_groups"]
+    table["job_status"] = table["job_id"].map(job_status)
+    table["thing_groups"] = table["thing_name"].map(groups).fillna("")
+    unfinished = table["status"].isin(UNFINISHED)
+    ranked = table.assign(unfinished=unfinished, weight=table["unblocks"].fillna(0)).sort_values(
+        ["stuck", "unfinished", "weight", "age_s"], ascending=False, kind="stable", ignore_index=True
+    )
+    return ranked[[*EXECUTION_COLUMNS, *DIAGNOSIS_COLUMNS, "job_status", "thing_groups"]]
+
+
+def _jobs(picture: Picture, stuck_after: timedelta) -> pd.DataFrame:
+    queues = diagnose_queues(picture, stuck_after=stuck_after)
+    stuck = queues[queues["stuck"].astype(bool)].groupby("job_id")["cause"]
+    jobs = picture.jobs.copy()
+    jobs["stuck"] = jobs["job_id"].map(stuck.size()).fillna(0).astype("Int64")
+    worst: Any = stuck.agg(lambda causes: causes.value_counts().index[0]) if len(stuck) else {}
+    jobs["worst_cause"] = pd.Series([dict(worst).get(job_id, "") for job_id in jobs["job_id"]], dtype="str")
+    return jobs.sort_values(["stuck", "IN_PROGRESS", "QUEUED"], ascending=False, kind="stable", ignore_index=True)
+
+
+def _counts(executions: pd.DataFrame) -> dict[str, int]:
+    unfinished = executions[executions["status"].isin(UNFINISHED)]
+    counts = {
+        "executions": len(executions),
+        "unfinished": len(unfinished),
+        "stuck": int(executions["stuck"].sum()),
+    }
+    by_cause = executions["cause"].value_counts()
+    counts |= {f"cause_{cause.value}": int(by_cause.get(cause.value, 0)) for cause in Cause}
+    by_status = executions["status"].value_counts()
+    return counts | {f"status_{status.value}": int(by_status.get(status.value, 0)) for status in Status}

@@ -1,0 +1,54 @@
+"""An executed notebook as one HTML page that stands alone: no code, no network, what the widgets show."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+
+#: The page may load nothing and run nothing, whatever stands in an output: no scripts, no other host.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:"
+
+_STYLE = """
+body { max-width: 72rem; margin: 2rem auto; padding: 0 1rem; font: 16px/1.55 system-ui, sans-serif; color: #1b1f24; }
+h1, h2, h3 { line-height: 1.25; } h2 { margin-top: 2.2rem; border-bottom: 1px solid #d8dee4; }
+p, li { max-width: 46rem; }
+table { border-collapse: collapse; font-size: 13px; margin: .5rem 0; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; padding: 4px 10px; border-bottom: 1px solid #d8dee4; vertical-align: top; }
+th { background: #f6f8fa; } pre { white-space: pre-wrap; overflow-wrap: anywhere; } img { max-width: 100%; }
+.output_html { overflow-x: auto; } .ansi-red-fg, .ansi-red-intense-fg { color: #a40e26; }
+@media print { body { max-width: none; margin: 0; font-size: 11px; } }
+"""
+
+#: What a widget shows without a front end stands before its live view, which needs a front end.
+_SHOWN = ["text/html", "image/png", "image/svg+xml", "text/markdown", "text/plain"]
+
+
+def write_report(notebook: Path, report: Path) -> None:
+    """Write the report of an executed notebook, titled with its heading. It asks nothing of any other host."""
+    import nbformat  # noqa: PLC0415
+    from bs4 import BeautifulSoup  # noqa: PLC0415 - nbconvert brings it
+    from nbconvert import HTMLExporter  # noqa: PLC0415 - slow to import
+    from traitlets.config import Config  # noqa: PLC0415
+
+    from iotjobs.runbook import heading  # noqa: PLC0415
+
+    config = Config()
+    config.NbConvertBase.display_data_priority = _SHOWN
+    exporter = HTMLExporter(config=config, template_name="basic", exclude_input=True, exclude_input_prompt=True)
+    exporter.exclude_output_prompt = True
+    exporter.exclude_anchor_links = True
+    document = nbformat.read(notebook, as_version=4)
+    document.metadata.pop("widgets", None)  # the state of live widgets, which the page does not show
+    body, _resources = exporter.from_notebook_node(document)
+    shown = BeautifulSoup(body, "html.parser")
+    for loaded in shown.find_all(["script", "link", "iframe", "object", "embed", "base"]):
+        loaded.decompose()
+    for sourced in shown.find_all(src=True):
+        if not str(sourced["src"]).startswith("data:"):
+            del sourced["src"]
+    head = (
+        f'<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        f"<title>{html.escape(heading(notebook))}</title><style>{_STYLE}</style>"
+    )
+    page = f'<!DOCTYPE html><html lang="en"><head>{head}</head><body>{shown}</body></html>'
+    report.write_text(page, encoding="utf-8")

@@ -1,0 +1,119 @@
+"""The run directory: result.json, tables and records. Written atomically; knows nothing of AWS."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from iotjobs.domain import DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, utc_text
+from iotjobs.errors import InvalidInput
+
+SCHEMA = 1
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+class RunDirectory:
+    """Where one run keeps its files."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def open(cls, run_dir: Any, *, notebook: str, started_at: datetime) -> RunDirectory:
+        """Make the directory, or use the one given. Raises InvalidInput when it cannot be written."""
+        if run_dir is not None and (not isinstance(run_dir, str) or not run_dir.strip()):
+            raise InvalidInput(f"run_dir is {run_dir!r}; it takes the path of a directory")
+        try:
+            path = Path(run_dir).expanduser() if run_dir else _fresh(notebook, started_at)
+            path.mkdir(parents=True, exist_ok=True)
+            probe = path / f".write-{os.getpid()}"
+            probe.write_text("")
+            probe.unlink()
+        except (OSError, ValueError, RuntimeError) as error:
+            raise InvalidInput(f"run_dir {run_dir!r} cannot be written: {error}") from error
+        return cls(path.resolve())
+
+    def write_result(self, result: Mapping[str, Any]) -> None:
+        """Write `result.json`, whole or not at all."""
+        self.write_json("result.json", {"schema": SCHEMA, **result})
+
+    def write_json(self, name: str, document: Mapping[str, Any]) -> None:
+        """Write a JSON file atomically and durably."""
+        target = self.path / name
+        partial = self.path / f".{name}.{os.getpid()}"
+        with partial.open("w", encoding="utf-8") as file:
+            json.dump(document, file, indent=2, default=str)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(target)
+
+    def write_executions(self, executions: pd.DataFrame) -> None:
+        """Write `executions.csv`, safe to open in a spreadsheet, and `executions.parquet`."""
+        first = [*EXECUTION_COLUMNS, *DIAGNOSIS_COLUMNS]
+        ordered = executions[[*first, *[name for name in executions.columns if name not in first]]]
+        ordered.to_parquet(self.path / "executions.parquet", index=False)
+        readable = ordered.copy()
+        for name in readable.columns:
+            if isinstance(readable[name].dtype, pd.DatetimeTZDtype):
+                readable[name] = readable[name].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+            elif readable[name].dtype in ("str", "object"):
+                readable[name] = readable[name].map(_harmless)
+        readable.to_csv(self.path / "executions.csv", index=False)
+
+
+def default_path(notebook: str, started_at: datetime) -> Path:
+    """`runs/<UTC time>-<notebook>` under the working directory, with a number where that is taken."""
+    name = f"{started_at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{notebook}"
+    path, number = Path("runs") / name, 1
+    while path.exists():
+        number += 1
+        path = Path("runs") / f"{name}-{number}"
+    return path.absolute()
+
+
+def _fresh(notebook: str, started_at: datetime) -> Path:
+    """Make a directory of this run's own: of two runs that start in the same second one takes the next name."""
+    while True:
+        path = default_path(notebook, started_at)
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return path
+
+
+def blank_result(notebook: str, started_at: datetime, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The contract's keys, with what is known when a run begins."""
+    return {
+        "notebook": notebook,
+        "outcome": "error",
+        "account": None,
+        "region": None,
+        "endpoint": None,
+        "caller_arn": None,
+        "started_at": utc_text(started_at),
+        "finished_at": None,
+        "parameters": dict(given),
+        "counts": {},
+        "refusals": [],
+        "confirm": None,
+        "warnings": ["this run has not ended"],
+    }
+
+
+def _harmless(cell: Any) -> Any:
+    """Keep a spreadsheet from running a cell as a formula.
+
+    A lone carriage return is written without quotes, and what follows it would start a row of its own.
+    """
+    if not isinstance(cell, str):
+        return cell
+    guarded = f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell
+    return guarded.replace("\r\n", "\n").replace("\r", "\n")

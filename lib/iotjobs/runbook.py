@@ -1,0 +1,224 @@
+"""Running one notebook with papermill: its parameters, the executed notebook, the report, the exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+
+from iotjobs.domain import Outcome, utc_text
+from iotjobs.errors import InvalidInput
+from iotjobs.results import RunDirectory, blank_result
+
+_KERNEL = "iotjobs"
+_BARE_VALUES = {"generate_cli_skeleton": "input"}
+_RUN_ARGUMENTS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a notebook, as its parameters cell declares it."""
+
+    name: str
+    type_name: str
+    default: str
+    comment: str
+    bare_value: str | None
+
+
+def notebooks() -> dict[str, Path]:
+    """The kit's notebooks by name."""
+    folder = Path(__file__).resolve().parents[2] / "notebooks"
+    return {path.stem: path for path in sorted(folder.glob("*.ipynb"))}
+
+
+def find(name: str) -> Path | None:
+    """Any notebook by its path, or one of the kit by its name."""
+    path = Path(name)
+    if path.suffix == ".ipynb" and path.is_file():
+        return path
+    return notebooks().get(name.removesuffix(".ipynb"))
+
+
+def heading(path: Path) -> str:
+    """The first heading of a notebook, or its file's name."""
+    import nbformat  # noqa: PLC0415 - slow to import
+
+    cells = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown"]
+    lines = [line for source in cells for line in source.splitlines()]
+    return next((line.removeprefix("# ").strip() for line in lines if line.startswith("# ")), path.stem)
+
+
+def parameters_of(path: Path) -> list[Parameter]:
+    """The parameters that the notebook's own parameters cell declares."""
+    from papermill import inspect_notebook  # noqa: PLC0415 - slow to import, and `--help` of the root needs none
+
+    return [
+        Parameter(
+            name=name,
+            type_name=str(found["inferred_type_name"]),
+            default=str(found["default"]),
+            comment=str(found["help"] or "").strip(),
+            bare_value=_BARE_VALUES.get(name),
+        )
+        for name, found in inspect_notebook(str(path)).items()
+    ]
+
+
+def run(path: Path, given: Mapping[str, Any]) -> int:
+    """Run a notebook and return the exit code of its outcome."""
+    import papermill  # noqa: PLC0415 - slow to import
+    from papermill.exceptions import PapermillException  # noqa: PLC0415
+
+    started_at = datetime.now(UTC)
+    directory = RunDirectory.open(given.get("run_dir"), notebook=path.stem, started_at=started_at)
+    values = {**given, "run_dir": given.get("run_dir") or os.path.relpath(directory.path)}
+    executed = directory.path / path.name
+    directory.write_result(blank_result(path.stem, started_at, values))
+    problem = ""
+    try:
+        with _ending_is_an_interrupt(), _this_python():
+            papermill.execute_notebook(
+                str(path),
+                str(executed),
+                values,
+                kernel_name=_KERNEL,
+                progress_bar=sys.stderr.isatty(),
+                cwd=str(Path.cwd()),
+            )
+    except KeyboardInterrupt:
+        _record(directory, Outcome.INTERRUPTED, "the run was stopped; what was done is in the journal")
+    except PapermillException as error:
+        problem = str(error).strip().splitlines()[-1]
+    except Exception as error:  # noqa: BLE001 - whatever ends a kernel ends the run, on record
+        problem = f"{type(error).__name__}: {error}"
+    result = _result(directory)
+    if result["finished_at"] is None or (problem and result["outcome"] in _GOOD):
+        _record(directory, Outcome.ERROR, problem or "the notebook left no result")
+    _tidy(executed)
+    _report(executed, directory.path / "report.html")
+    _say(_result(directory), directory, executed)
+    return Outcome(_result(directory)["outcome"]).exit_code
+
+
+_GOOD = {outcome.value for outcome in Outcome if outcome.exit_code == 0}
+
+
+def record_usage_error(arguments: Sequence[str], message: str) -> None:
+    """Leave a result where `--run-dir` says, when the options of a run were wrong."""
+    if len(arguments) < _RUN_ARGUMENTS or arguments[0] != "run":
+        return
+    named = [after for option, after in pairwise(arguments) if option == "--run-dir"]
+    named += [option.partition("=")[2] for option in arguments if option.startswith("--run-dir=")]
+    if not named:
+        return
+    started_at, notebook = datetime.now(UTC), Path(arguments[1]).stem
+    try:
+        directory = RunDirectory.open(named[-1], notebook=notebook, started_at=started_at)
+    except InvalidInput as error:
+        click.echo(f"Error: {error}", err=True)
+        return
+    directory.write_result(blank_result(notebook, started_at, {}))
+    _record(directory, Outcome.INVALID, message)
+
+
+def _result(directory: RunDirectory) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((directory.path / "result.json").read_text(encoding="utf-8"))
+    return found
+
+
+def _record(directory: RunDirectory, outcome: Outcome, why: str) -> None:
+    """Say how the run ended where the notebook could not; what it had written down stays."""
+    ended = {"outcome": outcome.value, "reason": why, "finished_at": utc_text(datetime.now(UTC)), "confirm": None}
+    directory.write_result({**_result(directory), **ended, "warnings": []})
+
+
+@contextmanager
+def _ending_is_an_interrupt() -> Iterator[None]:
+    """A scheduler's SIGTERM and a lost terminal stop the kernel as Ctrl-C does: it must not delete on by itself."""
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signals = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    changed = [each for each in signals if signal.getsignal(each) == signal.SIG_DFL]  # `nohup` ignores SIGHUP
+    for each in changed:
+        signal.signal(each, interrupt)
+    try:
+        yield
+    finally:
+        for each in changed:
+            signal.signal(each, signal.SIG_DFL)
+
+
+@contextmanager
+def _this_python() -> Iterator[None]:
+    """A kernel of this very interpreter, whatever kernels the machine has installed."""
+    with tempfile.TemporaryDirectory() as folder:
+        spec = Path(folder) / "kernels" / _KERNEL
+        spec.mkdir(parents=True)
+        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=40"]
+        (spec / "kernel.json").write_text(
+            json.dumps({"argv": argv, "display_name": "iotjobs", "language": "python"}), encoding="utf-8"
+        )
+        before = os.environ.get("JUPYTER_PATH")
+        os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [folder, before]))
+        try:
+            yield
+        finally:
+            if before is None:
+                os.environ.pop("JUPYTER_PATH")
+            else:
+                os.environ["JUPYTER_PATH"] = before
+
+
+def _tidy(executed: Path) -> None:
+    """Take this machine's paths out of the executed notebook's metadata."""
+    if not executed.exists():
+        return
+    document = json.loads(executed.read_text(encoding="utf-8"))
+    document["metadata"]["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    papermill = document["metadata"].get("papermill", {})
+    for holder, name in ((papermill, "input_path"), (papermill, "output_path"), (papermill["parameters"], "run_dir")):
+        if holder.get(name):
+            holder[name] = Path(holder[name]).name
+    executed.write_text(json.dumps(document, indent=1), encoding="utf-8")
+
+
+def _report(executed: Path, report: Path) -> None:
+    """Write the report; where it cannot be written the run's outcome stands, and it is said."""
+    from iotjobs.report import write_report  # noqa: PLC0415 - slow to import
+
+    if not executed.exists():
+        return
+    try:
+        write_report(executed, report)
+    except Exception as error:  # noqa: BLE001 - a template's error must not hide what was deleted
+        click.echo(f"warning: no report: {type(error).__name__}: {error}", err=True)
+
+
+def _say(result: Mapping[str, Any], directory: RunDirectory, executed: Path) -> None:
+    if result["outcome"] == Outcome.SKELETON and "skeleton" in result:
+        click.echo(json.dumps(result["skeleton"], indent=4))
+    why = str(result.get("reason") or "").strip().splitlines() or ["done"]
+    click.echo(f"{result['outcome']}: {why[-1]}", err=True)
+    for refusal in result.get("refusals", []):
+        click.echo(f"refused by {refusal['guard']}: {refusal['message']}", err=True)
+    for warning in result.get("warnings", []):
+        click.echo(f"warning: {warning}", err=True)
+    if result.get("confirm"):
+        click.echo(f"to confirm: --confirm '{result['confirm']}'", err=True)
+    there = [name for name in (executed.name, "report.html", "result.json") if (directory.path / name).exists()]
+    click.echo(f"files: {directory.path} ({', '.join(there)})", err=True)

@@ -1,0 +1,7 @@
+"""The person's end: views of plain tables. Knows widgets, knows no AWS, and never fetches."""
+
+from iotjobs.ui.banner import banner
+from iotjobs.ui.delete_panel import delete_panel
+from iotjobs.ui.explorer import explore
+
+__all__ = ["banner", "delete_panel", "explore"]

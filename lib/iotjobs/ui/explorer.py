@@ -1,0 +1,132 @@
+"""The investigation on one screen: what to do now, the jobs, the executions, and the queue of the chosen thing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+from itables.widget import ITable
+
+from iotjobs.ui import static
+from iotjobs.ui.callbacks import shown
+from iotjobs.ui.model import choose_job, executions_of, first_selection, key_of
+from iotjobs.ui.pickers import Pickers
+from iotjobs.ui.tables import STYLE, executions_table, jobs_table, show_executions
+from iotjobs.ui.thing_panel import thing_html
+from iotjobs.wording import duration_text
+
+if TYPE_CHECKING:
+    from iotjobs.investigation import Findings
+
+_STATIC_COLUMNS = {
+    "thing_name": ("Thing", static.text),
+    "job_id": ("Job", static.text),
+    "execution_number": ("Number", static.text),
+    "status": ("Status", static.badge),
+    "cause": ("Cause", static.badge),
+    "unblocks": ("Holds back", static.text),
+    "age_s": ("Age", static.age),
+    "suggestion": ("Suggestion", static.text),
+    "evidence": ("Evidence", static.text),
+}
+
+
+class Explorer(static.StaticForm, ipywidgets.VBox):
+    """Views of one `Selection` over one set of findings. `selection` may be set from Python as well."""
+
+    def __init__(self, findings: Findings) -> None:
+        self.findings = findings
+        self.selection = first_selection(findings)
+        self.output = ipywidgets.Output()
+        self.summary = ipywidgets.HTML(_summary_html(findings))
+        self.pickers = Pickers(findings, self.selection, self.output)
+        self.thing = ipywidgets.HTML(thing_html(findings, self.selection))
+        self._rows = executions_of(findings, self.selection.job_id)
+        self.heading = ipywidgets.HTML(_heading(self._caption()))
+        self.jobs: ITable = jobs_table(findings.jobs)
+        self.executions: ITable = executions_table(self._rows)
+        self._mark_selected()
+        super().__init__(
+            [
+                self.summary,
+                self.output,
+                self.pickers,
+                self.heading,
+                self.executions,
+                self.thing,
+                ipywidgets.HTML(_heading("Jobs, worst first: click one to see its executions above") + STYLE),
+                self.jobs,
+            ],
+            layout=ipywidgets.Layout(width="100%"),
+        )
+        self.selection.observe(shown(self.output, self._job_changed), "job_id")
+        self.selection.observe(shown(self.output, self._thing_changed), ["thing_name", "execution"])
+        self.jobs.observe(shown(self.output, self._job_clicked), "selected_rows")
+        self.executions.observe(shown(self.output, self._execution_clicked), "selected_rows")
+
+    def static_html(self) -> str:
+        """The summary, the executions and the queue of the chosen thing as plain HTML."""
+        table = static.html_table(self._rows, _STATIC_COLUMNS, caption=self._caption(click=False))
+        return f"{_summary_html(self.findings)}{table}{thing_html(self.findings, self.selection)}"
+
+    def _caption(self, *, click: bool = True) -> str:
+        whose = "all jobs" if self.selection.job_id is None else self.selection.job_id
+        way = ": click one to see its thing's queue below" if click else ""
+        return f"Executions of {whose}, worst first{way}"
+
+    def _job_changed(self, _change: Any) -> None:
+        self._rows = executions_of(self.findings, self.selection.job_id)
+        self.heading.value = _heading(self._caption())
+        self.heading.value = _heading(self._caption())
+        show_executions(self.executions, self._rows)
+        jobs = self.findings.jobs["job_id"].tolist()
+        job_id = self.selection.job_id
+        self.jobs.selected_rows = [jobs.index(job_id)] if job_id in jobs else []
+        self._mark_selected()
+
+    def _thing_changed(self, _change: Any) -> None:
+        self.thing.value = thing_html(self.findings, self.selection)
+        self._mark_selected()
+
+    def _mark_selected(self) -> None:
+        chosen = self.selection.execution
+        keys = [(str(job), str(thing), int(number)) for job, thing, number in self._row_keys()]
+        self.executions.selected_rows = [keys.index(chosen)] if chosen in keys else []
+
+    def _row_keys(self) -> Any:
+        columns = ["job_id", "thing_name", "execution_number"]
+        return self._rows[columns].itertuples(index=False, name=None)
+
+    def _job_clicked(self, change: Any) -> None:
+        if change["new"]:
+            job_id = str(self.findings.jobs.iloc[change["new"][0]]["job_id"])
+            choose_job(self.selection, self.findings, job_id)
+
+    def _execution_clicked(self, change: Any) -> None:
+        if change["new"] and change["new"][0] < len(self._rows):
+            self.selection.choose_execution(key_of(self._rows.iloc[change["new"][0]]))
+
+
+def explore(findings: Findings) -> Explorer:
+    """Show findings to choose from: a job, an execution or a thing; the rest of the view follows."""
+    return Explorer(findings)
+
+
+def _heading(words: str) -> str:
+    return f'<h3 style="margin:10px 0 0 0">{static.text(words)}</h3>'
+
+
+def _summary_html(findings: Findings) -> str:
+    warnings = "".join(f"<li>{static.text(warning)}</li>" for warning in findings.warnings)
+    incomplete = (
+        '<div style="background:#fff0c2;color:#5c4300;border:1px solid #5c4300;padding:4px 10px">'
+        f'<b>Not everything could be read:</b><ul style="margin:0">{warnings}</ul></div>'
+        if warnings
+        else ""
+    )
+    wait = duration_text(findings.stuck_after.total_seconds())
+    return (
+        f'<p style="font-size:16px;margin:6px 0"><b>What do I do now?</b> {static.text(findings.summary)}</p>'
+        f'<p style="margin:2px 0">Read {findings.as_of:%Y-%m-%d %H:%M} UTC; stuck is what has not moved for '
+        f"{wait}.</p>{incomplete}"
+    )

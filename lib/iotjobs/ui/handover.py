@@ -1,0 +1,59 @@
+"""What to copy into the other notebooks: commands and parameters of one execution. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from iotjobs.domain import UNFINISHED, ExecutionKey, Suggestion
+from iotjobs.ui.model import key_of
+from iotjobs.ui.static import copyable, text
+
+if TYPE_CHECKING:
+    from iotjobs.investigation import Findings
+
+_TAKE_AWAY = (Suggestion.CANCEL, Suggestion.DELETE, Suggestion.FORCE_DELETE)
+
+
+def delete_command(key: ExecutionKey, findings: Findings, *, unfinished: bool) -> str:
+    """The command that plans the deletion of one execution, in the account and region of the findings."""
+    words = [
+        *("iotjobs", "run", "delete_job_execution", "--job-id", key.job_id),
+        *("--thing-name", key.thing_name, "--execution-number", str(key.execution_number)),
+        *(("--cancel-first", "--force") if unfinished else ()),
+        *_place(findings),
+    ]
+    return shlex.join(words)
+
+
+def delete_parameters(key: ExecutionKey) -> str:
+    """The lines for the parameters cell of `delete_job_execution.ipynb`."""
+    return f"job_id = {key.job_id!r}\nthing_name = {key.thing_name!r}\nexecution_number = {key.execution_number}"
+
+
+def handover_html(row: Any, findings: Findings, *, what: str) -> str:
+    """The hand-over of one row; a live one that should not be taken away gets no `--force` to copy."""
+    key = key_of(row)
+    live = row["status"] in UNFINISHED and row["suggestion"] in _TAKE_AWAY
+    parts = [
+        (
+            f"<p><b>To take {text(what)} away</b> ({text(str(key))}). This only shows a plan: nothing is deleted "
+            "until you confirm it.</p>"
+        ),
+        copyable(delete_command(key, findings, unfinished=live)),
+        "<p>or open <code>delete_job_execution.ipynb</code> with these parameters:</p>",
+        copyable(delete_parameters(key)),
+    ]
+    if row["status"] in UNFINISHED and not live:
+        parts.insert(
+            1,
+            "<p>The suggestion is another one, so the command has no <code>--force</code> and the plan will "
+            "be refused while the execution is unfinished.</p>",
+        )
+    return "".join(parts)
+
+
+def _place(findings: Findings) -> list[str]:
+    connection = findings.run.connection
+    profile = getattr(connection, "profile", None)
+    return [*(("--profile", profile) if profile else ()), "--region", connection.region]
