@@ -1,0 +1,31 @@
+"""Three clicks from an open notebook to the execution that blocks a thing."""
+
+from __future__ import annotations
+
+import pytest
+from labpage import WAIT_MS, Lab, open_and_run
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.browser
+
+
+def test_run_all_and_one_click_name_the_blocker(page: Page, sandbox_lab: Lab) -> None:
+    open_and_run(page, sandbox_lab, "investigate.ipynb")
+    rows = page.locator("table.dataTable").first.locator("tbody tr")
+    expect(rows.first).to_contain_text("firmware-2-4-1", timeout=WAIT_MS)
+
+    rows.filter(has_text="blocked").filter(has_text="pump-berlin-02").first.locator("td").first.click()
+    heading = page.locator("h3", has_text="holds back")
+    expect(heading).to_contain_text("pump-berlin-02: firmware-2-4-1 is IN_PROGRESS")
+    expect(heading).to_contain_text("stalled")
+
+    job = page.get_by_label("Job", exact=True)
+    job.fill("gateway-os-12")
+    job.press("Enter")
+    expect(page.get_by_text("Executions of gateway-os-12, worst first")).to_be_visible()
+    expect(rows.first).to_contain_text("orphaned")
+
+    thing = page.get_by_label("Thing", exact=True)
+    thing.fill("gateway-hamburg-01")
+    thing.press("Enter")
+    expect(page.locator("h3", has_text="gateway-hamburg-01: rotate-certificates is QUEUED")).to_be_visible()

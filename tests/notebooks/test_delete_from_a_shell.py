@@ -1,0 +1,121 @@
+"""`iotjobs run delete_job_execution` on the service: what it deletes, what it refuses, what it never calls."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+import shell
+
+from iotjobs.domain import utc_text
+from iotjobs.sandbox.fleet import Fleet
+
+DELETE = "delete_job_execution"
+
+
+def _phrase(fleet: Fleet, job_id: str, thing_name: str) -> str:
+    found = fleet.iot.describe_job_execution(jobId=job_id, thingName=thing_name, executionNumber=1)["execution"]
+    return f"delete {job_id}/{thing_name}/1 queued {utc_text(found['queuedAt'])}"
+
+
+def _left(fleet: Fleet, job_id: str) -> list[str]:
+    found = fleet.iot.list_job_executions_for_job(jobId=job_id)["executionSummaries"]
+    return [item["jobExecutionSummary"]["status"] for item in found]
+
+
+def _queued(fleet: Fleet, job_id: str, *, days: float = 9) -> str:
+    with fleet.ago(days=days):
+        fleet.iot.create_thing(thingName=job_id)
+        fleet.job(job_id, things=[job_id])
+    return job_id
+
+
+def test_json_input_is_overridden_by_options_and_a_wrong_phrase_is_refused(aged_fleet: Fleet, tmp_path: Path) -> None:
+    name = _queued(aged_fleet, "shell-json")
+    aged_fleet.report(name, name, "FAILED")
+    document = json.dumps({"jobId": name, "thingName": "another", "executionNumber": 7, "force": True})
+    asked = [DELETE, "--cli-input-json", document, "--thing-name", name, "--execution-number", "1", "--no-force"]
+    wrong = _phrase(aged_fleet, name, name).replace("queued", "made")
+    code, result, _ = shell.run(tmp_path / "run", *asked, "--confirm", wrong)
+    assert (code, result["outcome"]) == (5, "refused")
+    assert [refusal["guard"] for refusal in result["refusals"]] == ["phrase_must_match"]
+    assert _left(aged_fleet, name) == ["FAILED"]
+    code, result, _ = shell.run(tmp_path / "run", *asked, "--confirm", _phrase(aged_fleet, name, name))
+    assert (code, result["outcome"]) == (0, "applied")
+    assert _left(aged_fleet, name) == []
+
+
+def test_a_queued_execution_needs_force(aged_fleet: Fleet, tmp_path: Path) -> None:
+    name = _queued(aged_fleet, "shell-queued")
+    asked = [DELETE, *shell.names(name, name), "--confirm", _phrase(aged_fleet, name, name)]
+    code, result, _ = shell.run(tmp_path / "without", *asked)
+    assert (code, result["outcome"]) == (5, "refused")
+    assert _left(aged_fleet, name) == ["QUEUED"]
+    code, result, _ = shell.run(tmp_path / "with", *asked, "--force")
+    assert (code, result["outcome"]) == (0, "applied")
+    assert _left(aged_fleet, name) == []
+
+
+def test_force_with_cancel_first_takes_an_execution_in_progress(aged_fleet: Fleet, tmp_path: Path) -> None:
+    name = _queued(aged_fleet, "shell-progress")
+    with aged_fleet.ago(days=8):
+        aged_fleet.report(name, name, "IN_PROGRESS")
+    phrase = _phrase(aged_fleet, name, name)
+    asked = [DELETE, *shell.names(name, name), "--force", "--cancel-first", "--confirm", phrase]
+    code, result, _ = shell.run(tmp_path / "run", *asked)
+    assert (code, result["outcome"]) == (0, "applied")
+    journal = (tmp_path / "run" / "journal.jsonl").read_text()
+    assert journal.index("CancelJobExecution") < journal.index("DeleteJobExecution")
+    assert _left(aged_fleet, name) == []
+
+
+def test_yesterdays_phrase_does_not_hit_a_number_used_again(aged_fleet: Fleet, tmp_path: Path) -> None:
+    name = _queued(aged_fleet, "shell-reused")
+    yesterdays = _phrase(aged_fleet, name, name)
+    aged_fleet.iot.delete_job(jobId=name, force=True)
+    aged_fleet.job(name, things=[name])
+    aged_fleet.report(name, name, "FAILED")
+    code, result, _ = shell.run(tmp_path / "run", DELETE, *shell.names(name, name), "--confirm", yesterdays)
+    assert (code, result["outcome"]) == (5, "refused")
+    assert "uses the number again" in result["reason"]
+    assert _left(aged_fleet, name) == ["FAILED"]
+
+
+def test_the_output_skeleton_checks_the_request_and_makes_no_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    asked = ["run", DELETE, *shell.names("j", "t"), "--generate-cli-skeleton", "output", "--run-dir", "run"]
+    ended = subprocess.run([*shell.CLI, *asked], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout) == {}
+    assert shell.result(tmp_path / "run")["outcome"] == "skeleton"
+
+
+@pytest.mark.parametrize(
+    ("more", "endpoint", "ended"),
+    [
+        (["--cli-input-json", '{"jobId": '], None, (2, "invalid")),
+        (["--profile", "no-such-profile"], None, (2, "invalid")),
+        ([], "http://127.0.0.1:9", (1, "error")),
+        ([], None, (1, "error")),
+    ],
+    ids=["malformed JSON", "unknown profile", "unreachable endpoint", "unknown execution"],
+)
+def test_what_cannot_be_done_is_said(
+    aged_fleet: Fleet,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    more: list[str],
+    endpoint: str | None,
+    ended: tuple[int, str],
+) -> None:
+    if endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    code, result, printed = shell.run(tmp_path / "run", DELETE, *shell.names("no-such-job", "no-such-thing"), *more)
+    assert (code, result["outcome"]) == ended
+    assert result["reason"].splitlines()[-1] in printed

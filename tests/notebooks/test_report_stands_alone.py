@@ -1,0 +1,53 @@
+"""A report opens without a network, shows what the widgets hold, runs nothing, and hides the code."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from iotjobs.report import write_report
+
+HOSTILE = "<table><tr><td>pump-1</td></tr></table><script>document.title = 'ran'</script><img src='http://192.0.2.1/x'>"
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> Path:
+    """The report of a notebook with a widget, its static form, and an output that would like to call home."""
+    widget = {"application/vnd.jupyter.widget-view+json": {"model_id": "a"}, "text/html": HOSTILE, "text/plain": "W"}
+    shown = new_code_cell("secret_code()", outputs=[new_output("display_data", data=widget)])
+    made = new_notebook(cells=[new_markdown_cell("# Stuck <b>& sound</b>\n\n$x^2$"), shown])
+    made.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {"state": {}, "version_major": 2}}
+    nbformat.write(made, tmp_path / "made.ipynb")
+    write_report(tmp_path / "made.ipynb", tmp_path / "made.html")
+    return tmp_path / "made.html"
+
+
+def test_the_page_names_no_other_host_and_hides_the_code(report: Path) -> None:
+    page = report.read_text()
+    assert not re.findall(r"<(?:script|link)[^>]*", page)
+    assert "secret_code" not in page
+    assert "<title>Stuck &lt;b&gt;&amp; sound&lt;/b&gt;</title>" in page
+
+
+@pytest.mark.browser
+def test_a_browser_asks_for_nothing_and_runs_nothing(report: Path) -> None:
+    from playwright.sync_api import sync_playwright
+
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        context = browser.new_context(offline=True)
+        page = context.new_page()
+        sent: list[str] = []
+        page.on("request", lambda request: sent.append(request.url))
+        page.goto(report.as_uri(), wait_until="load")
+        assert page.get_by_role("cell", name="pump-1").is_visible()
+        assert page.title() == "Stuck <b>& sound</b>"
+        browser.close()
+    assert [url for url in sent if not url.startswith(("file:", "data:"))] == []

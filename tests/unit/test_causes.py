@@ -1,0 +1,171 @@
+"""Each cause of the contract, on tables made by hand; what the service cannot show is here too."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from iotjobs.diagnose import diagnose
+from iotjobs.domain import EXECUTION_COLUMNS, JOB_COLUMNS, Cause, table
+from iotjobs.picture import QUEUE_COLUMNS, THING_COLUMNS, TIMER_COLUMNS, Gap, Picture
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def _table(columns: dict[str, str], rows: list[dict[str, Any]]) -> pd.DataFrame:
+    return table(columns, {name: [row.get(name) for row in rows] for name in columns})
+
+
+def execution(job: str, thing: str, status: str = "QUEUED", *, days: float = 5, **more: Any) -> dict[str, Any]:
+    started = {"started_at": NOW - days * DAY} if status == "IN_PROGRESS" else {}
+    return {
+        "job_id": job,
+        "thing_name": thing,
+        "execution_number": 1,
+        "status": status,
+        "retry_attempt": 0,
+        "queued_at": NOW - days * DAY,
+        "last_updated_at": NOW - days * DAY,
+        **started,
+        **more,
+    }
+
+
+def job(job_id: str, **more: Any) -> dict[str, Any]:
+    return {"job_id": job_id, "status": "IN_PROGRESS", "described": True, "scheduling": {}, **more}
+
+
+def thing(name: str, **more: Any) -> dict[str, Any]:
+    return {
+        "thing_name": name,
+        "exists": True,
+        "connected": True,
+        "changed_at": NOW - 6 * DAY,
+        "queue_known": True,
+        "thing_groups": "",
+        **more,
+    }
+
+
+def picture(
+    executions: list[dict[str, Any]],
+    jobs: list[dict[str, Any]],
+    things: list[dict[str, Any]],
+    timers: list[dict[str, Any]] | None = None,
+    gaps: tuple[Gap, ...] = (),
+) -> Picture:
+    running = [one for one in executions if one["status"] == "IN_PROGRESS"]
+    looked_up = [{key: one[key] for key in ("job_id", "thing_name", "execution_number")} for one in running]
+    unfinished = [one for one in executions if one["status"] in ("QUEUED", "IN_PROGRESS")]
+    return Picture(
+        executions=_table(EXECUTION_COLUMNS, executions),
+        queues=_table(QUEUE_COLUMNS, [{"delivery": 0, **one} for one in unfinished]),
+        jobs=_table(JOB_COLUMNS, jobs),
+        things=_table(THING_COLUMNS, things),
+        timers=_table(TIMER_COLUMNS, looked_up if timers is None else timers),
+        gaps=gaps,
+        as_of=NOW,
+    )
+
+
+def found(shot: Picture) -> dict[str, dict[str, Any]]:
+    rows = diagnose(shot, stuck_after=DAY).to_dict("records")
+    return {f"{row['job_id']}/{row['thing_name']}": row for row in rows}
+
+
+STALLED = execution("j", "t", "IN_PROGRESS")
+WAITING = execution("j", "t")
+
+
+@pytest.mark.parametrize(
+    ("cause", "stuck", "one", "its_job", "its_thing"),
+    [
+        (Cause.THING_GONE, True, WAITING, job("j", status="CANCELED"), thing("t", exists=False)),
+        (Cause.ORPHANED, True, execution("j", "t", "IN_PROGRESS", days=0.1), job("j", status="CANCELED"), thing("t")),
+        (Cause.ORPHANED, True, WAITING, job("j", status="COMPLETED"), thing("t")),
+        (Cause.ORPHANED, True, WAITING, job("j", status="DELETION_IN_PROGRESS"), thing("t")),
+        (Cause.RETRYING, False, execution("j", "t", days=0.5, retry_attempt=2), job("j"), thing("t")),
+        (Cause.FRESH, False, execution("j", "t", days=0.5), job("j"), thing("t")),
+        (Cause.FRESH, False, STALLED | {"last_updated_at": NOW - timedelta(hours=1)}, job("j"), thing("t")),
+        (Cause.WAITING_WINDOW, False, WAITING, job("j", status="SCHEDULED"), thing("t")),
+        (Cause.WAITING_WINDOW, False, WAITING, job("j", scheduling={"startTime": "2027-01-01T10:00"}), thing("t")),
+        (Cause.TIMEOUT_PENDING, False, STALLED, job("j", timeout_minutes=10080), thing("t", connected=False)),
+        (Cause.DEVICE_OFFLINE, True, STALLED, job("j"), thing("t", connected=False)),
+        (Cause.DEVICE_OFFLINE, True, WAITING, job("j"), thing("t", connected=False, changed_at=None)),
+        (Cause.STALLED, True, STALLED, job("j"), thing("t")),
+        (Cause.NOT_PICKED_UP, True, WAITING, job("j"), thing("t")),
+        (Cause.NOT_PICKED_UP, True, execution("j", "t", retry_attempt=3), job("j"), thing("t")),
+        (Cause.UNKNOWN, True, WAITING, job("j"), thing("t", connected=None)),
+        (Cause.UNKNOWN, True, WAITING, job("j", described=False), thing("t")),
+        (Cause.UNKNOWN, True, WAITING, job("j"), thing("t", queue_known=False)),
+        (Cause.UNKNOWN, True, WAITING, job("j", scheduling={"maintenanceWindows": [{"startTime": "?"}]}), thing("t")),
+    ],
+)
+def test_one_execution_alone(cause: Cause, stuck: bool, one: dict, its_job: dict, its_thing: dict) -> None:
+    row = found(picture([one], [its_job], [its_thing]))["j/t"]
+    assert (row["cause"], bool(row["stuck"])) == (cause, stuck)
+    assert row["evidence"]
+
+
+def test_a_step_timer_makes_it_pending_and_says_when() -> None:
+    timers = [{"job_id": "j", "thing_name": "t", "execution_number": 1, "seconds_left": 7200.0}]
+    row = found(picture([STALLED], [job("j")], [thing("t")], timers))["j/t"]
+    assert row["cause"] == Cause.TIMEOUT_PENDING
+    assert "2026-11-24T14:00:00Z" in row["evidence"]
+
+
+def test_a_timer_that_was_not_read_is_unknown_not_stalled() -> None:
+    row = found(picture([STALLED], [job("j")], [thing("t")], timers=[]))["j/t"]
+    assert row["cause"] == Cause.UNKNOWN
+
+
+def test_a_running_execution_blocks_the_queue_behind_it() -> None:
+    rows = found(
+        picture(
+            [execution("new", "t", days=3), execution("old", "t", "IN_PROGRESS"), execution("mid", "t", days=4)],
+            [job("old"), job("mid"), job("new")],
+            [thing("t")],
+        )
+    )
+    assert [rows[f"{name}/t"]["cause"] for name in ("old", "mid", "new")] == ["stalled", "blocked", "blocked"]
+    assert [rows[f"{name}/t"]["unblocks"] for name in ("old", "mid", "new")] == [2, 1, 0]
+    assert "old number 1" in rows["new/t"]["evidence"]
+    assert "cause stalled" in rows["new/t"]["evidence"]
+
+
+def test_whoever_waits_its_turn_is_stuck_as_its_head_is() -> None:
+    head_waits = job("head", scheduling={"startTime": "2027-01-01T10:00"})
+    calm = found(
+        picture([execution("head", "t"), execution("tail", "t", days=4)], [head_waits, job("tail")], [thing("t")])
+    )
+    stuck = found(
+        picture([execution("head", "t"), execution("tail", "t", days=4)], [job("head"), job("tail")], [thing("t")])
+    )
+    assert (calm["tail/t"]["cause"], bool(calm["tail/t"]["stuck"])) == (Cause.WAITING_TURN, False)
+    assert (stuck["tail/t"]["cause"], bool(stuck["tail/t"]["stuck"])) == (Cause.WAITING_TURN, True)
+
+
+def test_a_finished_execution_has_no_cause() -> None:
+    row = found(picture([execution("j", "t", "FAILED")], [job("j")], [thing("t")]))["j/t"]
+    assert (row["cause"], bool(row["stuck"]), row["suggestion"]) == ("", False, "none")
+
+
+def test_an_ota_update_is_not_to_be_deleted_here() -> None:
+    row = found(picture([execution("AFR_OTA-7", "t", "IN_PROGRESS")], [job("AFR_OTA-7")], [thing("t")]))["AFR_OTA-7/t"]
+    assert row["suggestion"] == "none"
+    assert "delete the OTA update instead" in row["evidence"]
+
+
+def test_what_is_missing_is_said_with_how_to_switch_it_on() -> None:
+    gap = Gap("the device's connectivity", "fleet indexing is off", "switch it on with X")
+    row = found(picture([WAITING], [job("j")], [thing("t", connected=None)], gaps=(gap,)))["j/t"]
+    assert "switch it on with X" in row["evidence"]
+    assert row["suggestion"] == "enable_indexing"
+
+
+def test_no_executions_at_all() -> None:
+    assert diagnose(picture([], [], []), stuck_after=DAY).empty

@@ -1,0 +1,65 @@
+"""A job's schedule: whether it could deliver since an execution was queued."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from iotjobs import windows
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)  # a Tuesday
+WEEKLY_TUESDAY_3AM = {"maintenanceWindows": [{"startTime": "cron(0 3 ? * 3 *)", "durationInMinutes": 60}]}
+
+
+@pytest.mark.parametrize(
+    ("scheduling", "queued_ago", "opened"),
+    [
+        ({"startTime": "2026-12-01T10:00"}, timedelta(days=3), False),
+        ({"startTime": "2026-11-23T10:00"}, timedelta(days=3), True),
+        (WEEKLY_TUESDAY_3AM, timedelta(days=3), True),
+        (WEEKLY_TUESDAY_3AM, timedelta(hours=4), False),
+        (WEEKLY_TUESDAY_3AM, timedelta(hours=8, minutes=30), True),
+        (WEEKLY_TUESDAY_3AM | {"startTime": "2026-11-24T04:30"}, timedelta(days=30), False),
+        (
+            {"maintenanceWindows": [{"startTime": "cron(0 3 1 1 ? 2027)", "durationInMinutes": 60}]},
+            timedelta(days=3),
+            False,
+        ),
+        (
+            {"maintenanceWindows": [{"startTime": "cron(0 3 1 1 ? 2025)", "durationInMinutes": 60}]},
+            timedelta(days=3),
+            False,
+        ),
+        ({}, timedelta(days=3), True),
+    ],
+    ids=[
+        "start-ahead",
+        "start-past",
+        "window-since",
+        "window-before-queued",
+        "queued-inside-window",
+        "start-after-window",
+        "only-next-year",
+        "year-is-over",
+        "no-schedule",
+    ],
+)
+def test_whether_the_job_could_deliver(scheduling: dict, queued_ago: timedelta, opened: bool) -> None:
+    assert windows.has_opened(scheduling, queued_at=NOW - queued_ago, as_of=NOW) is opened
+
+
+def test_the_next_opening_of_a_weekly_window() -> None:
+    assert windows.next_opening(WEEKLY_TUESDAY_3AM, as_of=NOW) == datetime(2026, 12, 1, 3, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["every Tuesday", "cron(61 3 ? * 3 *)", "cron(0 3 * *)", ""])
+def test_a_window_we_cannot_read_is_not_taken_for_an_open_one(text: str) -> None:
+    scheduling = {"maintenanceWindows": [{"startTime": text, "durationInMinutes": 60}]}
+    with pytest.raises(windows.UnreadableSchedule):
+        windows.has_opened(scheduling, queued_at=NOW, as_of=NOW)
+
+
+def test_a_start_time_we_cannot_read_is_said() -> None:
+    with pytest.raises(windows.UnreadableSchedule, match="start time 'soon'"):
+        windows.has_opened({"startTime": "soon"}, queued_at=NOW, as_of=NOW)
