@@ -60,6 +60,24 @@ def flag(value: Any, *, name: str) -> bool | None:
     raise InvalidInput(f"{name} is {value!r}; it takes True or False")
 
 
+def count(value: Any, *, name: str) -> int:
+    """A whole number from 0, as a number or as its digits."""
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise InvalidInput(f"{name} is {value!r}; it takes a whole number from 0")
+    return value
+
+
+def fraction(value: Any, *, name: str) -> float:
+    """A number from 0 to 1, as a number or as text."""
+    if isinstance(value, str) and re.fullmatch(r"[0-9]*\.?[0-9]+", value):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise InvalidInput(f"{name} is {value!r}; it takes a number from 0 to 1, such as 0.1 for a tenth")
+    return float(value)
+
+
 def duration(value: Any, *, name: str) -> timedelta:
     """A duration such as `45s`, `90m`, `24h`, `30d`."""
     found = re.fullmatch(r"(\d{1,6})([smhd])", value.strip()) if isinstance(value, str) else None
