@@ -67,7 +67,9 @@ class Application:
                 if not self._journal.about(self._identity):
                     append_snapshot(self._journal.path.parent, now.raw)
                 if self._plan.cancel_first and not now.finished:
-                    refused = guards.newest_is_meant(self._plan, self._newest())
+                    newest = self._newest()  # the last look: an execution made anew may have the same version
+                    refused = guards.newest_is_meant(self._plan, newest and newest.key.execution_number)
+                    refused = refused or guards.unchanged_since_plan(self._plan, newest)
                     if refused:
                         return self._drifted(refused)
                     canceled = self._cancel(now)
@@ -98,10 +100,10 @@ class Application:
         self._journal.write("drifted", **self._identity, why=why)
         return refused
 
-    def _newest(self) -> int | None:
+    def _newest(self) -> Execution | None:
         key = self._plan.execution.key
         try:
-            return fetch.newest_number(self._connection, job_id=key.job_id, thing_name=key.thing_name)
+            return fetch.newest_execution(self._connection, job_id=key.job_id, thing_name=key.thing_name)
         except NotFound:
             return None
 
