@@ -92,7 +92,7 @@ class Judge:
 
     def _canceled(self, item: Held) -> bool:
         """Whether it was our own cancel that made it CANCELED."""
-        return any(c.operation == "CancelJobExecution" and c.before.uid == item.uid for c in self.accepted)
+        return any(c.operation == "CancelJobExecution" and is_same(c.before, item) for c in self.accepted)
 
 
 def is_target(item: Held, target: dict[str, Any]) -> bool:
@@ -102,10 +102,13 @@ def is_target(item: Held, target: dict[str, Any]) -> bool:
 
 
 def same(one: Accepted, other: Accepted) -> bool:
-    """Whether two calls did the same to the same name."""
-    return all(
-        getattr(one.before, name) == getattr(other.before, name) for name in ("job_id", "thing_name", "number")
-    ) and (one.operation, one.before.queued_at) == (other.operation, other.before.queued_at)
+    """Whether two calls did the same to the same execution."""
+    return one.operation == other.operation and is_same(one.before, other.before)
+
+
+def is_same(one: Held, other: Held) -> bool:
+    """Whether two pictures are of the same execution."""
+    return all(getattr(one, name) == getattr(other, name) for name in ("job_id", "thing_name", "number", "queued_at"))
 
 
 def is_moment(seconds: float, text: Any) -> bool:
