@@ -7,11 +7,13 @@ from iotjobs.charts import figures
 from iotjobs.delete import delete_job_execution
 from iotjobs.investigation import Findings, investigate
 from iotjobs.run import Run, start
+from iotjobs.sweep import Sweep, sweep
 from iotjobs.ui import banner, delete_panel, explore
 
 __all__ = [
     "Findings",
     "Run",
+    "Sweep",
     "banner",
     "delete_job_execution",
     "delete_panel",
@@ -19,4 +21,5 @@ __all__ = [
     "figures",
     "investigate",
     "start",
+    "sweep",
 ]

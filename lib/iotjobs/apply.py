@@ -21,7 +21,7 @@ from iotjobs.plan import Plan
 _ATTEMPTS = 6
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 60.0
-_CANCEL, _DELETE = "CancelJobExecution", "DeleteJobExecution"
+CANCEL, DELETE = "CancelJobExecution", "DeleteJobExecution"
 
 
 def identity_of(plan: Plan) -> dict[str, Any]:
@@ -53,25 +53,19 @@ class Application:
         Raises PartlyDone when it was canceled but not deleted, IotJobsError when it cannot be settled.
         """
         now = self.look()
-        if self._may_have_acted(_DELETE) and self._is_gone(now):
-            self._journal.write(
-                "verified", **self._identity, settled="it was in flight when the run ended, and is gone"
-            )
+        if self._settled(now):
             return []
+        if now is None:
+            return self._drifted(guards.unchanged_since_plan(self._plan, None))
         canceled = now if self._is_canceled_by_us(now) else None
         try:
             if canceled is None:
-                refused = guards.unchanged_since_plan(self._plan, now)
-                if refused or now is None:
+                refused = self._refused(now)
+                if refused:
                     return self._drifted(refused)
                 if not self._journal.about(self._identity):
                     append_snapshot(self._journal.path.parent, now.raw)
                 if self._plan.cancel_first and not now.finished:
-                    newest = self._newest()  # the last look: an execution made anew may have the same version
-                    refused = guards.newest_is_meant(self._plan, newest and newest.key.execution_number)
-                    refused = refused or guards.unchanged_since_plan(self._plan, newest)
-                    if refused:
-                        return self._drifted(refused)
                     canceled = self._cancel(now)
             self._delete(canceled or now)
         except IotJobsError as error:
@@ -84,6 +78,25 @@ class Application:
             return self._drifted([Refusal("state_conflict", why, key)])
         self._verify()
         return []
+
+    def settle(self) -> bool:
+        """Whether a delete that an earlier run sent has done its work; changes nothing in AWS."""
+        return self._settled(self.look())
+
+    def _settled(self, now: Execution | None) -> bool:
+        if not self._is_gone(now) or not self._may_have_acted(DELETE):
+            return False
+        self._journal.write("verified", **self._identity, settled="it was in flight, and is gone")
+        return True
+
+    def _refused(self, now: Execution) -> list[Refusal]:
+        moved = guards.unchanged_since_plan(self._plan, now)
+        if moved or now.finished or not self._plan.cancel_first:
+            return moved
+        newest = self._newest()  # the last look: an execution made anew may have the same version
+        return guards.newest_is_meant(self._plan, newest and newest.key.execution_number) or (
+            guards.unchanged_since_plan(self._plan, newest)
+        )
 
     def look(self) -> Execution | None:
         """The execution that has the plan's number now; None when there is none."""
@@ -109,7 +122,7 @@ class Application:
 
     def _cancel(self, now: Execution) -> Execution:
         self._call(
-            _CANCEL,
+            CANCEL,
             now,
             settled=self._is_canceled_by_us,
             force=True,
@@ -128,7 +141,7 @@ class Application:
 
     def _delete(self, now: Execution) -> None:
         self._call(
-            _DELETE,
+            DELETE,
             now,
             settled=self._is_gone,
             executionNumber=now.key.execution_number,
@@ -194,7 +207,7 @@ class Application:
 
     def _is_canceled_by_us(self, seen: Execution | None) -> bool:
         """Whether it is CANCELED and carries this run directory's mark: anybody may have cancelled it otherwise."""
-        if seen is None or not self._is_canceled(seen) or not self._may_have_acted(_CANCEL):
+        if seen is None or not self._is_canceled(seen) or not self._may_have_acted(CANCEL):
             return False
         return seen.status_details.get("mark") == self._journal.mark()
 

@@ -118,6 +118,7 @@ class Deletion:
         refused = guards.refusals(plan) or guards.phrase_must_match(plan, phrase)
         if not refused:
             with Journal(self.run.directory.path) as journal:
+                self.run.note(counts={"planned": 1, "deleted": 0})
                 refused = Application(self.run.connection, plan, journal, self.run.directory.path.name).carry_out()
         if refused:
             self._say_refused(refused)

@@ -169,7 +169,7 @@ def group_members(connection: Connection, group: str) -> set[str]:
     pages = connection.pages(
         "ListThingsInThingGroup", "things", thingGroupName=group, recursive=True, maxResults=PAGE_ROWS
     )
-    return {name for page in pages for name in page}
+    return {str(name) for page in pages for name in page}
 
 
 def _execution(key: ExecutionKey, found: dict[str, Any]) -> Execution:

@@ -61,8 +61,8 @@ class Journal:
             os.fsync(self._file.fileno())
         except OSError as error:
             raise RecordError(
-                f"the journal {self.path} cannot be written ({event}): {error}; nothing more is called. Make room, then "
-                "run again with the same run_dir"
+                f"the journal {self.path} cannot be written ({event}): {error}; nothing more is called. Make room, "
+                "then run again with the same run_dir"
             ) from error
         self._last = _digest(line)
         self.entries.append(entry)
