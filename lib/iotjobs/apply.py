@@ -94,9 +94,8 @@ class Application:
         if moved or now.finished or not self._plan.cancel_first:
             return moved
         newest = self._newest()  # the last look: an execution made anew may have the same version
-        return guards.newest_is_meant(self._plan, newest and newest.key.execution_number) or (
-            guards.unchanged_since_plan(self._plan, newest)
-        )
+        number = newest.key.execution_number if newest else None
+        return guards.newest_is_meant(self._plan, number) or guards.unchanged_since_plan(self._plan, newest)
 
     def look(self) -> Execution | None:
         """The execution that has the plan's number now; None when there is none."""

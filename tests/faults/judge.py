@@ -56,7 +56,8 @@ class Judge:
         path = self.run_dir / "plan.json"
         document = json.loads(path.read_text()) if path.exists() else {"targets": []}
         if "targets" in document:
-            return list(document["targets"])
+            approved = self.phrase is None or document["plan_id"] in self.phrase
+            return list(document["targets"]) if approved else []
         confirmed = self.phrase is None or f"queued {document['queued_at'][:19]}" in self.phrase
         return [{**document, "single": True}] if confirmed else []
 

@@ -20,7 +20,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import luck as chance
-from kit import KITS, OneDelete
+from kit import KITS, Kit
 from world import Figures, World
 
 _PEACEFUL_RUNS = 4
@@ -35,10 +35,11 @@ def play(seed: int, directory: Path, total: Figures) -> None:
         _play(KITS[seed % len(KITS)].chosen(world, luck), luck)
     finally:
         total.add(world.figures)
+        world.close()
     assert not world.judge.verdict.broken, world.judge.verdict.broken
 
 
-def _play(kit: OneDelete, luck: random.Random) -> None:
+def _play(kit: Kit, luck: random.Random) -> None:
     planned = kit.plan(chance.trouble(luck, calls=kit.calls) if luck.random() < 0.2 else None)
     if planned != "planned":
         planned = kit.plan()
@@ -50,7 +51,7 @@ def _play(kit: OneDelete, luck: random.Random) -> None:
         settle(kit)
 
 
-def settle(kit: OneDelete) -> None:
+def settle(kit: Kit) -> None:
     """Run on in peace: it must come to an end, and then change nothing more."""
     for _ in range(_PEACEFUL_RUNS):
         ended = kit.apply()

@@ -23,6 +23,7 @@ from service_model import Accepted, ServiceModel
 from iotjobs import apply, aws, fetch
 from iotjobs.errors import IotJobsError
 from iotjobs.journal import verify
+from iotjobs.results import RunDirectory
 
 Move = tuple[str, int, int]  # what, which job, which thing: what happens in the field
 
@@ -149,6 +150,10 @@ class World:
     def gone(self, target: dict[str, Any]) -> bool:
         """Whether a target of the plan is no longer in the service."""
         return not any(is_target(item, target) for item in self.service.all())
+
+    def close(self) -> None:
+        """Let go of the run directory, as the end of a process does."""
+        RunDirectory(self.run_dir.resolve()).release()
 
     def _build(self, fleet: Fleet) -> None:
         for number, (continuous, states) in enumerate(fleet.jobs):
