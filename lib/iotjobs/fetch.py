@@ -211,7 +211,8 @@ def _executions_table(rows: list[tuple[str, str, dict[str, Any]]]) -> pd.DataFra
 
     def moments(name: str) -> pd.Series:
         values = pd.Series([summary.get(name) for summary in summaries], dtype="float64")
-        return pd.to_datetime(values, unit="s", utc=True).astype("datetime64[ns, UTC]")
+        exact = pd.to_datetime(values, unit="s", utc=True).astype("datetime64[ns, UTC]")
+        return exact.dt.round("us")  # a float of seconds is no truer: else the list and the describe would disagree
 
     return table(
         EXECUTION_COLUMNS,
