@@ -105,8 +105,8 @@ class ManyDeletes(Kit):
         expected = self._fitting()
         unattended = self.given.pop("unattended", None)
         ended = super().plan(trouble)
-        if unattended:
-            self.given["unattended"] = True
+        if unattended:  # nobody approves a plan: each run makes its own, until one is begun
+            self.given["unattended"], self.world.judge.phrase = True, None
         if ended == "planned" and not (trouble and trouble.moves):
             targets = self.world.judge.targets()
             assert len(targets) == len(expected), f"{len(expected)} fit, {len(targets)} planned"

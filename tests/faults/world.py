@@ -90,7 +90,7 @@ class World:
 
     def __init__(self, directory: Path, fleet: Fleet) -> None:
         self.run_dir = directory
-        self.service = ServiceModel(time.time() + 0.25)
+        self.service = ServiceModel(round(time.time(), 3))  # AWS counts milliseconds
         self.judge = Judge(directory)
         self.figures = Figures(schedules=1)
         self.last_outcome = ""
