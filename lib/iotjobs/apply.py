@@ -55,15 +55,22 @@ class Application:
                     canceled = self._cancel(now)
             self._delete(canceled or now)
         except IotJobsError as error:
-            if canceled is not None:
-                raise PartlyDone(f"{self._plan.execution.key} was canceled but not deleted: {error}") from error
-            if not isinstance(error, StateConflict):
-                raise
-            key = self._plan.execution.key
-            why = f"{error}; nothing was changed: look again and make a new plan"
-            return self._drifted([Refusal("state_conflict", why, key)])
+            return self._conflict(error, canceled)
         self._verify()
         return []
+
+    def _conflict(self, error: IotJobsError, canceled: Execution | None) -> list[Refusal]:
+        """A refusal when nothing was changed, as far as that is known; else what was done, raised."""
+        key = self._plan.execution.key
+        if canceled is not None:
+            open_end = "whether it was deleted is not known yet" if self._may_have_acted(DELETE) else "not deleted"
+            raise PartlyDone(f"{key} was canceled, but {open_end}: {error}") from error
+        if not isinstance(error, StateConflict):
+            raise error
+        if self._may_have_acted(CANCEL) or self._may_have_acted(DELETE):
+            raise PartlyDone(f"{error}; a call to which no answer came may have acted: look again") from error
+        why = f"{error}; nothing was changed: look again and make a new plan"
+        return self._drifted([Refusal("state_conflict", why, key)])
 
     def settle(self) -> bool:
         """Whether a delete that an earlier run sent has done its work; changes nothing in AWS."""

@@ -7,6 +7,7 @@ reading call is one that outlasted botocore's own retries.
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import SimpleNamespace
@@ -19,6 +20,9 @@ from service_model import REGION, Accepted, ServiceModel, refusal
 from iotjobs.aws import Connection
 
 URL = "http://127.0.0.1:1/model"
+
+#: When: at the call of that number, or at the first, second… call of an operation (`("delete_job_execution", 2)`).
+At = int | tuple[str, int]
 
 #: What can happen to a changing call; `late`: it acts after the caller gave up waiting, before the call after next.
 CHANGE_FAULTS = (
@@ -52,8 +56,8 @@ class Seam:
         self,
         service: ServiceModel,
         *,
-        faults: Mapping[int, str] | None = None,
-        before: Callable[[int, str], None] | None = None,
+        faults: Mapping[At, str] | None = None,
+        before: Callable[[int, str, int], None] | None = None,
         after: Callable[[int], None] | None = None,
         accepted: Callable[[Accepted], None] | None = None,
     ) -> None:
@@ -62,19 +66,21 @@ class Seam:
         self.calls = 0
         self.hit: list[str] = []
         self.acting_late = False
-        self._before = before or (lambda _number, _operation: None)
+        self._before = before or (lambda _number, _operation, _nth: None)
         self._after = after or (lambda _number: None)
         self._accepted = accepted or (lambda _call: None)
         self._late: list[tuple[int, str, Callable[[], Any]]] = []
+        self._nth: Counter[str] = Counter()
         self._lock = threading.RLock()
 
     def call(self, service_name: str, operation: str, given: dict[str, Any], *, changing: bool) -> dict[str, Any]:
         with self._lock:
             self.calls += 1
             number = self.calls
+            self._nth[operation] += 1
             self.act_late(number)
-            self._before(number, operation)
-            fault = self.faults.get(number, "")
+            self._before(number, operation, self._nth[operation])
+            fault = self.faults.get(number) or self.faults.get((operation, self._nth[operation]), "")
             if not changing and fault not in READ_FAULTS:
                 fault = ""
             if fault:

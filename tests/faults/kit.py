@@ -111,7 +111,7 @@ class ManyDeletes(Kit):
             targets = self.world.judge.targets()
             assert len(targets) == len(expected), f"{len(expected)} fit, {len(targets)} planned"
             assert all(any(is_target(item, target) for target in targets) for item in expected)
-            assert len(targets) <= self.given["max_deletes"]
+            assert len(targets) <= self.given.get("max_deletes", 25)
         return ended
 
     def apply(self, trouble: Trouble | None = None) -> str:

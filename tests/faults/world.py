@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from faulty_seam import Killed, ModelConnection, Seam
+from faulty_seam import At, Killed, ModelConnection, Seam
 from judge import Judge, is_target
 from killable import Kill, Lifeline
 from service_model import Accepted, ServiceModel
@@ -53,8 +53,8 @@ class Fleet:
 class Trouble:
     """What befalls one run of the kit: moves and faults by the number of the call, and at most one kill."""
 
-    moves: tuple[tuple[int, Move], ...] = ()
-    faults: tuple[tuple[int, str], ...] = ()
+    moves: tuple[tuple[At, Move], ...] = ()
+    faults: tuple[tuple[At, str], ...] = ()
     kill: Kill | None = None
 
 
@@ -106,7 +106,7 @@ class World:
         seam = Seam(
             self.service,
             faults=dict(trouble.faults),
-            before=lambda number, operation: self._between(seam, trouble, life, number, operation),
+            before=lambda *call: self._between(seam, trouble, life, *call),
             after=lambda number: life.reaches("call", number, "after"),
             accepted=lambda call: self._heard(call, seam, life),
         )
@@ -177,14 +177,14 @@ class World:
         self.service.delete_job_execution(job_id, thing, held[0].number, force=True)
         return self.service.leave(job_id, thing)
 
-    def _between(self, seam: Seam, trouble: Trouble, life: Lifeline, number: int, operation: str) -> None:
+    def _between(self, seam: Seam, trouble: Trouble, life: Lifeline, number: int, operation: str, nth: int) -> None:
         """What happens before a call; what no client can be safe from waits until the call is over.
 
         DeleteJobExecution has no precondition: nothing moves between the last look and the delete, nor while one is
         on its way. CancelJobExecution knows the newest execution and its version alone: everything may move but the
         making of an execution anew, which may have the same version.
         """
-        coming = [*self._waiting, *(move for at, move in trouble.moves if at == number)]
+        coming = [*self._waiting, *(move for at, move in trouble.moves if at in (number, (operation, nth)))]
         self._waiting = []
         under_way = {operation} | seam.on_its_way()
         for move in coming:
