@@ -101,29 +101,44 @@ def read(path: Path) -> tuple[list[dict[str, Any]], int]:
 
 
 def seal(directory: Path) -> dict[str, Any] | None:
-    """How long the journal is and the SHA-256 of its last line, for `result.json`; None without a journal."""
+    """How many whole lines the journal has and the SHA-256 of the last, for `result.json`; None without a journal."""
     path = directory / "journal.jsonl"
     if not path.exists():
         return None
-    lines = path.read_bytes().splitlines(keepends=True)
+    lines = _whole_lines(path)
     return {"lines": len(lines), "sha256": _digest(lines[-1]) if lines else _START}
 
 
-def verify(directory: Path) -> list[dict[str, Any]]:
-    """The entries of a run's journal, after checking the chain, and its end against the seal in `result.json`.
-
-    The chain alone does not show a cut or an edit of the last lines. Raises RecordError.
-    """
-    entries, _ = read(directory / "journal.jsonl")
+def sealed(directory: Path) -> dict[str, Any] | None:
+    """What the last `result.json` sealed; None when there is none that says."""
     try:
-        sealed = json.loads((directory / "result.json").read_text(encoding="utf-8")).get("journal")
-    except FileNotFoundError:
-        sealed = None
-    except (OSError, ValueError, AttributeError) as error:
-        raise RecordError(f"result.json in {directory} cannot be read: {error}") from error
-    if sealed is not None and sealed != seal(directory):
-        raise RecordError(f"the journal in {directory} was cut or edited at its end: it is not what result.json sealed")
+        found = json.loads((directory / "result.json").read_text(encoding="utf-8")).get("journal")
+        return {"lines": int(found["lines"]), "sha256": str(found["sha256"])}
+    except (OSError, ValueError, AttributeError, TypeError, KeyError):
+        return None
+
+
+def verify(directory: Path) -> list[dict[str, Any]]:
+    """The entries of a run's journal, after checking the chain, and against the seal in `result.json`.
+
+    The chain alone does not show a cut or an edit of the last lines. Lines may follow what was sealed: those of a run
+    that was killed. Raises RecordError.
+    """
+    path = directory / "journal.jsonl"
+    entries, _ = read(path)
+    before = sealed(directory)
+    if before is not None:
+        lines = [b"", *(_whole_lines(path) if path.exists() else [])]
+        count = before["lines"]
+        if count >= len(lines) or (count and _digest(lines[count]) != before["sha256"]):
+            raise RecordError(
+                f"the journal in {directory} was cut or edited at its end: it is not what result.json sealed"
+            )
     return entries
+
+
+def _whole_lines(path: Path) -> list[bytes]:
+    return [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
 
 
 def _sync_names(directory: Path) -> None:

@@ -20,6 +20,7 @@ from iotjobs.errors import (
     InvalidInput,
     IotJobsError,
     PartlyDone,
+    RecordError,
     Refused,
 )
 from iotjobs.results import RunDirectory, blank_result
@@ -40,7 +41,8 @@ _watching: list[Run] = []
 def start(notebook: str, *, profile: Any = None, region: Any = None, run_dir: Any = None, **given: Any) -> Run:
     """Open the run directory and keep the parameters; nothing is asked of AWS yet.
 
-    Raises InvalidInput, and Refused when another run is at work in the directory.
+    Raises InvalidInput, Refused when another run is at work in the directory, and RecordError when the journal that
+    lies there was cut or edited.
     """
     started_at = datetime.now(UTC)
     directory = RunDirectory.open(run_dir, notebook=notebook, started_at=started_at)
@@ -49,7 +51,8 @@ def start(notebook: str, *, profile: Any = None, region: Any = None, run_dir: An
     run.watch_cells()
     try:
         _check_early({**given, "profile": profile, "region": region})
-    except InvalidInput as error:
+        journal.verify(directory.path)
+    except (InvalidInput, RecordError) as error:
         run.failed(error)
         raise
     return run
@@ -90,6 +93,7 @@ class Run:
         self._connection: aws.Connection | None = None
         self._unwatch: Callable[[], None] | None = None
         self._result = blank_result(notebook, started_at, {name: _plain(value) for name, value in given.items()})
+        self._result["journal"] = journal.sealed(directory.path)  # a run that is killed leaves the earlier seal
         directory.write_result(self._result)
 
     @property
@@ -131,7 +135,7 @@ class Run:
             "refusals": [dict(refusal) for refusal in refusals],
             "confirm": confirm,
             "warnings": list(warnings),
-            "journal": journal.seal(self.directory.path),
+            "journal": self._seal(),
             **more,
         }
         self.directory.write_result(self._result)
@@ -148,6 +152,14 @@ class Run:
             "warnings": ["this run has not ended; what it did is in journal.jsonl"],
         }
         self.directory.write_result(self._result)
+
+    def _seal(self) -> dict[str, Any] | None:
+        """The journal's seal; the earlier one stays where the journal contradicts it, as the proof."""
+        try:
+            journal.verify(self.directory.path)
+        except RecordError:
+            return journal.sealed(self.directory.path)
+        return journal.seal(self.directory.path)
 
     def said_explicitly(self, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> set[str]:
         """The parameters that somebody gave: those that differ from their defaults, and those that papermill injected.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -12,6 +13,7 @@ from service_model import LIVE, Held
 from world import Trouble, World
 
 import iotjobs
+from iotjobs.run import Run
 
 _OLD = 30 * 86400
 
@@ -70,8 +72,9 @@ class OneDelete(Kit):
     def _run(self, confirm: str | None) -> Callable[[], None]:
         def act() -> None:
             run = iotjobs.start(self.name, run_dir=str(self.world.run_dir), confirm=confirm, **self.given)
-            iotjobs.delete_job_execution(run, confirm=confirm, **self.given).plan().apply()
-            run.end()
+            with _hooked(run):
+                iotjobs.delete_job_execution(run, confirm=confirm, **self.given).plan().apply()
+                run.end()
 
         return act
 
@@ -149,10 +152,21 @@ class ManyDeletes(Kit):
     def _run(self, confirm: str | None) -> Callable[[], None]:
         def act() -> None:
             run = iotjobs.start(self.name, run_dir=str(self.world.run_dir), confirm=confirm, **self.given)
-            iotjobs.sweep(run, confirm=confirm, **self.given).plan().apply()
-            run.end()
+            with _hooked(run):
+                iotjobs.sweep(run, confirm=confirm, **self.given).plan().apply()
+                run.end()
 
         return act
+
+
+@contextmanager
+def _hooked(run: Run) -> Iterator[None]:
+    """As the hook of IPython does when a cell fails."""
+    try:
+        yield
+    except Exception as error:
+        run.failed(error)
+        raise
 
 
 KITS = (OneDelete, ManyDeletes, ManyDeletes)

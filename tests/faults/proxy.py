@@ -100,6 +100,10 @@ class FaultyProxy:
         self._server.shutdown()
         self._server.server_close()
 
+    def between(self, before: Callable[[Call], None]) -> None:
+        """Have this called before every call, from now on."""
+        self._before = before
+
     def handle(self, request: BaseHTTPRequestHandler) -> None:
         """One call: its fault, before or after the service acted."""
         body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
