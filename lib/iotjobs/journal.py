@@ -13,12 +13,14 @@ import os
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from iotjobs.domain import utc_text
 from iotjobs.errors import RecordError
+from iotjobs.results import sync_names
 
 _START = "0" * 64
 
@@ -33,7 +35,7 @@ class Journal:
 
     def __enter__(self) -> Self:
         try:
-            self._file = self.path.open("a+b")
+            self._file = self.path.open("a+b", buffering=0)  # no line waits in a buffer to be written later
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise RecordError(f"another run is at work in {self.path.parent}; wait for it to end") from error
@@ -43,7 +45,8 @@ class Journal:
         if self.entries:
             self._last = _digest(_line(self.entries[-1]))
         self._file.truncate(whole)
-        _sync_names(self.path.parent)
+        self._whole: int | None = whole
+        sync_names(self.path.parent)
         return self
 
     def __exit__(
@@ -56,14 +59,16 @@ class Journal:
         entry = {"at": utc_text(datetime.now(UTC)), "event": event, **facts, "previous": self._last}
         line = _line(entry)
         try:
-            self._file.write(line)
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            if self._whole is None:
+                raise OSError("an earlier line is torn")  # noqa: TRY301 - one message for all
+            _append(self._file, line)
         except OSError as error:
+            self._whole = _taken_back(self._file, self._whole)
             raise RecordError(
                 f"the journal {self.path} cannot be written ({event}): {error}; nothing more is called. Make room, "
                 "then run again with the same run_dir"
             ) from error
+        self._whole += len(line)
         self._last = _digest(line)
         self.entries.append(entry)
 
@@ -141,25 +146,39 @@ def _whole_lines(path: Path) -> list[bytes]:
     return [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
 
 
-def _sync_names(directory: Path) -> None:
-    """Put the directory's own entries on disk: a file that was just made is lost with its name otherwise."""
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def append_snapshot(directory: Path, execution: Mapping[str, Any]) -> None:
     """Keep an execution as it was in `before.jsonl`, on disk before it is changed. Raises RecordError."""
     try:
-        with (directory / "before.jsonl").open("ab") as file:
-            file.write(_line(execution))
-            file.flush()
-            os.fsync(file.fileno())
-        _sync_names(directory)
+        with (directory / "before.jsonl").open("a+b", buffering=0) as file:
+            file.seek(0)
+            whole = file.read().rfind(b"\n") + 1
+            file.truncate(whole)  # a line that a crash tore
+            try:
+                _append(file, _line(execution))
+            except OSError:
+                _taken_back(file, whole)
+                raise
+        sync_names(directory)
     except OSError as error:
         raise RecordError(f"before.jsonl cannot be written in {directory}: {error}; nothing was called") from error
+
+
+def _append(file: FileIO, line: bytes) -> None:
+    """Put a line on disk, whole: an unbuffered write may take a part of it only."""
+    rest = line
+    while rest:
+        rest = rest[file.write(rest) :]
+    os.fsync(file.fileno())
+
+
+def _taken_back(file: FileIO, whole: int | None) -> int | None:
+    """Take back the part of a line that was written; the length of the file, None when not even that works."""
+    try:
+        if whole is not None:
+            file.truncate(whole)
+    except OSError:
+        return None
+    return whole
 
 
 def _line(entry: Mapping[str, Any]) -> bytes:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -13,7 +14,7 @@ from typing import IO, Any
 import pandas as pd
 
 from iotjobs.domain import DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, utc_text
-from iotjobs.errors import InvalidInput, Refused
+from iotjobs.errors import InvalidInput, RecordError, Refused
 
 SCHEMA = 1
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -80,15 +81,19 @@ class RunDirectory:
         return json.loads((self.path / name).read_text(encoding="utf-8"))
 
     def write_json(self, name: str, document: Mapping[str, Any]) -> None:
-        """Write a JSON file atomically and durably."""
-        target = self.path / name
+        """Write a JSON file atomically and durably; what was there stays when it fails. Raises RecordError."""
         partial = self.path / f".{name}.{os.getpid()}"
-        with partial.open("w", encoding="utf-8") as file:
-            json.dump(document, file, indent=2, default=str)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(target)
+        with self._written(name):
+            try:
+                with partial.open("w", encoding="utf-8") as file:
+                    json.dump(document, file, indent=2, default=str)
+                    file.write("\n")
+                    file.flush()
+                    os.fsync(file.fileno())
+                partial.replace(self.path / name)
+            finally:
+                partial.unlink(missing_ok=True)
+            sync_names(self.path)
 
     def write_executions(self, executions: pd.DataFrame) -> None:
         """Write `executions.csv`, safe to open in a spreadsheet, and `executions.parquet`."""
@@ -98,14 +103,31 @@ class RunDirectory:
         self.write_csv("executions.csv", ordered)
 
     def write_csv(self, name: str, table: pd.DataFrame) -> None:
-        """Write a table as CSV: times ISO 8601 UTC, and no cell that a spreadsheet would run."""
+        """Write a table as CSV: times ISO 8601 UTC, and no cell that a spreadsheet would run. Raises RecordError."""
         readable = table.copy()
         for column in readable.columns:
             if isinstance(readable[column].dtype, pd.DatetimeTZDtype):
                 readable[column] = readable[column].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
             elif readable[column].dtype in ("str", "object"):
                 readable[column] = readable[column].map(_harmless)
-        readable.to_csv(self.path / name, index=False)
+        with self._written(name):
+            readable.to_csv(self.path / name, index=False)
+
+    @contextmanager
+    def _written(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise RecordError(f"{name} cannot be written in {self.path}: {error}; make room, then run again") from error
+
+
+def sync_names(directory: Path) -> None:
+    """Put the directory's own entries on disk: a file that was just made is lost with its name otherwise."""
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def default_path(notebook: str, started_at: datetime) -> Path:

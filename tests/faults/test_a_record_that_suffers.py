@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -15,15 +14,17 @@ from stage import Stage
 from iotjobs.domain import Outcome
 from iotjobs.journal import verify
 
-REFUSED, ERROR, INVALID = (each.exit_code for each in (Outcome.REFUSED, Outcome.ERROR, Outcome.INVALID))
+REFUSED, ERROR, INVALID, PARTIAL = (
+    each.exit_code for each in (Outcome.REFUSED, Outcome.ERROR, Outcome.INVALID, Outcome.PARTIAL)
+)
 
 
 @pytest.mark.parametrize("line", [1, 2, 3, 6, 7, 9, 10])
 def test_a_disk_that_is_full_from_some_line_on(stage: Stage, line: int) -> None:
     phrase = stage.planned()
-    assert stage.run(confirm=phrase, full_after_write=line) == ERROR
+    assert stage.run(confirm=phrase, full_after_write=line) in (ERROR, PARTIAL)
     assert stage.judge.verdict.broken == []
-    assert json.loads((stage.run_dir / "result.json").read_text())["outcome"] == "error"
+    assert stage.result()["outcome"] in ("error", "partial")
     assert stage.run(confirm=phrase) == 0
     assert (stage.left(), stage.judge.verdict.broken) == ([], [])
     verify(stage.run_dir)

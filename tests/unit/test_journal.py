@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from iotjobs.errors import RecordError
-from iotjobs.journal import Journal, read, seal, verify
+from iotjobs.journal import Journal, append_snapshot, read, seal, verify
 
 
 def _written(directory: Path) -> Path:
@@ -70,3 +70,33 @@ def test_a_line_is_on_disk_before_write_returns(tmp_path: Path) -> None:
     with Journal(tmp_path) as journal:
         journal.write("calling", number=1)
         assert [entry["number"] for entry in read(journal.path)[0]] == [1]
+
+
+def test_a_line_that_did_not_fit_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would be written with the next one, once there is room, and break the chain."""
+    with Journal(tmp_path) as journal:
+        journal.write("one")
+        room, whole = {"is": False}, journal._file.write
+
+        def torn(file: object, line: bytes) -> None:
+            whole(line[:10])
+            if not room["is"]:
+                raise OSError(28, "No space left on device")
+            whole(line[10:])
+
+        monkeypatch.setattr("iotjobs.journal._append", torn)
+        with pytest.raises(RecordError, match="No space left"):
+            journal.write("two")
+        room["is"] = True
+        journal.write("three")
+    assert [entry["event"] for entry in read(tmp_path / "journal.jsonl")[0]] == ["one", "three"]
+
+
+def test_a_snapshot_after_a_torn_one_is_whole(tmp_path: Path) -> None:
+    append_snapshot(tmp_path, {"number": 1})
+    with (tmp_path / "before.jsonl").open("ab") as file:
+        file.write(b'{"numb')
+    append_snapshot(tmp_path, {"number": 2})
+    assert [json.loads(line) for line in (tmp_path / "before.jsonl").read_text().splitlines()] == [
+        {"number": 1}, {"number": 2},
+    ]  # fmt: skip
