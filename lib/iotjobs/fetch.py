@@ -155,7 +155,24 @@ def describe_execution(connection: Connection, key: ExecutionKey) -> Execution:
             f"there is no execution {key} in account {connection.account}, region {connection.region}: "
             "the job, the thing or the number is wrong, or it was deleted already"
         ) from error
-    found = answer["execution"]
+    return _execution(key, answer["execution"])
+
+
+def newest_execution(connection: Connection, *, job_id: str, thing_name: str) -> Execution:
+    """A thing's newest execution of a job, the one that calls without a number mean. Raises NotFound."""
+    found = connection.read("DescribeJobExecution", jobId=job_id, thingName=thing_name)["execution"]
+    return _execution(ExecutionKey(job_id, thing_name, int(found["executionNumber"])), found)
+
+
+def group_members(connection: Connection, group: str) -> set[str]:
+    """The things of a group and of the groups below it (ListThingsInThingGroup, all pages). Raises NotFound."""
+    pages = connection.pages(
+        "ListThingsInThingGroup", "things", thingGroupName=group, recursive=True, maxResults=PAGE_ROWS
+    )
+    return {str(name) for page in pages for name in page}
+
+
+def _execution(key: ExecutionKey, found: dict[str, Any]) -> Execution:
     return Execution(
         key=key,
         status=Status(found["status"]),
@@ -168,20 +185,6 @@ def describe_execution(connection: Connection, key: ExecutionKey) -> Execution:
         force_canceled=found.get("forceCanceled"),
         raw=json.loads(json.dumps(found, default=str)),
     )
-
-
-def newest_number(connection: Connection, *, job_id: str, thing_name: str) -> int:
-    """The number of a thing's newest execution of a job, the one that calls without a number mean. Raises NotFound."""
-    answer = connection.read("DescribeJobExecution", jobId=job_id, thingName=thing_name)
-    return int(answer["execution"]["executionNumber"])
-
-
-def group_members(connection: Connection, group: str) -> set[str]:
-    """The things of a group and of the groups below it (ListThingsInThingGroup, all pages). Raises NotFound."""
-    pages = connection.pages(
-        "ListThingsInThingGroup", "things", thingGroupName=group, recursive=True, maxResults=PAGE_ROWS
-    )
-    return {str(name) for page in pages for name in page}
 
 
 def _job_row(job: dict[str, Any], *, described: bool) -> dict[str, Any]:
@@ -208,7 +211,8 @@ def _executions_table(rows: list[tuple[str, str, dict[str, Any]]]) -> pd.DataFra
 
     def moments(name: str) -> pd.Series:
         values = pd.Series([summary.get(name) for summary in summaries], dtype="float64")
-        return pd.to_datetime(values, unit="s", utc=True).astype("datetime64[ns, UTC]")
+        exact = pd.to_datetime(values, unit="s", utc=True).astype("datetime64[ns, UTC]")
+        return exact.dt.round("us")  # a float of seconds is no truer: else the list and the describe would disagree
 
     return table(
         EXECUTION_COLUMNS,
