@@ -8,7 +8,7 @@ in words are in `causes`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pandas as pd
 
@@ -168,28 +168,23 @@ def _timer(table: pd.DataFrame, picture: Picture) -> tuple[pd.Series, pd.Series]
 
 def _waiting_for_window(table: pd.DataFrame, picture: Picture) -> tuple[pd.Series, pd.Series]:
     """Where the job waits for its window or start time, and where its schedule could be read."""
-    waiting = _is(table["job_status"] == JobStatus.SCHEDULED.value, value=True)
+    waiting = table["job_status"].eq(JobStatus.SCHEDULED.value).fillna(value=False).astype(bool)
     readable = table["described"] | waiting
-    scheduled = table["scheduling"].map(windows.is_scheduled).astype(bool) & ~waiting
-    facts = table.loc[scheduled, ["job_id", "queued_at", "scheduling"]]
-    once = facts.drop_duplicates(["job_id", "queued_at"])
-    opened = {
-        (job_id, queued_at): _opened(scheduling, queued_at, picture)
-        for job_id, queued_at, scheduling in zip(once["job_id"], once["queued_at"], once["scheduling"], strict=True)
+    jobs = picture.jobs[picture.jobs["scheduling"].map(windows.is_scheduled).astype(bool)]
+    until = {
+        job_id: _delivered_until(scheduling, picture)
+        for job_id, scheduling in zip(jobs["job_id"], jobs["scheduling"], strict=True)
     }
-    answers = pd.Series(
-        [opened[pair] for pair in zip(facts["job_id"], facts["queued_at"], strict=True)],
-        index=facts.index,
-        dtype="boolean",
-    )
-    waiting[facts.index] = _is(answers, value=False)
-    readable[facts.index] &= answers.notna()
+    scheduled = table["job_id"].isin(until.keys()) & ~waiting
+    delivered = table["job_id"].map(until).astype("datetime64[s, UTC]")
+    readable &= ~scheduled | delivered.notna()
+    waiting |= scheduled & (table["queued_at"] >= delivered)
     return waiting, readable
 
 
-def _opened(scheduling: dict[str, object], queued_at: pd.Timestamp, picture: Picture) -> bool | None:
+def _delivered_until(scheduling: dict[str, object], picture: Picture) -> datetime | None:
     try:
-        return windows.has_opened(scheduling, queued_at=queued_at, as_of=picture.as_of)
+        return windows.delivered_until(scheduling, as_of=picture.as_of)
     except windows.UnreadableSchedule:
         return None
 

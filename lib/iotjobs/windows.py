@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from cronsim import CronSim, CronSimError
@@ -16,8 +17,9 @@ from cronsim import CronSim, CronSimError
 _FIELDS = 6
 _ANY = {"*", "?"}
 _DAYS = {name: str(number) for number, name in enumerate(["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"])}
-_NEVER = datetime.max.replace(tzinfo=UTC)
-_LAST_YEAR = 2199  # of AWS's cron expressions
+_FIRST_YEAR, _LAST_YEAR = 1970, 2199  # of AWS's cron expressions
+_BEGINNING, _END = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+_SECOND = timedelta(seconds=1)
 
 
 class UnreadableSchedule(ValueError):
@@ -29,15 +31,24 @@ def has_opened(scheduling: dict[str, Any], *, queued_at: datetime, as_of: dateti
 
     Raises UnreadableSchedule.
     """
+    return queued_at < delivered_until(scheduling, as_of=as_of)
+
+
+def delivered_until(scheduling: dict[str, Any], *, as_of: datetime) -> datetime:
+    """The end of the last window that opened by `as_of`: what was queued before then could be delivered.
+
+    The end of time when there is no end to it, its beginning when none has opened. Raises UnreadableSchedule.
+    """
     start, end = _moment(scheduling, "startTime"), _moment(scheduling, "endTime")
     if start is not None and start > as_of:
-        return False
+        return _BEGINNING
     windows = _windows(scheduling)
     if not windows:
-        return True
-    since = max(queued_at, start) if start else queued_at
+        return _END
     until = min(as_of, end) if end else as_of
-    return since <= until and any(_occurrence(cron, since - length) <= until for cron, length in windows)
+    closings = [_last(cron, until) + length for cron, length in windows]
+    last = min(max(closings), end or _END)
+    return last if start is None or start < last else _BEGINNING
 
 
 def next_opening(scheduling: dict[str, Any], *, as_of: datetime) -> datetime | None:
@@ -51,9 +62,9 @@ def next_opening(scheduling: dict[str, Any], *, as_of: datetime) -> datetime | N
     if not windows:
         return start if ahead else None
     # An occurrence is strictly after, and a window may open with the job itself.
-    since = start - timedelta(seconds=1) if start is not None and ahead else as_of
-    opening = min(_occurrence(cron, since) for cron, _ in windows)
-    return opening if opening < (end or _NEVER) else None
+    since = start - _SECOND if start is not None and ahead else as_of
+    opening = min(_next(cron, since) for cron, _ in windows)
+    return opening if opening < (end or _END) else None
 
 
 def is_scheduled(scheduling: Any) -> bool:
@@ -89,8 +100,36 @@ def _windows(scheduling: dict[str, Any]) -> list[tuple[str, timedelta]]:
     return found
 
 
-def _occurrence(cron: str, since: datetime) -> datetime:
+def _next(cron: str, since: datetime) -> datetime:
     """The first moment of a cron expression strictly after `since`; the end of time when there is none."""
+    expression, years = _understood(cron)
+    if years is None:
+        return next(CronSim(expression, since), _END)
+    for year in years:
+        first = max(since, datetime(year, 1, 1, tzinfo=UTC) - _SECOND)
+        moment = next(CronSim(expression, first), _END)
+        if moment.year == year:
+            return moment
+    return _END
+
+
+def _last(cron: str, until: datetime) -> datetime:
+    """The last moment of a cron expression up to `until`; the beginning of time when there is none."""
+    expression, years = _understood(cron)
+    after = until.replace(microsecond=0) + _SECOND
+    if years is None:
+        return next(CronSim(expression, after, reverse=True), _BEGINNING)
+    for year in years[::-1]:
+        before = min(after, datetime(year + 1, 1, 1, tzinfo=UTC))
+        moment = next(CronSim(expression, before, reverse=True), _BEGINNING)
+        if moment.year == year:
+            return moment
+    return _BEGINNING
+
+
+@lru_cache
+def _understood(cron: str) -> tuple[str, list[int] | None]:
+    """An AWS cron expression as CronSim reads it, and its years in order; None for any year."""
     fields = re.sub(r"^CRON\((.*)\)$", r"\1", cron.strip().upper()).split()
     if len(fields) != _FIELDS:
         raise UnreadableSchedule(f"maintenance window {cron!r}")
@@ -100,14 +139,10 @@ def _occurrence(cron: str, since: datetime) -> datetime:
         raise UnreadableSchedule(f"maintenance window {cron!r}: both days are given")
     try:
         expression = " ".join(["*" if field == "?" else field for field in rest] + [_weekday(weekday)])
-        for wanted in _years(year, since.year):
-            begin = since if wanted is None else max(since, datetime(wanted, 1, 1, tzinfo=UTC) - timedelta(seconds=1))
-            moment = next(CronSim(expression, begin), None)
-            if moment is not None and (wanted is None or moment.year == wanted):
-                return moment
+        CronSim(expression, _BEGINNING)
+        return expression, _years(year)
     except (CronSimError, ValueError) as error:
         raise UnreadableSchedule(f"maintenance window {cron!r}: {error}") from error
-    return _NEVER
 
 
 def _weekday(field: str) -> str:
@@ -127,15 +162,14 @@ def _weekday_term(term: str) -> str:
     return counted + mark + nth + slash + step
 
 
-def _years(field: str, first: int) -> list[int | None]:
-    """The years of a field that are not over, in order; [None] for any year."""
+def _years(field: str) -> list[int] | None:
     if field in _ANY:
-        return [None]
+        return None
     years: set[int] = set()
     for term in field.split(","):
         span, _, step = term.partition("/")
         begin, dash, end = span.partition("-")
-        lowest = 1970 if begin == "*" else int(begin)
+        lowest = _FIRST_YEAR if begin == "*" else int(begin)
         highest = int(end) if dash else (_LAST_YEAR if step else lowest)
-        years |= set(range(lowest, highest + 1, int(step or 1)))
-    return [year for year in sorted(years) if year >= first]
+        years |= set(range(max(lowest, _FIRST_YEAR), min(highest, _LAST_YEAR) + 1, int(step or 1)))
+    return sorted(years)

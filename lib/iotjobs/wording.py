@@ -6,7 +6,7 @@ Written for hundreds of thousands of rows: each row's facts are taken out of the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -72,10 +72,21 @@ class _Around:
 
     picture: Picture
     heads: dict[str, _Facts]
+    openings: dict[str, datetime | None] = field(default_factory=dict)
 
     @property
     def as_of(self) -> datetime:
         return self.picture.as_of
+
+    def next_opening(self, facts: _Facts) -> datetime | None:
+        """When the job delivers next, worked out once a job."""
+        if facts.job_id not in self.openings:
+            try:
+                opening = windows.next_opening(facts.scheduling or {}, as_of=self.as_of)
+            except windows.UnreadableSchedule:
+                opening = None
+            self.openings[facts.job_id] = opening
+        return self.openings[facts.job_id]
 
 
 def _facts(table: pd.DataFrame, as_of: datetime) -> Iterator[_Facts]:
@@ -167,10 +178,7 @@ def _fresh(facts: _Facts, _around: _Around) -> str:
 
 
 def _waiting_window(facts: _Facts, around: _Around) -> str:
-    try:
-        opening = windows.next_opening(facts.scheduling or {}, as_of=around.as_of)
-    except windows.UnreadableSchedule:
-        opening = None
+    opening = around.next_opening(facts)
     if opening is not None:
         ahead = duration_text((opening - around.as_of).total_seconds())
         when = f", next at {utc_text(opening)}, in {ahead}"
