@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
@@ -29,7 +29,7 @@ def duration_text(seconds: float) -> str:
 
 def describe_evidence(table: pd.DataFrame, picture: Picture) -> pd.Series:
     """The evidence of each row of a diagnosed queue table (see `diagnose.diagnose_queues`)."""
-    rows: list[dict[str, Any]] = [dict(row) for _, row in table.iterrows()]
+    rows = cast("list[dict[str, Any]]", table.to_dict("records"))
     heads = {row["thing_name"]: row for row in rows if row["head"]}
     sentences = [_sentence(row, heads.get(row["thing_name"]), picture) for row in rows]
     return pd.Series(sentences, index=table.index, dtype="str")
