@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+import numpy as np
 import pandas as pd
 
 from iotjobs.aws import Connection
@@ -237,10 +238,12 @@ def _job_row(job: dict[str, Any], *, described: bool) -> dict[str, Any]:
 def _executions_table(rows: list[tuple[str, str, dict[str, Any]]]) -> pd.DataFrame:
     summaries = [summary for _, _, summary in rows]
 
-    def moments(name: str) -> pd.Series:
-        values = pd.Series([summary.get(name) for summary in summaries], dtype="float64")
-        exact = pd.to_datetime(values, unit="s", utc=True).astype("datetime64[ns, UTC]")
-        return exact.dt.round("us")  # a float of seconds is no truer: else the list and the describe would disagree
+    def moments(name: str) -> pd.DatetimeIndex:
+        seconds = np.array([summary.get(name) for summary in summaries], dtype="float64")
+        whole = np.rint(seconds * 1e6)  # to the microsecond, which is as far as a float holds and a datetime goes
+        known = np.nan_to_num(whole).astype("int64").view("datetime64[us]")
+        known[np.isnan(whole)] = np.datetime64("NaT")
+        return pd.DatetimeIndex(known.astype("datetime64[ns]")).tz_localize("UTC")
 
     return table(
         EXECUTION_COLUMNS,
