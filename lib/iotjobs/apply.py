@@ -11,7 +11,7 @@ from iotjobs.aws import Connection
 from iotjobs.domain import Execution, Status, utc_text
 from iotjobs.errors import IotJobsError, NotFound, PartlyDone, StateConflict, Throttled, Unsettled
 from iotjobs.guards import Refusal
-from iotjobs.journal import Journal, append_snapshot
+from iotjobs.journal import Journal, append_job_snapshot, append_snapshot
 from iotjobs.plan import Plan
 
 _ATTEMPTS = 6
@@ -44,6 +44,7 @@ class Application:
         drifted = guards.unchanged_since_plan(self._plan, now)
         if drifted or now is None:
             return drifted
+        append_job_snapshot(self._journal.path.parent, fetch.job_snapshot(self._connection, now.key.job_id))
         append_snapshot(self._journal.path.parent, now.raw)
         canceled: Execution | None = None
         try:
