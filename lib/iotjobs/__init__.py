@@ -8,11 +8,13 @@ from iotjobs.delete import delete_job_execution
 from iotjobs.investigation import Findings, investigate
 from iotjobs.restore import removed
 from iotjobs.run import Run, start
+from iotjobs.sweep import Sweep, sweep
 from iotjobs.ui import banner, delete_panel, explore
 
 __all__ = [
     "Findings",
     "Run",
+    "Sweep",
     "banner",
     "delete_job_execution",
     "delete_panel",
@@ -21,4 +23,5 @@ __all__ = [
     "investigate",
     "removed",
     "start",
+    "sweep",
 ]

@@ -116,16 +116,27 @@ def _whole_number(value: str) -> int | str:
     return int(value) if re.fullmatch(r"-?[0-9]{1,30}", value) else value
 
 
+def _number(value: str) -> float | str:
+    """A plain number as one; anything else goes on as text, so that the notebook itself says what is wrong."""
+    return float(value) if re.fullmatch(r"[0-9]*\.?[0-9]+", value) else value
+
+
 def _option(parameter: runbook.Parameter) -> click.Option:
     name = parameter.name.replace("_", "-")
     shown = "" if parameter.default == "None" else f" [default: {parameter.default.strip(chr(34))}]"
     if parameter.type_name == "bool":
         flags = [f"--{name}/--no-{name}", parameter.name]
         return click.Option(flags, default=None, help=parameter.comment + shown)
-    more: dict[str, Any] = {"type": _whole_number, "metavar": "INTEGER"} if parameter.type_name == "int" else {}
+    more = dict(_TYPES.get(parameter.type_name, {}))
     if parameter.bare_value is not None:
         more |= {"is_flag": False, "flag_value": parameter.bare_value}
     return click.Option([f"--{name}", parameter.name], default=None, help=parameter.comment + shown, **more)
+
+
+_TYPES: dict[str, dict[str, Any]] = {
+    "int": {"type": _whole_number, "metavar": "INTEGER"},
+    "float": {"type": _number, "metavar": "NUMBER"},
+}
 
 
 if __name__ == "__main__":

@@ -203,3 +203,8 @@ def table(columns: dict[str, str], rows: dict[str, Any] | None = None) -> pd.Dat
 def utc_text(moment: datetime) -> str:
     """A moment as ISO 8601 UTC to the second, the form of phrases and files: `2026-11-20T10:00:00Z`."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def exact_text(moment: datetime) -> str:
+    """A moment as ISO 8601 UTC with all that it has, so that it can be read back: an identity must not be rounded."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -6,7 +6,7 @@ executions that needed it are `unknown`. The number of calls is kept down, see t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -33,8 +33,11 @@ def take_picture(
     thing_name: str | None,
     statuses: Sequence[Status] | None,
     stuck_after: timedelta,
+    whole_history: bool = False,
 ) -> Picture:
     """Read what a diagnosis needs about a job, a thing, both, or all that is unfinished.
+
+    With ``whole_history`` the account is read with all that has ended, in whichever job.
 
     Raises NotFound for a job or thing that does not exist, Denied and IotJobsError when the executions
     themselves cannot be read.
@@ -44,6 +47,8 @@ def take_picture(
         executions = reading.of_thing(thing_name, job_id)
     elif job_id is not None:
         executions = reading.of_job(job_id, statuses)
+    elif whole_history:
+        executions = reading.of_whole_account()
     else:
         executions = reading.of_account(statuses)
     if statuses:
@@ -95,13 +100,26 @@ class _Reading:
             if job["status"] != JobStatus.COMPLETED or job.get("targetSelection") == "CONTINUOUS"
         ]
         self._describe_jobs(alive, listed)
-        asked = [job_id for job_id in alive if self._may_have(job_id, statuses or UNFINISHED)]
+        asked = {
+            job_id: statuses or self._cheaper(job_id)
+            for job_id in alive
+            if self._may_have(job_id, statuses or UNFINISHED)
+        }
+        self.whole_account = statuses is None
+        return self._of_jobs(asked)
 
+    def of_whole_account(self) -> pd.DataFrame:
+        """Every execution of every job."""
+        listed = {job["jobId"]: job for job in fetch.list_jobs(self.connection)}
+        self._describe_jobs(list(listed), listed)
+        self.whole_account = True
+        return self._of_jobs(dict.fromkeys(listed))
+
+    def _of_jobs(self, asked: Mapping[str, Sequence[Status] | None]) -> pd.DataFrame:
         def read(job_id: str) -> pd.DataFrame:
-            return fetch.job_executions(self.connection, job_id, statuses=statuses or self._cheaper(job_id))
+            return fetch.job_executions(self.connection, job_id, statuses=asked[job_id])
 
         found = []
-        self.whole_account = statuses is None
         for job_id, answer in zip(asked, fetch.side_by_side(read, asked), strict=True):
             if isinstance(answer, IotJobsError):
                 self.whole_account = False
@@ -110,7 +128,7 @@ class _Reading:
             else:
                 found.append(answer)
         if asked and not found:
-            raise self.errors[asked[0]]
+            raise self.errors[next(iter(asked))]
         return _together(found, EXECUTION_COLUMNS)
 
     def complete(self, executions: pd.DataFrame) -> Picture:

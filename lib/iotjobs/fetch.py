@@ -193,6 +193,20 @@ def describe_execution(connection: Connection, key: ExecutionKey) -> Execution:
     )
 
 
+def newest_number(connection: Connection, *, job_id: str, thing_name: str) -> int:
+    """The number of a thing's newest execution of a job, the one that calls without a number mean. Raises NotFound."""
+    answer = connection.read("DescribeJobExecution", jobId=job_id, thingName=thing_name)
+    return int(answer["execution"]["executionNumber"])
+
+
+def group_members(connection: Connection, group: str) -> set[str]:
+    """The things of a group and of the groups below it (ListThingsInThingGroup, all pages). Raises NotFound."""
+    pages = connection.pages(
+        "ListThingsInThingGroup", "things", thingGroupName=group, recursive=True, maxResults=PAGE_ROWS
+    )
+    return {str(name) for page in pages for name in page}
+
+
 def _job_row(job: dict[str, Any], *, described: bool) -> dict[str, Any]:
     counts = job.get("jobProcessDetails", {})
     timeout = job.get("timeoutConfig") or {}

@@ -10,7 +10,8 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+import uuid
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -59,9 +60,24 @@ class Journal:
             self._file.flush()
             os.fsync(self._file.fileno())
         except OSError as error:
-            raise RecordError(f"the journal {self.path} cannot be written: {error}; nothing was called") from error
+            raise RecordError(
+                f"the journal {self.path} cannot be written ({event}): {error}; nothing more is called. Make room, "
+                "then run again with the same run_dir"
+            ) from error
         self._last = _digest(line)
         self.entries.append(entry)
+
+    def mark(self) -> str:
+        """A word that only this run directory has, on record before it is used: what carries it was done here."""
+        for entry in self.entries:
+            if entry["event"] == "marked":
+                return str(entry["mark"])
+        self.write("marked", mark=uuid.uuid4().hex)
+        return self.mark()
+
+    def about(self, identity: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The entries about one execution, by what makes it itself."""
+        return [entry for entry in self.entries if identity.items() <= entry.items()]
 
 
 def read(path: Path) -> tuple[list[dict[str, Any]], int]:
@@ -108,6 +124,17 @@ def verify(directory: Path) -> list[dict[str, Any]]:
     if sealed is not None and sealed != seal(directory):
         raise RecordError(f"the journal in {directory} was cut or edited at its end: it is not what result.json sealed")
     return entries
+
+
+def may_have_acted(entries: Sequence[Mapping[str, Any]], operation: str) -> bool:
+    """Whether the entries about one execution leave it open, or say, that a changing call acted.
+
+    A call that was declined did nothing; one without an answer may have acted, or act late.
+    """
+    sent = [entry["event"] for entry in entries if entry.get("operation") == operation]
+    if not {"called", "unanswered"}.isdisjoint(sent):
+        return True
+    return sent.count("calling") > sent.count("declined")
 
 
 def _sync_names(directory: Path) -> None:

@@ -74,6 +74,7 @@ class Plan:
         execution = self.execution
         return {
             "schema": 1,
+            "kind": "delete_job_execution",
             "phrase": self.phrase,
             "job_id": execution.key.job_id,
             "thing_name": execution.key.thing_name,

@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from iotjobs import journal
-from iotjobs.domain import UNFINISHED, utc_text
+from iotjobs.domain import UNFINISHED, exact_text, utc_text
 from iotjobs.errors import InvalidInput, RecordError
 from iotjobs.owners import owner_of
 from iotjobs.requeue import Request, requests
@@ -198,17 +198,17 @@ def _written(made: Sequence[Request], out: Path) -> tuple[Path, ...]:
 
 
 def _warnings(directory: Path, entries: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What the record leaves open: sent and not settled, cancelled and not deleted, an end that was not sealed."""
-    gone = {_identity(entry) for entry in entries if entry["event"] == "verified"}
-    open_ends: dict[str, list[str]] = {}
+    """What the record leaves open: sent and not seen to be gone, or an end that was not sealed."""
+    about: dict[Identity, list[Mapping[str, Any]]] = {}
     for entry in entries:
-        if entry["event"] == "calling" and (identity := _identity(entry)) not in gone:
-            name = "/".join(str(part) for part in identity[:3])
-            open_ends.setdefault(str(entry["operation"]), []).append(name)
+        if "queued_at" in entry:
+            about.setdefault(_identity(entry), []).append(entry)
     said = [
-        f"{operation} was sent and its end is not on record, so it is not counted: {', '.join(dict.fromkeys(names))}; "
-        "run again with the same run_dir to settle it"
-        for operation, names in open_ends.items()
+        f"{'/'.join(str(part) for part in identity[:3])}: {operation} was sent, but it was not seen to be gone, so it "
+        "is not counted; run again with the same run_dir to settle it"
+        for identity, mine in about.items()
+        for operation in ("CancelJobExecution", "DeleteJobExecution")
+        if journal.may_have_acted(mine, operation) and not any(entry["event"] == "verified" for entry in mine)
     ]
     try:
         journal.verify(directory)
@@ -224,7 +224,7 @@ def _by_identity(snapshots: Sequence[Mapping[str, Any]]) -> dict[Identity, Mappi
             str(was["jobId"]),
             str(was["thingArn"]).rpartition(":thing/")[2],
             int(was["executionNumber"]),
-            _text_of(was["queuedAt"]),
+            exact_text(_moment(was["queuedAt"])),
         ): was
         for was in reversed(snapshots)
     }
@@ -242,4 +242,8 @@ def _stamp(removed: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _text_of(seconds: float | None) -> str:
-    return "" if seconds is None else utc_text(datetime.fromtimestamp(seconds, tz=UTC))
+    return "" if seconds is None else utc_text(_moment(seconds))
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, tz=UTC)

@@ -25,6 +25,7 @@ from iotjobs.results import RunDirectory, blank_result
 _KERNEL = "iotjobs"
 _BARE_VALUES = {"generate_cli_skeleton": "input"}
 _RUN_ARGUMENTS = 2
+_RUNNER_LOCK = ".lock-runner"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,9 @@ def run(path: Path, given: Mapping[str, Any]) -> int:
 
     started_at = datetime.now(UTC)
     directory = RunDirectory.open(given.get("run_dir"), notebook=path.stem, started_at=started_at)
+    directory.hold(_RUNNER_LOCK)
+    directory.hold()  # to see that no kernel is at work there; the one of this run takes it next
+    directory.release()
     values = {**given, "run_dir": given.get("run_dir") or os.path.relpath(directory.path)}
     executed = directory.path / path.name
     directory.write_result(blank_result(path.stem, started_at, values))

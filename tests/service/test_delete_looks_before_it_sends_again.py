@@ -196,7 +196,7 @@ def test_a_killed_run_goes_on_in_the_same_directory(
     run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path))
     iotjobs.delete_job_execution(run, **named).plan().apply()
     assert _result(tmp_path)["outcome"] == "applied"
-    assert _events(tmp_path)[-1] == "calling"
+    assert _events(tmp_path)[-1] == "verified"
 
 
 def test_a_record_of_another_account_settles_nothing(
