@@ -12,29 +12,15 @@ from typing import Any
 
 from iotjobs import fetch, guards
 from iotjobs.aws import Connection
-from iotjobs.domain import Execution, Status, exact_text
+from iotjobs.domain import Execution, Status
 from iotjobs.errors import IotJobsError, NotFound, PartlyDone, StateConflict, Throttled, Unsettled
 from iotjobs.guards import Refusal
-from iotjobs.journal import Journal, append_job_snapshot, append_snapshot, may_have_acted
-from iotjobs.plan import Plan
+from iotjobs.journal import Journal, append_snapshot
+from iotjobs.plan import CANCEL, DELETE, Plan, identity_of, may_have_acted
 
 _ATTEMPTS = 6
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 60.0
-CANCEL, DELETE = "CancelJobExecution", "DeleteJobExecution"
-
-
-def identity_of(plan: Plan) -> dict[str, Any]:
-    """What every line of the journal about a plan's execution holds."""
-    key = plan.execution.key
-    return {
-        "account": plan.account,
-        "region": plan.region,
-        "job_id": key.job_id,
-        "thing_name": key.thing_name,
-        "execution_number": key.execution_number,
-        "queued_at": exact_text(plan.execution.queued_at),
-    }
 
 
 class Application:

@@ -14,9 +14,9 @@ from iotjobs.apply import Application
 from iotjobs.domain import UNFINISHED, ExecutionKey, Outcome, utc_text
 from iotjobs.errors import IotJobsError, NotFound
 from iotjobs.guards import Refusal
-from iotjobs.journal import Journal, may_have_acted
+from iotjobs.journal import Journal
 from iotjobs.journal import read as read_journal
-from iotjobs.plan import Plan, Surroundings
+from iotjobs.plan import DELETE, Plan, Surroundings, may_have_acted
 from iotjobs.run import Run
 
 
@@ -159,7 +159,7 @@ class Deletion:
         wanted = {"job_id": key.job_id, "thing_name": key.thing_name, "execution_number": key.execution_number}
         here = wanted | {"account": self.run.connection.account, "region": self.run.connection.region}
         mine = [entry for entry in read_journal(directory / "journal.jsonl")[0] if here.items() <= entry.items()]
-        if not mine or mine[-1]["event"] == "drifted" or not may_have_acted(mine, "DeleteJobExecution"):
+        if not mine or mine[-1]["event"] == "drifted" or not may_have_acted(mine, DELETE):
             return False
         then = datetime.fromisoformat(mine[-1]["queued_at"])
         if self._confirm is not None and f"queued {utc_text(then)}" not in self._confirm and not self._by_hand:

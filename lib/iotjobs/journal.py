@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -124,17 +124,6 @@ def verify(directory: Path) -> list[dict[str, Any]]:
     if sealed is not None and sealed != seal(directory):
         raise RecordError(f"the journal in {directory} was cut or edited at its end: it is not what result.json sealed")
     return entries
-
-
-def may_have_acted(entries: Sequence[Mapping[str, Any]], operation: str) -> bool:
-    """Whether the entries about one execution leave it open, or say, that a changing call acted.
-
-    A call that was declined did nothing; one without an answer may have acted, or act late.
-    """
-    sent = [entry["event"] for entry in entries if entry.get("operation") == operation]
-    if not {"called", "unanswered"}.isdisjoint(sent):
-        return True
-    return sent.count("calling") > sent.count("declined")
 
 
 def _sync_names(directory: Path) -> None:

@@ -5,7 +5,6 @@ Plan, approve, apply, verify. One run directory is one sweep: run again with it,
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,14 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from iotjobs import guards, parameters, rule, sweep_plan
+from iotjobs import guards, parameters, rule, saved_plan, sweep_plan
 from iotjobs.choose import choose
 from iotjobs.domain import ExecutionKey, Outcome
-from iotjobs.errors import InvalidInput, IotJobsError, Refused
+from iotjobs.errors import InvalidInput, IotJobsError
 from iotjobs.guards import Here, Refusal
 from iotjobs.journal import Journal, read
-from iotjobs.sweep_apply import Row, Standing, SweepApplication, after, rows_of
+from iotjobs.sweep_apply import SweepApplication, after
 from iotjobs.sweep_plan import Caps, SweepPlan
+from iotjobs.sweep_rows import Row, Standing, counts_of, outcome_of, rows_of, table_of
 
 if TYPE_CHECKING:
     from iotjobs.run import Run
@@ -139,20 +139,8 @@ class Sweep:
 
     @property
     def results(self) -> pd.DataFrame:
-        """One row a target, failures first: names, `standing`, `why`, and what came `afterwards`."""
-        order = [Standing.FAILED, Standing.UNSETTLED, Standing.DRIFTED, Standing.LEFT, Standing.DELETED]
-        rows = sorted(self.rows, key=lambda row: order.index(row.standing))
-        return pd.DataFrame(
-            {
-                "job_id": [row.target.key.job_id for row in rows],
-                "thing_name": [row.target.key.thing_name for row in rows],
-                "execution_number": [row.target.key.execution_number for row in rows],
-                "was": [row.target.removal.execution.status.value for row in rows],
-                "standing": [row.standing.value for row in rows],
-                "why": [row.why for row in rows],
-                "afterwards": [self.afterwards.get(str(row.target.key), "") for row in rows],
-            }
-        )
+        """One row a target, failures first, see `sweep_rows.table_of`."""
+        return table_of(self.rows, self.afterwards)
 
     def __repr__(self) -> str:
         plan = self.current_plan
@@ -178,7 +166,7 @@ class Sweep:
 
     def _take_from_file(self, path: Path) -> None:
         """A plan made earlier, perhaps by somebody else; parameters beside it may only tighten it."""
-        plan, refused = load(path)
+        plan, refused = saved_plan.load(path)
         if plan is None:
             self._refuse(refused)
             return
@@ -195,6 +183,7 @@ class Sweep:
 
     def _take(self, plan: SweepPlan, *, warnings: Sequence[str] = ()) -> None:
         self.current_plan, self.rows = plan, rows_of(plan, [])
+        self.refusals, self._open = [], False
         if not plan.targets:
             self.run.finish(Outcome.NOTHING_TO_DO, reason="no execution is left in the plan", counts=self._counts())
             return
@@ -271,7 +260,7 @@ class Sweep:
             warnings = [f"what the queues look like afterwards could not be read: {error}"]
         self.run.directory.write_csv("deletions.csv", self.results)
         counts = self._counts()
-        outcome = self._outcome(counts, ending)
+        outcome = outcome_of(self.rows, ending)
         named = [row for row in self.rows if row.standing is not Standing.DELETED]
         refusals = [Refusal(row.standing.value, row.why or "not done", row.target.key).as_document() for row in named]
         reason = f"{counts['deleted']} of {counts['planned']} deleted"
@@ -285,17 +274,6 @@ class Sweep:
             plan_id=plan.plan_id,
         )
 
-    @staticmethod
-    def _outcome(counts: dict[str, int], ending: IotJobsError | None) -> Outcome:
-        if ending is not None and ending.outcome in (Outcome.DENIED, Outcome.INTERRUPTED):
-            return ending.outcome
-        if counts["deleted"] == counts["planned"]:
-            return Outcome.APPLIED
-        if counts["deleted"]:
-            return Outcome.PARTIAL
-        all_drifted = counts["drifted"] == counts["planned"]
-        return Outcome.REFUSED if all_drifted or isinstance(ending, Refused) else Outcome.ERROR
-
     def _refuse(self, refusals: list[Refusal], *, matched: int | None = None) -> None:
         self.refusals = refusals
         counts = self._counts()
@@ -307,43 +285,13 @@ class Sweep:
         )
 
     def _counts(self) -> dict[str, int]:
-        standings = [row.standing for row in self.rows]
-        return {
-            "planned": len(self.rows),
-            "deleted": standings.count(Standing.DELETED),
-            "drifted": standings.count(Standing.DRIFTED),
-            "failed": standings.count(Standing.FAILED) + standings.count(Standing.UNSETTLED),
-            "left": standings.count(Standing.LEFT),
-            "protected": len(self.left_out),
-        }
+        return {**counts_of(self.rows), "protected": len(self.left_out)}
 
     def _entries(self) -> list[dict[str, Any]]:
         return read(self.run.directory.path / "journal.jsonl")[0]
 
     def _begun(self) -> SweepPlan | None:
-        """The plan that was begun in this run directory, None when none was. Raises IotJobsError, InvalidInput."""
-        begun = [entry for entry in self._entries() if entry["event"] == "begun"]
-        if not begun:
-            return None
-        plan, refused = load(self.run.directory.path / "plan.json")
-        if plan is None or plan.plan_id != begun[-1]["plan_id"]:
-            why = refused[0].message if refused else "plan.json is another plan than the one that was begun"
-            raise IotJobsError(f"this run directory's sweep cannot go on: {why}; look at its journal.jsonl")
-        return plan
-
-
-def load(path: Path) -> tuple[SweepPlan | None, list[Refusal]]:
-    """The plan of a file, or why it is refused. Raises InvalidInput for what is no plan at all."""
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InvalidInput(f"plan_file {path.name} cannot be read: {error}") from error
-    if not isinstance(document, dict):
-        raise InvalidInput(f"plan_file {path.name} holds no plan: it takes the plan.json of a sweep's run directory")
-    if "digest" in document and not sweep_plan.is_whole(document):
-        why = f"the plan in {path.name} was edited since it was made: its digest does not fit; make a new plan"
-        return None, [Refusal("plan_edited", why)]
-    return sweep_plan.from_document(document), []
+        return saved_plan.begun(self.run.directory.path, self._entries())
 
 
 def _caps_of(plan: SweepPlan) -> dict[str, Any]:

@@ -5,69 +5,23 @@ What was done stands in the journal alone: a run that goes on in the same direct
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from iotjobs import fetch
-from iotjobs.apply import CANCEL, DELETE, Application, identity_of
+from iotjobs.apply import Application
 from iotjobs.aws import Connection
 from iotjobs.domain import exact_text
 from iotjobs.errors import Denied, Interrupted, IotJobsError, NotFound, RecordError, Refused
-from iotjobs.journal import Journal, may_have_acted
+from iotjobs.journal import Journal
+from iotjobs.plan import identity_of
 from iotjobs.sweep_plan import SweepPlan, Target
+from iotjobs.sweep_rows import Row, Standing, rows_of
 
 FAILURES_IN_A_ROW = 3
-
-
-class Standing(StrEnum):
-    """How one target stands."""
-
-    LEFT = "left"
-    DELETED = "deleted"
-    DRIFTED = "drifted"
-    FAILED = "failed"
-    UNSETTLED = "unsettled"
-
-
-_EVENTS = {
-    "verified": Standing.DELETED,
-    "canary": Standing.DELETED,
-    "drifted": Standing.DRIFTED,
-    "failed": Standing.FAILED,
-}
-_IN_FLIGHT = "a call was in flight when the run ended: run again with the same run_dir to settle it"
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One target and what became of it."""
-
-    target: Target
-    standing: Standing
-    why: str = ""
-
-
-def rows_of(plan: SweepPlan, entries: Sequence[Mapping[str, Any]]) -> list[Row]:
-    """How each target of a plan stands by the journal's entries."""
-    return [_row(target, entries) for target in plan.targets]
-
-
-def _row(target: Target, entries: Sequence[Mapping[str, Any]]) -> Row:
-    identity = identity_of(target.removal)
-    mine = [entry for entry in entries if identity.items() <= entry.items()]
-    if not mine:
-        return Row(target, Standing.LEFT)
-    last = mine[-1]
-    if last["event"] in _EVENTS:
-        return Row(target, _EVENTS[last["event"]], str(last.get("why") or ""))
-    if any(may_have_acted(mine, operation) for operation in (CANCEL, DELETE)):
-        return Row(target, Standing.UNSETTLED, _IN_FLIGHT)
-    return Row(target, Standing.LEFT, str(last.get("why") or ""))
 
 
 class SweepApplication:

@@ -29,7 +29,7 @@ def _result(directory: Path) -> dict[str, Any]:
 
 
 def test_a_run_that_was_killed_has_a_result_that_says_so(tmp_path: Path) -> None:
-    iotjobs.start("sweep", run_dir=str(tmp_path), older_than=float("nan"))
+    iotjobs.start("sweep", run_dir=str(tmp_path), ticket=float("nan"))
     result = _result(tmp_path)
     assert set(result) >= CONTRACT
     assert (result["outcome"], result["finished_at"]) == ("error", None)
@@ -74,7 +74,7 @@ def test_a_skeleton_is_shown_whatever_else_is_given(tmp_path: Path) -> None:
 def test_no_partial_file_is_left(tmp_path: Path) -> None:
     run = iotjobs.start("sweep", run_dir=str(tmp_path))
     run.finish(Outcome.OK)
-    assert [file.name for file in tmp_path.iterdir()] == ["result.json"]
+    assert [file.name for file in tmp_path.iterdir() if file.name != ".lock"] == ["result.json"]
 
 
 @pytest.mark.parametrize(
