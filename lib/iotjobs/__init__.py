@@ -6,6 +6,7 @@ This is the public face: notebooks import from here alone.
 from iotjobs.charts import figures
 from iotjobs.delete import delete_job_execution
 from iotjobs.investigation import Findings, investigate
+from iotjobs.restore import removed
 from iotjobs.run import Run, start
 from iotjobs.sweep import Sweep, sweep
 from iotjobs.ui import banner, delete_panel, explore
@@ -20,6 +21,7 @@ __all__ = [
     "explore",
     "figures",
     "investigate",
+    "removed",
     "start",
     "sweep",
 ]

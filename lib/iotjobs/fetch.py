@@ -89,6 +89,29 @@ def describe_job(connection: Connection, job_id: str) -> dict[str, Any]:
     return _job_row(job, described=True)
 
 
+def job_snapshot(connection: Connection, job_id: str) -> dict[str, Any]:
+    """A job with its document as JSON can hold it, for `journal.append_job_snapshot`; `restore` makes a job of it.
+
+    Never in the way of what it goes before: a part that cannot be read is None, and `gaps` says why. Raises Denied
+    where there are no usable credentials at all. Source: DescribeJob, GetJobDocument.
+    """
+    snapshot: dict[str, Any] = {"job_id": job_id, "job": None, "document": None, "document_source": None, "gaps": []}
+    described = _or_gap(snapshot, "settings", connection, "DescribeJob", job_id)
+    snapshot |= {"job": described.get("job"), "document_source": described.get("documentSource")}
+    snapshot["document"] = _or_gap(snapshot, "document", connection, "GetJobDocument", job_id).get("document")
+    return dict(json.loads(json.dumps(snapshot, default=str)))
+
+
+def _or_gap(snapshot: dict[str, Any], part: str, connection: Connection, operation: str, job_id: str) -> dict[str, Any]:
+    try:
+        return connection.read(operation, jobId=job_id)
+    except IotJobsError as error:
+        if isinstance(error, Denied) and error.action is None:
+            raise
+        snapshot["gaps"].append(f"the job's {part} could not be read: {error}")
+        return {}
+
+
 def jobs_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """Rows of `describe_job` and `job_summary` as a table with JOB_COLUMNS."""
     return table(JOB_COLUMNS, {name: [row.get(name) for row in rows] for name in JOB_COLUMNS})
