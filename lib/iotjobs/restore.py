@@ -20,6 +20,7 @@ from iotjobs import journal
 from iotjobs.domain import UNFINISHED, exact_text, utc_text
 from iotjobs.errors import InvalidInput, RecordError
 from iotjobs.owners import owner_of
+from iotjobs.plan import CANCEL, DELETE, may_have_acted
 from iotjobs.requeue import Request, requests
 from iotjobs.results import RunDirectory
 from iotjobs.run import Run
@@ -207,8 +208,8 @@ def _warnings(directory: Path, entries: Sequence[Mapping[str, Any]]) -> list[str
         f"{'/'.join(str(part) for part in identity[:3])}: {operation} was sent, but it was not seen to be gone, so it "
         "is not counted; run again with the same run_dir to settle it"
         for identity, mine in about.items()
-        for operation in ("CancelJobExecution", "DeleteJobExecution")
-        if journal.may_have_acted(mine, operation) and not any(entry["event"] == "verified" for entry in mine)
+        for operation in (CANCEL, DELETE)
+        if may_have_acted(mine, operation) and not any(entry["event"] == "verified" for entry in mine)
     ]
     try:
         journal.verify(directory)

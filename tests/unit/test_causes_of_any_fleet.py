@@ -12,10 +12,10 @@ from datetime import timedelta
 
 import pandas as pd
 import pytest
-from contract_oracle import HOUR, NOW, STUCK_AFTER, AJob, AnExecution, AThing, World
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from contract_oracle import HOUR, NOW, STUCK_AFTER, AJob, AnExecution, AThing, World
 from iotjobs.diagnose import could_be, diagnose
 from iotjobs.picture import Evidence, Picture
 
