@@ -3,11 +3,10 @@
 This is the public face: notebooks import from here alone.
 """
 
-from iotjobs.charts import figures
 from iotjobs.delete import delete_job_execution
 from iotjobs.investigation import Findings, investigate
 from iotjobs.run import Run, start
-from iotjobs.ui import banner, delete_panel, explore
+from iotjobs.ui import banner, delete_panel, estate, explore, what_changed
 
 __all__ = [
     "Findings",
@@ -15,8 +14,9 @@ __all__ = [
     "banner",
     "delete_job_execution",
     "delete_panel",
+    "estate",
     "explore",
-    "figures",
     "investigate",
     "start",
+    "what_changed",
 ]

@@ -59,13 +59,17 @@ class RunDirectory:
         first = [*EXECUTION_COLUMNS, *DIAGNOSIS_COLUMNS]
         ordered = executions[[*first, *[name for name in executions.columns if name not in first]]]
         ordered.to_parquet(self.path / "executions.parquet", index=False)
-        readable = ordered.copy()
-        for name in readable.columns:
-            if isinstance(readable[name].dtype, pd.DatetimeTZDtype):
-                readable[name] = readable[name].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
-            elif readable[name].dtype in ("str", "object"):
-                readable[name] = readable[name].map(_harmless)
-        readable.to_csv(self.path / "executions.csv", index=False)
+        self.write_csv("executions.csv", ordered)
+
+    def write_csv(self, name: str, table: pd.DataFrame) -> None:
+        """Write a table that is safe to open in a spreadsheet, with times in ISO 8601 UTC."""
+        readable = table.copy()
+        for column in readable.columns:
+            if isinstance(readable[column].dtype, pd.DatetimeTZDtype):
+                readable[column] = readable[column].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+            elif readable[column].dtype in ("str", "object"):
+                readable[column] = readable[column].map(_harmless)
+        readable.to_csv(self.path / name, index=False)
 
 
 def default_path(notebook: str, started_at: datetime) -> Path:
