@@ -37,10 +37,10 @@ def figures_of(executions: pd.DataFrame) -> dict[str, bytes]:
         return {}
     drawn = {"Ages by cause": age_figure(rows)}
     jobs, groups = by_job(executions), by_group(executions)
-    if len(jobs) > 1:
-        drawn["Causes by job"] = cause_figure(jobs, whose="job")
     if len(groups) > 1:
         drawn["Causes by device group"] = cause_figure(groups, whose="device group")
+    if len(jobs) > 1:
+        drawn["Causes by job"] = cause_figure(jobs, whose="job")
     return {title: png(figure) for title, figure in drawn.items()}
 
 
@@ -84,6 +84,8 @@ def timeline_png(executions: pd.DataFrame, queue: pd.DataFrame, *, thing_name: s
     if not rows:
         return None
     left_out = len(ended) - len(recent.tail(_MOST_IN_TIMELINE // 3))
+    earliest = min(row["queued_at"] for row in rows)
+    reach = min(reach, max(1.05 * float((now - earliest).total_seconds()), _HOUR))
     return png(_timeline(rows, thing_name=thing_name, now=now, reach=reach, left_out=left_out))
 
 

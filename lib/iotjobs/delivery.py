@@ -23,7 +23,7 @@ def with_consequences(queue: pd.DataFrame, *, as_of: datetime) -> pd.DataFrame:
     if held_from is not None:
         began = began.where(running | (began > held_from), held_from)
     rows["since"] = began
-    rows["so_for_s"] = (pd.Timestamp(as_of) - began).dt.total_seconds().astype("Int64")
+    rows["so_for_s"] = ((pd.Timestamp(as_of) - began).dt.total_seconds() // 1).astype("Int64")
     records = rows.to_dict("records")
     rows["when_it_ends"] = pd.Series(
         [_when_it_ends(place, records) for place in range(len(records))], index=rows.index, dtype="str"

@@ -19,6 +19,11 @@ def unfinished_of(executions: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(age=pd.cut(rows["age_s"].astype("float64"), edges, labels=list(AGE_EDGES), right=False))
 
 
+def stuck_of(executions: pd.DataFrame) -> pd.DataFrame:
+    """The executions that are stuck."""
+    return executions[executions["stuck"].fillna(value=False).astype(bool)]
+
+
 def by_job(executions: pd.DataFrame) -> pd.DataFrame:
     """One row a job: `name`, `stuck`, `unfinished`, a count for each cause and age that occurs, `oldest_s`."""
     rows = unfinished_of(executions)

@@ -138,7 +138,7 @@ def _what(cause: str, suggestion: str, group: pd.DataFrame, where: str) -> str:
 
 
 def _where(group: pd.DataFrame) -> str:
-    """`2 pumps` would be a guess: `2 things of pumps`, or a count for each group where they differ."""
+    """How many things, and of which groups: `2 things (pumps)`, `8 things (6 pumps, 2 vans)`."""
     things = group.drop_duplicates("thing_name")
     total = f"{len(things)} thing{_s(len(things))}"
     if "thing_groups" not in things:
@@ -148,8 +148,8 @@ def _where(group: pd.DataFrame) -> str:
     if not named:
         return total
     if len(named) == 1 and named[0][1] == len(things):
-        return f"{total} of {named[0][0]}"
-    shown = [f"{count} of {name}" for name, count in named[:_MOST_GROUPS]]
+        return f"{total} ({named[0][0]})"
+    shown = [f"{count} {name}" for name, count in named[:_MOST_GROUPS]]
     rest = len(things) - sum(count for _, count in named[:_MOST_GROUPS])
     return f"{total} ({', '.join([*shown, *([f'{rest} other'] if rest else [])])})"
 
@@ -161,9 +161,9 @@ def _s(count: int) -> str:
 _WHAT: dict[Cause, Callable[[str, str], str]] = {
     Cause.STALLED: lambda job, where: f"Fix or cancel {job} on {where}",
     Cause.ORPHANED: lambda job, where: f"Take away what is left of {job} on {where}",
-    Cause.THING_GONE: lambda _job, where: f"Delete what is left of {where} no longer registered",
+    Cause.THING_GONE: lambda _job, where: f"Delete what is left of {where}, no longer registered",
     Cause.DEVICE_OFFLINE: lambda _job, where: f"Get {where} back online",
-    Cause.NOT_PICKED_UP: lambda _job, where: f"Look at {where}: connected, but starting nothing",
+    Cause.NOT_PICKED_UP: lambda _job, where: f"Look at {where} that are connected but start nothing",
     Cause.UNKNOWN: lambda _job, where: f"Make the missing evidence readable: without it {where} cannot be judged",
 }
 _WHY: dict[Cause, str] = {
@@ -171,6 +171,6 @@ _WHY: dict[Cause, str] = {
     Cause.ORPHANED: "the job has ended, the devices still hold its executions",
     Cause.THING_GONE: "nobody can finish these",
     Cause.DEVICE_OFFLINE: "not connected, or never connected under the thing's name",
-    Cause.NOT_PICKED_UP: "first in the queue, the device connected, never started: is its job agent running?",
+    Cause.NOT_PICKED_UP: "first in the queue, the device connected, never started; see whether its job agent runs",
     Cause.UNKNOWN: "see what could not be read",
 }

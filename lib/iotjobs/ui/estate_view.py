@@ -10,9 +10,9 @@ import pandas as pd
 from iotjobs.charts import figures_of, image
 from iotjobs.delivery import with_consequences
 from iotjobs.domain import Cause
-from iotjobs.estate import AGE_EDGES, by_group, by_job, heaviest_things
+from iotjobs.estate import AGE_EDGES, by_group, by_job, heaviest_things, stuck_of
 from iotjobs.ui.model import queue_of
-from iotjobs.ui.static import WHOLE_ROW, age, badge, cause, execution, html_table, swatch, text
+from iotjobs.ui.static import WHOLE_ROW, age, cause, execution, html_table, swatch, text
 
 if TYPE_CHECKING:
     from iotjobs.investigation import Findings
@@ -20,14 +20,13 @@ if TYPE_CHECKING:
 _MOST_JOBS = 12
 _MOST_GROUPS = 8
 _MOST_QUEUES = 8
-_NUMBER = "text-align:right;padding:2px 6px;font-variant-numeric:tabular-nums"
-_HEAD = "text-align:right;padding:2px 6px;vertical-align:bottom;font-weight:600;font-size:92%"
-_NAME = "text-align:left;padding:2px 8px 2px 0;overflow-wrap:anywhere;min-width:110px"
+_NUMBER = "text-align:right;padding:2px 3px;font-variant-numeric:tabular-nums"
+_HEAD = "text-align:right;padding:2px 3px;vertical-align:bottom;font-weight:600;font-size:11px"
+_NAME = "text-align:left;padding:2px 8px 2px 0;overflow-wrap:anywhere;min-width:90px"
 _QUEUE_COLUMNS = {
     "thing_name": ("Thing", text),
     "unblocks": ("Holds back", text),
     f"{WHOLE_ROW}head": ("Head of its queue", execution),
-    "status": ("Status", badge),
     "cause": ("Cause", cause),
     "so_for_s": ("So for", age),
     "when_it_ends": ("When it ends", text),
@@ -46,7 +45,7 @@ class Estate:
     def _repr_html_(self) -> str:
         executions = self._findings.executions
         pictures = "".join(
-            f'<div style="flex:1 1 440px;max-width:770px">{image(data, alt=text(title))}</div>'
+            f'<div style="flex:1 1 440px;max-width:620px">{image(data, alt=text(title))}</div>'
             for title, data in figures_of(executions).items()
         )
         flex = f'<div style="display:flex;flex-wrap:wrap;gap:8px 24px;background:#fff">{pictures}</div>'
@@ -60,10 +59,11 @@ def estate(findings: Findings) -> Estate:
 
 
 def matrix_html(executions: pd.DataFrame) -> str:
-    """Jobs and device groups by cause and age, worst first; the darker a cell, the more."""
-    jobs, groups = by_job(executions), by_group(executions)
+    """What is stuck, by job and device group, cause and age, worst first; the darker a cell, the more."""
+    stuck = stuck_of(executions)
+    jobs, groups = (_of_all(count(stuck), count(executions)) for count in (by_job, by_group))
     if jobs.empty:
-        return "<p>Nothing is unfinished.</p>"
+        return "<p>No execution is stuck.</p>"
     causes = [name.value for name in Cause if name.value in jobs.columns]
     ages = [name for name in AGE_EDGES if name in jobs.columns]
     matrix = _Matrix(causes, ages, most=int(jobs[causes].to_numpy().max()))
@@ -74,10 +74,15 @@ def matrix_html(executions: pd.DataFrame) -> str:
         else ""
     )
     return (
-        '<div style="overflow-x:auto"><table style="border-collapse:collapse">'
-        '<caption style="text-align:left;font-weight:bold;caption-side:top">Unfinished executions by cause and age, '
-        f"worst first</caption><thead>{matrix.head()}</thead><tbody>{''.join(body)}</tbody></table></div>{no_groups}"
+        '<div style="overflow-x:auto"><table style="border-collapse:collapse;table-layout:auto;font-size:13px">'
+        '<caption style="text-align:left;font-weight:bold;caption-side:top">Stuck executions by cause and age, worst '
+        f"first</caption><thead>{matrix.head()}</thead><tbody>{''.join(body)}</tbody></table></div>{no_groups}"
     )
+
+
+def _of_all(stuck: pd.DataFrame, unfinished: pd.DataFrame) -> pd.DataFrame:
+    """Counts of what is stuck, beside the number of all that is unfinished."""
+    return stuck.assign(unfinished=stuck["name"].map(unfinished.set_index("name")["unfinished"]))
 
 
 def heaviest_html(findings: Findings) -> str:
@@ -100,10 +105,9 @@ class _Matrix:
 
     def head(self) -> str:
         cells = [
-            *(f'<th style="{_HEAD}">{word}</th>' for word in ("stuck", "of")),
+            *(f'<th style="{_HEAD}">{word}</th>' for word in ("stuck", "of all")),
             *(f'<th style="{_HEAD}">{swatch(name)}<br>{text(name).replace("_", " ")}</th>' for name in self.causes),
             *(f'<th style="{_HEAD};white-space:nowrap">{text(name)}</th>' for name in self.ages),
-            f'<th style="{_HEAD}">oldest</th>',
         ]
         return f'<tr><th style="{_NAME}"></th>{"".join(cells)}</tr>'
 
@@ -111,14 +115,14 @@ class _Matrix:
         if counted.empty:
             return []
         columns = [*self.causes, *self.ages]
-        counted = counted.reindex(columns=["name", "stuck", "unfinished", *columns, "oldest_s"], fill_value=0)
+        counted = counted.reindex(columns=["name", "stuck", "unfinished", *columns], fill_value=0)
         style = f"{_NAME};border-top:1px solid #c9ccd1;padding-top:6px"
-        title_row = f'<tr><td colspan="{len(columns) + 4}" style="{style}"><b>{title}</b></td></tr>'
+        title_row = f'<tr><td colspan="{len(columns) + 3}" style="{style}"><b>{title}</b></td></tr>'
         rows = [title_row, *(self.row(record) for record in counted.head(most_rows).to_dict("records"))]
         rest = counted.iloc[most_rows:]
         if len(rest):
-            together: dict[Any, Any] = dict(rest.drop(columns=["name", "oldest_s"]).sum())
-            rows.append(self.row({**together, "name": f"{len(rest)} more", "oldest_s": rest["oldest_s"].max()}))
+            together: dict[Any, Any] = dict(rest.drop(columns="name").sum())
+            rows.append(self.row({**together, "name": f"{len(rest)} more"}))
         return rows
 
     def row(self, record: dict[Any, Any]) -> str:
@@ -128,7 +132,6 @@ class _Matrix:
             f'<td style="{_NUMBER}">{_count(record["unfinished"])}</td>',
             *(self.cell(record[name], "213,94,0") for name in self.causes),
             *(self.cell(record[name], "0,114,178") for name in self.ages),
-            f'<td style="{_NUMBER};white-space:nowrap">{age(record["oldest_s"])}</td>',
         ]
         return f"<tr>{''.join(cells)}</tr>"
 

@@ -22,7 +22,9 @@ MOST_ROWS = 100
 #: The name of a column whose cells are made of the whole row begins so.
 WHOLE_ROW = "*"
 
-_CELL = "text-align:left;vertical-align:top;padding:3px 8px;overflow-wrap:anywhere"
+_CELL = "text-align:left;vertical-align:top;padding:3px 8px"
+_LONG_CELL = f"{_CELL};overflow-wrap:anywhere;min-width:96px"
+_LONG = ("thing_name", "when_it_ends", "note", "thing_groups")
 _BELOW = "text-align:left;padding:0 8px 5px 8px;font-size:92%;opacity:.85;overflow-wrap:anywhere"
 
 _RED, _BLUE, _GREEN, _GREY = (
@@ -119,7 +121,7 @@ def advice(suggestion: Any) -> str:
 
 def execution(row: Any) -> str:
     """A row's job and number, escaped: `firmware-2 #1`."""
-    return f"{text(row['job_id'])}&nbsp;#{text(row['execution_number'])}"
+    return f"{text(row['job_id'])} #{text(row['execution_number'])}"
 
 
 def html_table(
@@ -138,13 +140,14 @@ def html_table(
     true rows are set apart, `below` one whose text stands under its row over the full width. At most `most`
     rows are shown; the others are in the file `rest`.
     """
-    head = "".join(f'<th style="{_CELL}">{escape(title)}</th>' for title, _ in columns.values())
+    styles = {name: _LONG_CELL if name in _LONG or name.startswith(WHOLE_ROW) else _CELL for name in columns}
+    head = "".join(f'<th style="{styles[name]}">{escape(title)}</th>' for name, (title, _) in columns.items())
     body = []
     for row in frame.head(most).to_dict("records"):
         marked = emphasis is not None and not pd.isna(row[emphasis]) and bool(row[emphasis])
-        style = f"{_CELL};border-top:1px solid #c9ccd1{';font-weight:bold' if marked else ''}"
+        look = f"border-top:1px solid #c9ccd1{';font-weight:bold' if marked else ''}"
         cells = "".join(
-            f'<td style="{style}">{show(row if name.startswith(WHOLE_ROW) else row[name])}</td>'
+            f'<td style="{styles[name]};{look}">{show(row if name.startswith(WHOLE_ROW) else row[name])}</td>'
             for name, (_, show) in columns.items()
         )
         body.append(f"<tr>{cells}</tr>")
@@ -153,10 +156,8 @@ def html_table(
     more = len(frame) - most
     left = f"<p>{more} more in {escape(rest)}</p>" if more > 0 else ""
     title = f'<caption style="text-align:left;font-weight:bold;caption-side:top">{escape(caption)}</caption>'
-    return (
-        f'<table style="border-collapse:collapse;width:100%">{title}<thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(body)}</tbody></table>{left}"
-    )
+    style = "border-collapse:collapse;table-layout:auto;width:100%;font-size:13px"
+    return f'<table style="{style}">{title}<thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table>{left}'
 
 
 def copyable(lines: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from itables.widget import ITable
 
-from iotjobs.domain import Status
+from iotjobs.domain import TERMINAL, Status
 from iotjobs.ui.static import age, yes
 
 _OPTIONS: dict[str, Any] = {
@@ -34,13 +34,15 @@ MOST_LIVE_ROWS = 2000
 _LONG = ("Thing", "Job", "Groups")
 #: What a narrow page leaves out: the queue below has it for the chosen row.
 _SPARE = ("Stuck", "Groups")
+_SPARE_OF_JOBS = tuple(status.value for status in TERMINAL)
 
 #: Long names break anywhere and short cells never, so that no table is wider than the page.
 STYLE = (
     "<style>.iotjobs-explorer {container-type:inline-size}"
-    ".iotjobs-table td, .iotjobs-table th {white-space:nowrap}"
+    ".iotjobs-table td, .iotjobs-table th {white-space:nowrap;width:1%}"
     ".iotjobs-table.dataTable.compact th {white-space:normal;vertical-align:bottom}"
-    ".iotjobs-table td.iotjobs-long {white-space:normal;overflow-wrap:anywhere;min-width:84px}"
+    ".iotjobs-table td.iotjobs-long {white-space:normal;overflow-wrap:anywhere;min-width:84px;width:auto}"
+    ".iotjobs-table th.iotjobs-long {width:auto}"
     ".iotjobs-table tfoot input {width:100%;min-width:36px;box-sizing:border-box}"
     "@container (max-width: 860px) {.iotjobs-table .iotjobs-spare {display:none}}</style>"
 )
@@ -52,11 +54,11 @@ def executions_frame(executions: pd.DataFrame) -> pd.DataFrame:
     Evidence is searched but not shown: the queue below the table has it in full.
     """
     worst = executions.head(MOST_LIVE_ROWS)
-    number = worst["execution_number"].map(str)
+    number = worst["execution_number"].map(lambda number: "" if number == 1 else f" #{number}")
     return pd.DataFrame(
         {
             "Thing": worst["thing_name"].astype(str),
-            "Job": worst["job_id"].astype(str) + " #" + number,
+            "Job": worst["job_id"].astype(str) + number.astype(str),
             "Status": worst["status"].astype(str),
             "Cause": worst["cause"].fillna("").astype(str),
             "Stuck": worst["stuck"].map(yes, na_action=None).astype(str),
@@ -105,7 +107,7 @@ def _executions_options(frame: pd.DataFrame) -> dict[str, Any]:
         {"targets": seconds, "visible": False, "searchable": False},
         {"targets": columns.index("Evidence"), "visible": False},
         {"targets": columns.index("Age"), "orderData": seconds},
-        *_classes(columns),
+        *_classes(columns, _SPARE),
     ]
     return {
         **_OPTIONS,
@@ -120,18 +122,13 @@ def jobs_table(jobs: pd.DataFrame) -> ITable:
     """The live table of jobs."""
     frame = jobs_frame(jobs)
     lengths = [5, 10, 25, 100]
-    return ITable(frame, columnDefs=_classes(list(frame.columns)), pageLength=5, lengthMenu=lengths, **_OPTIONS)
+    return ITable(
+        frame, columnDefs=_classes(list(frame.columns), _SPARE_OF_JOBS), pageLength=5, lengthMenu=lengths, **_OPTIONS
+    )
 
 
-def _classes(columns: list[str]) -> list[dict[str, Any]]:
+def _classes(columns: list[str], spare: tuple[str, ...]) -> list[dict[str, Any]]:
     """A class for a column; one that is both long and spare needs both in one definition."""
-    return [
-        {
-            "targets": place,
-            "className": " ".join(
-                kind for kind, names in (("iotjobs-long", _LONG), ("iotjobs-spare", _SPARE)) if name in names
-            ),
-        }
-        for place, name in enumerate(columns)
-        if name in _LONG or name in _SPARE
-    ]
+    kinds = {"iotjobs-long": _LONG, "iotjobs-spare": spare}
+    named = {name: " ".join(kind for kind, names in kinds.items() if name in names) for name in columns}
+    return [{"targets": place, "className": named[name]} for place, name in enumerate(columns) if named[name]]

@@ -23,7 +23,6 @@ _QUEUE_COLUMNS = {
     "cause": ("Cause", cause),
     "so_for_s": ("So for", age),
     "when_it_ends": ("When it ends", text),
-    "suggestion": ("Suggestion", text),
 }
 
 
@@ -71,8 +70,9 @@ def thing_html(findings: Findings, selection: Selection) -> str:
         parts.append(f"<p><b>What to do now:</b> {text(advice(advised['suggestion']))}.</p>")
     if head is not None:
         rows = with_consequences(queue, as_of=findings.as_of)
+        rows["below"] = rows["evidence"] + "; suggestion: " + rows["suggestion"]
         caption = f"Queue of {thing} in the order of delivery (AWS promises none across jobs); the head is bold"
-        parts.append(html_table(rows, _QUEUE_COLUMNS, caption=caption, emphasis="head", below="evidence"))
+        parts.append(html_table(rows, _QUEUE_COLUMNS, caption=caption, emphasis="head", below="below"))
         parts.append(_queue_doubt(queue))
     parts.append(timeline_html(findings, thing))
     if head is not None:
