@@ -15,7 +15,7 @@ from iotjobs.aws import Connection
 from iotjobs.domain import Execution, Status
 from iotjobs.errors import IotJobsError, NotFound, PartlyDone, StateConflict, Throttled, Unsettled
 from iotjobs.guards import Refusal
-from iotjobs.journal import Journal, append_snapshot
+from iotjobs.journal import Journal, append_job_snapshot, append_snapshot
 from iotjobs.plan import CANCEL, DELETE, Plan, identity_of, may_have_acted
 
 _ATTEMPTS = 6
@@ -38,6 +38,7 @@ class Application:
 
         Raises PartlyDone when it was canceled but not deleted, IotJobsError when it cannot be settled.
         """
+        self._keep_job()
         now = self.look()
         if self._settled(now):
             return []
@@ -71,6 +72,16 @@ class Application:
             raise PartlyDone(f"{error}; a call to which no answer came may have acted: look again") from error
         why = f"{error}; nothing was changed: look again and make a new plan"
         return self._drifted([Refusal("state_conflict", why, key)])
+
+    def _keep_job(self) -> None:
+        """Put the job on record before its first execution is touched.
+
+        Before the look at that execution, so that nothing more comes between the look and the call.
+        """
+        job_id = self._plan.execution.key.job_id
+        sent = [entry for entry in self._journal.entries if entry["event"] == "calling"]
+        if not any(entry["job_id"] == job_id for entry in sent):
+            append_job_snapshot(self._journal.path.parent, fetch.job_snapshot(self._connection, job_id))
 
     def settle(self) -> bool:
         """Whether a delete that an earlier run sent has done its work; changes nothing in AWS."""

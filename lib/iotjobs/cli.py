@@ -1,4 +1,4 @@
-"""`iotjobs run`, `iotjobs report` and `iotjobs sandbox`: the kit from a shell and from a scheduler."""
+"""`iotjobs run`, `report`, `restore` and `sandbox`: the kit from a shell and from a scheduler."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from iotjobs import runbook
+from iotjobs.domain import Outcome
 from iotjobs.errors import IotJobsError
 
 
@@ -60,6 +61,22 @@ def report(notebook: Path, out: Path | None) -> None:
     except (OSError, ValueError, AttributeError) as error:  # nbformat's errors of what is no notebook are these
         raise click.ClickException(f"{notebook} cannot be made a report: {error}") from error
     click.echo(str(target))
+
+
+@cli.command()
+@click.argument("run_dir", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Where to; RUN_DIR/restore by default.")
+@click.option("--also-ended", is_flag=True, help="Queue again what had ended as well: its devices do it once more.")
+def restore(run_dir: Path, out: Path | None, *, also_ended: bool) -> None:
+    """Show what the run in RUN_DIR removed, and write the create-job requests that queue it again.
+
+    Creates nothing and asks nothing of AWS. Exits 3 when something that was waiting is in no request.
+    """
+    from iotjobs.restore import restoration  # noqa: PLC0415 - slow to import
+
+    found = restoration(run_dir, out=out, also_ended=also_ended)
+    click.echo(repr(found))
+    sys.exit(0 if found.complete else Outcome.PARTIAL.exit_code)
 
 
 @cli.command(context_settings={"allow_interspersed_args": False})

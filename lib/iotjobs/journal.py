@@ -61,7 +61,7 @@ class Journal:
         try:
             if self._whole is None:
                 raise OSError("an earlier line is torn")  # noqa: TRY301 - one message for all
-            _append(self._file, line)
+            _put(self._file, line)
         except OSError as error:
             self._whole = _taken_back(self._file, self._whole)
             raise RecordError(
@@ -148,22 +148,53 @@ def _whole_lines(path: Path) -> list[bytes]:
 
 def append_snapshot(directory: Path, execution: Mapping[str, Any]) -> None:
     """Keep an execution as it was in `before.jsonl`, on disk before it is changed. Raises RecordError."""
+    _append(directory, "before.jsonl", execution)
+
+
+def append_job_snapshot(directory: Path, job: Mapping[str, Any]) -> None:
+    """Keep a job (`fetch.job_snapshot`) in `jobs_before.jsonl`, before its first execution is deleted.
+
+    `restore` makes the request that queues it again from this; the first of a job counts. Raises RecordError.
+    """
+    _append(directory, "jobs_before.jsonl", job)
+
+
+def snapshots(path: Path) -> list[dict[str, Any]]:
+    """The lines of `before.jsonl` or `jobs_before.jsonl`, oldest first.
+
+    A line that was torn by a crash is left out: nothing was called before it was whole on disk.
+    """
+    found = []
+    for line in path.read_bytes().split(b"\n") if path.exists() else []:
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            continue
+    return found
+
+
+def _append(directory: Path, name: str, document: Mapping[str, Any]) -> None:
     try:
-        with (directory / "before.jsonl").open("a+b", buffering=0) as file:
-            file.seek(0)
-            whole = file.read().rfind(b"\n") + 1
-            file.truncate(whole)  # a line that a crash tore
+        with (directory / name).open("a+b", buffering=0) as file:
+            whole = file.seek(0, os.SEEK_END)
             try:
-                _append(file, _line(execution))
+                _put(file, (b"\n" if _is_torn(file) else b"") + _line(document))
             except OSError:
                 _taken_back(file, whole)
                 raise
         sync_names(directory)
     except OSError as error:
-        raise RecordError(f"before.jsonl cannot be written in {directory}: {error}; nothing was called") from error
+        raise RecordError(f"{name} cannot be written in {directory}: {error}; nothing was called") from error
 
 
-def _append(file: FileIO, line: bytes) -> None:
+def _is_torn(file: FileIO) -> bool:
+    if not file.seek(0, os.SEEK_END):
+        return False
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) != b"\n"
+
+
+def _put(file: FileIO, line: bytes) -> None:
     """Put a line on disk, whole: an unbuffered write may take a part of it only."""
     rest = line
     while rest:

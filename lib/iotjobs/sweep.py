@@ -183,6 +183,7 @@ class Sweep:
 
     def _take(self, plan: SweepPlan, *, warnings: Sequence[str] = ()) -> None:
         self.current_plan, self.rows = plan, rows_of(plan, [])
+        self.refusals, self._open = [], False
         if not plan.targets:
             self.run.finish(Outcome.NOTHING_TO_DO, reason="no execution is left in the plan", counts=self._counts())
             return

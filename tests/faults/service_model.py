@@ -212,6 +212,11 @@ class ServiceModel:
         }
         return {"job": self._job(job) | {"targets": [], "jobProcessDetails": details}}
 
+    def get_job_document(self, jobId: str) -> dict[str, Any]:
+        if jobId not in self.jobs:
+            raise refusal("ResourceNotFoundException", "GetJobDocument")
+        return {"document": '{"operation": "model"}'}
+
     def list_job_executions_for_job(self, jobId: str, status: str | None = None, **_: Any) -> dict[str, Any]:
         if jobId not in self.jobs:
             raise refusal("ResourceNotFoundException", "ListJobExecutionsForJob")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from iotjobs.errors import RecordError
-from iotjobs.journal import Journal, append_snapshot, read, seal, verify
+from iotjobs.journal import Journal, append_job_snapshot, read, seal, snapshots, verify
 
 
 def _written(directory: Path) -> Path:
@@ -84,7 +84,7 @@ def test_a_line_that_did_not_fit_is_taken_back(tmp_path: Path, monkeypatch: pyte
                 raise OSError(28, "No space left on device")
             whole(line[10:])
 
-        monkeypatch.setattr("iotjobs.journal._append", torn)
+        monkeypatch.setattr("iotjobs.journal._put", torn)
         with pytest.raises(RecordError, match="No space left"):
             journal.write("two")
         room["is"] = True
@@ -92,11 +92,9 @@ def test_a_line_that_did_not_fit_is_taken_back(tmp_path: Path, monkeypatch: pyte
     assert [entry["event"] for entry in read(tmp_path / "journal.jsonl")[0]] == ["one", "three"]
 
 
-def test_a_snapshot_after_a_torn_one_is_whole(tmp_path: Path) -> None:
-    append_snapshot(tmp_path, {"number": 1})
-    with (tmp_path / "before.jsonl").open("ab") as file:
-        file.write(b'{"numb')
-    append_snapshot(tmp_path, {"number": 2})
-    assert [json.loads(line) for line in (tmp_path / "before.jsonl").read_text().splitlines()] == [
-        {"number": 1}, {"number": 2},
-    ]  # fmt: skip
+def test_a_snapshot_after_a_torn_one_is_found(tmp_path: Path) -> None:
+    append_job_snapshot(tmp_path, {"job_id": "a"})
+    with (tmp_path / "jobs_before.jsonl").open("a") as file:
+        file.write('{"job_id": "to')
+    append_job_snapshot(tmp_path, {"job_id": "b"})
+    assert snapshots(tmp_path / "jobs_before.jsonl") == [{"job_id": "a"}, {"job_id": "b"}]
