@@ -242,6 +242,10 @@ class ServiceModel:
         found = [name for name in sorted(names) if wanted in ("*", name)]
         return {"things": [{"thingName": name, "thingGroupNames": [], "connectivity": gone} for name in found]}
 
+    def get_indexing_configuration(self) -> dict[str, Any]:
+        modes = {"thingIndexingMode": "REGISTRY", "thingConnectivityIndexingMode": "STATUS"}
+        return {"thingIndexingConfiguration": modes}
+
     def get_caller_identity(self) -> dict[str, Any]:
         return {"Account": ACCOUNT, "Arn": CALLER}
 
