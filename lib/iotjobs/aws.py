@@ -52,6 +52,17 @@ _BAD_CREDENTIALS = {
 _THROTTLED = {"ThrottlingException", "Throttling", "TooManyRequestsException", "LimitExceededException"}
 _CONFLICT = {"InvalidStateTransitionException", "VersionConflictException", "ConflictException"}
 _INVALID = {"InvalidRequestException", "ValidationException", "SerializationException"}
+#: What an answer always has: botocore reads a body that was cut short, or is empty, as an answer with nothing in it.
+_ALWAYS_THERE = {
+    "DescribeEndpoint": "endpointAddress",
+    "DescribeJob": "job",
+    "DescribeJobExecution": "execution",
+    "GetCallerIdentity": "Account",
+    "ListJobs": "jobs",
+    "ListJobExecutionsForJob": "executionSummaries",
+    "ListJobExecutionsForThing": "executionSummaries",
+    "ListThingsInThingGroup": "things",
+}
 _LOG_IN = "log in again (`aws sso login`, or your usual way to get credentials), then run this again"
 
 
@@ -138,6 +149,9 @@ class Connection:
         try:
             client = self._client(service, operation, retried=retried)
             answer: dict[str, Any] = getattr(client, _snake(operation))(**given)
+            needed = _ALWAYS_THERE.get(operation)
+            if needed is not None and needed not in answer:
+                raise ResponseParserError(f"it has no {needed}")  # noqa: TRY301 - as botocore itself should
         except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
             _raise_ours(error, service, operation, given, changing=not retried)
         except (KeyError, TypeError, ValueError, ResponseParserError) as error:
