@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -29,10 +30,10 @@ class RunDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def hold(self, lock: str = ".lock") -> None:
+    def hold(self, lock: str = ".lock", *, patience_s: float = 0.0) -> None:
         """Keep other runs out of the directory for as long as this process lives, or until `release`.
 
-        Raises Refused when another run holds it; nothing of that run's files was touched then.
+        Raises Refused when another run holds it for longer than `patience_s`; nothing of its files was touched then.
         """
         name = self.path / lock
         if name in _held:
@@ -41,14 +42,15 @@ class RunDirectory:
             file = name.open("ab")
         except OSError as error:
             raise InvalidInput(f"run_dir {str(self.path)!r} cannot be written: {error}") from error
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            file.close()
-            raise Refused(
-                f"another run is at work in {self.path}: wait for it to end, or give another run_dir; nothing was "
-                "changed"
-            ) from error
+        until = time.monotonic() + patience_s
+        while not _locked(file):
+            if time.monotonic() >= until:
+                file.close()
+                raise Refused(
+                    f"another run is at work in {self.path}: wait for it to end, or give another run_dir; nothing was "
+                    "changed"
+                )
+            time.sleep(0.1)
         _held[name] = file
 
     def release(self, lock: str = ".lock") -> None:
@@ -118,6 +120,14 @@ class RunDirectory:
             elif readable[column].dtype in ("str", "object"):
                 readable[column] = readable[column].map(_harmless)
         readable.to_csv(self.path / name, index=False)
+
+
+def _locked(file: IO[bytes]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def default_path(notebook: str, started_at: datetime) -> Path:

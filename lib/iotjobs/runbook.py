@@ -26,6 +26,7 @@ _KERNEL = "iotjobs"
 _BARE_VALUES = {"generate_cli_skeleton": "input"}
 _RUN_ARGUMENTS = 2
 _RUNNER_LOCK = ".lock-runner"
+_DYING_S = 5.0  # so long may the kernel of a run that was killed take to follow it
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def run(path: Path, given: Mapping[str, Any]) -> int:
     started_at = datetime.now(UTC)
     directory = RunDirectory.open(given.get("run_dir"), notebook=path.stem, started_at=started_at)
     directory.hold(_RUNNER_LOCK)
-    directory.hold()  # to see that no kernel is at work there; the one of this run takes it next
+    directory.hold(patience_s=_DYING_S)  # no kernel may be at work there; the one of this run takes the lock next
     directory.release()
     values = {**given, "run_dir": given.get("run_dir") or os.path.relpath(directory.path)}
     executed = directory.path / path.name
@@ -172,7 +173,8 @@ def _this_python() -> Iterator[None]:
     with tempfile.TemporaryDirectory() as folder:
         spec = Path(folder) / "kernels" / _KERNEL
         spec.mkdir(parents=True)
-        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=40"]
+        kernel = str(Path(__file__).with_name("kernel.py"))
+        argv = [sys.executable, "-P", kernel, str(os.getpid()), "-f", "{connection_file}", "--log-level=50"]
         (spec / "kernel.json").write_text(
             json.dumps({"argv": argv, "display_name": "iotjobs", "language": "python"}), encoding="utf-8"
         )
