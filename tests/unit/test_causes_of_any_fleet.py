@@ -19,7 +19,7 @@ from contract_oracle import HOUR, NOW, STUCK_AFTER, AJob, AnExecution, AThing, W
 from iotjobs.diagnose import could_be, diagnose
 from iotjobs.picture import Evidence, Picture
 
-QUICK = settings(max_examples=60, deadline=None, derandomize=True, database=None)
+QUICK = settings(max_examples=40, deadline=None, derandomize=True, database=None)
 FLEETS = given(seed=st.integers(0, 2**40), things=st.integers(1, 40))
 AGES = [timedelta(seconds=20), HOUR, 23 * HOUR, STUCK_AFTER, 30 * HOUR, 80 * HOUR, 200 * HOUR, 500 * HOUR]
 CONFUSION: Counter[tuple[str, str]] = Counter()
