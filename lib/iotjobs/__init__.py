@@ -3,20 +3,25 @@
 This is the public face: notebooks import from here alone.
 """
 
-from iotjobs.charts import figures
 from iotjobs.delete import delete_job_execution
 from iotjobs.investigation import Findings, investigate
+from iotjobs.restore import removed
 from iotjobs.run import Run, start
-from iotjobs.ui import banner, delete_panel, explore
+from iotjobs.sweep import Sweep, sweep
+from iotjobs.ui import banner, delete_panel, estate, explore, what_changed
 
 __all__ = [
     "Findings",
     "Run",
+    "Sweep",
     "banner",
     "delete_job_execution",
     "delete_panel",
+    "estate",
     "explore",
-    "figures",
     "investigate",
+    "removed",
     "start",
+    "sweep",
+    "what_changed",
 ]

@@ -12,39 +12,28 @@ from typing import Any
 
 from iotjobs import fetch, guards
 from iotjobs.aws import Connection
-from iotjobs.domain import Execution, Status, exact_text
+from iotjobs.domain import Execution, Status
 from iotjobs.errors import IotJobsError, NotFound, PartlyDone, StateConflict, Throttled, Unsettled
 from iotjobs.guards import Refusal
-from iotjobs.journal import Journal, append_snapshot, may_have_acted
-from iotjobs.plan import Plan
+from iotjobs.journal import Journal, append_job_snapshot, append_snapshot
+from iotjobs.plan import CANCEL, DELETE, Plan, identity_of, may_have_acted
 
 _ATTEMPTS = 6
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 60.0
-_CANCEL, _DELETE = "CancelJobExecution", "DeleteJobExecution"
-
-
-def identity_of(plan: Plan) -> dict[str, Any]:
-    """What every line of the journal about a plan's execution holds."""
-    key = plan.execution.key
-    return {
-        "account": plan.account,
-        "region": plan.region,
-        "job_id": key.job_id,
-        "thing_name": key.thing_name,
-        "execution_number": key.execution_number,
-        "queued_at": exact_text(plan.execution.queued_at),
-    }
 
 
 class Application:
     """One execution's removal being carried out, with the journal open."""
 
-    def __init__(self, connection: Connection, plan: Plan, journal: Journal, run_name: str) -> None:
+    def __init__(
+        self, connection: Connection, plan: Plan, journal: Journal, run_name: str, *, ticket: str | None = None
+    ) -> None:
         self._connection = connection
         self._plan = plan
         self._journal = journal
         self._run_name = run_name
+        self._ticket = ticket
         self._identity = identity_of(plan)
 
     def carry_out(self) -> list[Refusal]:
@@ -52,36 +41,68 @@ class Application:
 
         Raises PartlyDone when it was canceled but not deleted, IotJobsError when it cannot be settled.
         """
+        self._keep_job()
         now = self.look()
-        if self._may_have_acted(_DELETE) and self._is_gone(now):
-            self._journal.write(
-                "verified", **self._identity, settled="it was in flight when the run ended, and is gone"
-            )
+        if self._settled(now):
             return []
+        if now is None:
+            return self._drifted(guards.unchanged_since_plan(self._plan, None))
         canceled = now if self._is_canceled_by_us(now) else None
         try:
             if canceled is None:
-                refused = guards.unchanged_since_plan(self._plan, now)
-                if refused or now is None:
+                refused = self._refused(now)
+                if refused:
                     return self._drifted(refused)
                 if not self._journal.about(self._identity):
                     append_snapshot(self._journal.path.parent, now.raw)
                 if self._plan.cancel_first and not now.finished:
-                    refused = guards.newest_is_meant(self._plan, self._newest())
-                    if refused:
-                        return self._drifted(refused)
                     canceled = self._cancel(now)
             self._delete(canceled or now)
         except IotJobsError as error:
-            if canceled is not None:
-                raise PartlyDone(f"{self._plan.execution.key} was canceled but not deleted: {error}") from error
-            if not isinstance(error, StateConflict):
-                raise
-            key = self._plan.execution.key
-            why = f"{error}; nothing was changed: look again and make a new plan"
-            return self._drifted([Refusal("state_conflict", why, key)])
+            return self._conflict(error, canceled)
         self._verify()
         return []
+
+    def _conflict(self, error: IotJobsError, canceled: Execution | None) -> list[Refusal]:
+        """A refusal when nothing was changed, as far as that is known; else what was done, raised."""
+        key = self._plan.execution.key
+        if canceled is not None:
+            open_end = "whether it was deleted is not known yet" if self._may_have_acted(DELETE) else "not deleted"
+            raise PartlyDone(f"{key} was canceled, but {open_end}: {error}") from error
+        if not isinstance(error, StateConflict):
+            raise error
+        if self._may_have_acted(CANCEL) or self._may_have_acted(DELETE):
+            raise PartlyDone(f"{error}; a call to which no answer came may have acted: look again") from error
+        why = f"{error}; nothing was changed: look again and make a new plan"
+        return self._drifted([Refusal("state_conflict", why, key)])
+
+    def _keep_job(self) -> None:
+        """Put the job on record before its first execution is touched.
+
+        Before the look at that execution, so that nothing more comes between the look and the call.
+        """
+        job_id = self._plan.execution.key.job_id
+        sent = [entry for entry in self._journal.entries if entry["event"] == "calling"]
+        if not any(entry["job_id"] == job_id for entry in sent):
+            append_job_snapshot(self._journal.path.parent, fetch.job_snapshot(self._connection, job_id))
+
+    def settle(self) -> bool:
+        """Whether a delete that an earlier run sent has done its work; changes nothing in AWS."""
+        return self._settled(self.look())
+
+    def _settled(self, now: Execution | None) -> bool:
+        if not self._is_gone(now) or not self._may_have_acted(DELETE):
+            return False
+        self._journal.write("verified", **self._identity, settled="it was in flight, and is gone")
+        return True
+
+    def _refused(self, now: Execution) -> list[Refusal]:
+        moved = guards.unchanged_since_plan(self._plan, now)
+        if moved or now.finished or not self._plan.cancel_first:
+            return moved
+        newest = self._newest()  # the last look: an execution made anew may have the same version
+        number = newest.key.execution_number if newest else None
+        return guards.newest_is_meant(self._plan, number) or guards.unchanged_since_plan(self._plan, newest)
 
     def look(self) -> Execution | None:
         """The execution that has the plan's number now; None when there is none."""
@@ -98,16 +119,16 @@ class Application:
         self._journal.write("drifted", **self._identity, why=why)
         return refused
 
-    def _newest(self) -> int | None:
+    def _newest(self) -> Execution | None:
         key = self._plan.execution.key
         try:
-            return fetch.newest_number(self._connection, job_id=key.job_id, thing_name=key.thing_name)
+            return fetch.newest_execution(self._connection, job_id=key.job_id, thing_name=key.thing_name)
         except NotFound:
             return None
 
     def _cancel(self, now: Execution) -> Execution:
         self._call(
-            _CANCEL,
+            CANCEL,
             now,
             settled=self._is_canceled_by_us,
             force=True,
@@ -115,6 +136,7 @@ class Application:
             statusDetails={
                 "canceledBy": _detail(self._plan.caller_arn),
                 "reason": "deleted with iotjobs",
+                **({"ticket": _detail(self._ticket)} if self._ticket else {}),
                 "run": _detail(self._run_name),
                 "mark": self._journal.mark(),
             },
@@ -126,7 +148,7 @@ class Application:
 
     def _delete(self, now: Execution) -> None:
         self._call(
-            _DELETE,
+            DELETE,
             now,
             settled=self._is_gone,
             executionNumber=now.key.execution_number,
@@ -192,7 +214,7 @@ class Application:
 
     def _is_canceled_by_us(self, seen: Execution | None) -> bool:
         """Whether it is CANCELED and carries this run directory's mark: anybody may have cancelled it otherwise."""
-        if seen is None or not self._is_canceled(seen) or not self._may_have_acted(_CANCEL):
+        if seen is None or not self._is_canceled(seen) or not self._may_have_acted(CANCEL):
             return False
         return seen.status_details.get("mark") == self._journal.mark()
 

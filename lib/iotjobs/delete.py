@@ -14,9 +14,9 @@ from iotjobs.apply import Application
 from iotjobs.domain import UNFINISHED, ExecutionKey, Outcome, utc_text
 from iotjobs.errors import IotJobsError, NotFound
 from iotjobs.guards import Refusal
-from iotjobs.journal import Journal, may_have_acted
+from iotjobs.journal import Journal
 from iotjobs.journal import read as read_journal
-from iotjobs.plan import Plan, Surroundings
+from iotjobs.plan import DELETE, Plan, Surroundings, may_have_acted
 from iotjobs.run import Run
 
 
@@ -39,6 +39,7 @@ class Deletion:
         skeleton: str | None = None,
         cancel_first: Any = False,
         confirm: Any = None,
+        ticket: Any = None,
         **given: Any,
     ) -> None:
         self.run = run
@@ -49,6 +50,7 @@ class Deletion:
         self.request: request.DeleteRequest | None = None
         self.skeleton: dict[str, Any] | None = None
         self._confirm = parameters.text(confirm, name="confirm")
+        self._ticket = parameters.text(ticket, name="ticket")
         self.cancel_first = bool(parameters.flag(cancel_first, name="cancel_first"))
         if skeleton == "input":
             self._show_skeleton(request.INPUT_SKELETON)
@@ -118,7 +120,10 @@ class Deletion:
         refused = guards.refusals(plan) or guards.phrase_must_match(plan, phrase)
         if not refused:
             with Journal(self.run.directory.path) as journal:
-                refused = Application(self.run.connection, plan, journal, self.run.directory.path.name).carry_out()
+                self.run.note(counts={"planned": 1, "deleted": 0})
+                run_name = self.run.directory.path.name
+                work = Application(self.run.connection, plan, journal, run_name, ticket=self._ticket)
+                refused = work.carry_out()
         if refused:
             self._say_refused(refused)
         else:
@@ -158,7 +163,7 @@ class Deletion:
         wanted = {"job_id": key.job_id, "thing_name": key.thing_name, "execution_number": key.execution_number}
         here = wanted | {"account": self.run.connection.account, "region": self.run.connection.region}
         mine = [entry for entry in read_journal(directory / "journal.jsonl")[0] if here.items() <= entry.items()]
-        if not mine or mine[-1]["event"] == "drifted" or not may_have_acted(mine, "DeleteJobExecution"):
+        if not mine or mine[-1]["event"] == "drifted" or not may_have_acted(mine, DELETE):
             return False
         then = datetime.fromisoformat(mine[-1]["queued_at"])
         if self._confirm is not None and f"queued {utc_text(then)}" not in self._confirm and not self._by_hand:

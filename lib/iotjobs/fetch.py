@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+import numpy as np
 import pandas as pd
 
 from iotjobs.aws import Connection
@@ -86,6 +87,29 @@ def describe_job(connection: Connection, job_id: str) -> dict[str, Any]:
             "check the id, the profile and the region"
         ) from error
     return _job_row(job, described=True)
+
+
+def job_snapshot(connection: Connection, job_id: str) -> dict[str, Any]:
+    """A job with its document as JSON can hold it, for `journal.append_job_snapshot`; `restore` makes a job of it.
+
+    Never in the way of what it goes before: a part that cannot be read is None, and `gaps` says why. Raises Denied
+    where there are no usable credentials at all. Source: DescribeJob, GetJobDocument.
+    """
+    snapshot: dict[str, Any] = {"job_id": job_id, "job": None, "document": None, "document_source": None, "gaps": []}
+    described = _or_gap(snapshot, "settings", connection, "DescribeJob", job_id)
+    snapshot |= {"job": described.get("job"), "document_source": described.get("documentSource")}
+    snapshot["document"] = _or_gap(snapshot, "document", connection, "GetJobDocument", job_id).get("document")
+    return dict(json.loads(json.dumps(snapshot, default=str)))
+
+
+def _or_gap(snapshot: dict[str, Any], part: str, connection: Connection, operation: str, job_id: str) -> dict[str, Any]:
+    try:
+        return connection.read(operation, jobId=job_id)
+    except IotJobsError as error:
+        if isinstance(error, Denied) and error.action is None:
+            raise
+        snapshot["gaps"].append(f"the job's {part} could not be read: {error}")
+        return {}
 
 
 def jobs_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
@@ -183,7 +207,24 @@ def describe_execution(connection: Connection, key: ExecutionKey) -> Execution:
             f"there is no execution {key} in account {connection.account}, region {connection.region}: "
             "the job, the thing or the number is wrong, or it was deleted already"
         ) from error
-    found = answer["execution"]
+    return _execution(key, answer["execution"])
+
+
+def newest_execution(connection: Connection, *, job_id: str, thing_name: str) -> Execution:
+    """A thing's newest execution of a job, the one that calls without a number mean. Raises NotFound."""
+    found = connection.read("DescribeJobExecution", jobId=job_id, thingName=thing_name)["execution"]
+    return _execution(ExecutionKey(job_id, thing_name, int(found["executionNumber"])), found)
+
+
+def group_members(connection: Connection, group: str) -> set[str]:
+    """The things of a group and of the groups below it (ListThingsInThingGroup, all pages). Raises NotFound."""
+    pages = connection.pages(
+        "ListThingsInThingGroup", "things", thingGroupName=group, recursive=True, maxResults=PAGE_ROWS
+    )
+    return {str(name) for page in pages for name in page}
+
+
+def _execution(key: ExecutionKey, found: dict[str, Any]) -> Execution:
     return Execution(
         key=key,
         status=Status(found["status"]),
@@ -196,20 +237,6 @@ def describe_execution(connection: Connection, key: ExecutionKey) -> Execution:
         force_canceled=found.get("forceCanceled"),
         raw=json.loads(json.dumps(found, default=str)),
     )
-
-
-def newest_number(connection: Connection, *, job_id: str, thing_name: str) -> int:
-    """The number of a thing's newest execution of a job, the one that calls without a number mean. Raises NotFound."""
-    answer = connection.read("DescribeJobExecution", jobId=job_id, thingName=thing_name)
-    return int(answer["execution"]["executionNumber"])
-
-
-def group_members(connection: Connection, group: str) -> set[str]:
-    """The things of a group and of the groups below it (ListThingsInThingGroup, all pages). Raises NotFound."""
-    pages = connection.pages(
-        "ListThingsInThingGroup", "things", thingGroupName=group, recursive=True, maxResults=PAGE_ROWS
-    )
-    return {name for page in pages for name in page}
 
 
 def _job_row(job: dict[str, Any], *, described: bool) -> dict[str, Any]:
@@ -234,9 +261,12 @@ def _job_row(job: dict[str, Any], *, described: bool) -> dict[str, Any]:
 def _executions_table(rows: list[tuple[str, str, dict[str, Any]]]) -> pd.DataFrame:
     summaries = [summary for _, _, summary in rows]
 
-    def moments(name: str) -> pd.Series:
-        values = pd.Series([summary.get(name) for summary in summaries], dtype="float64")
-        return pd.to_datetime(values, unit="s", utc=True).astype("datetime64[ns, UTC]")
+    def moments(name: str) -> pd.DatetimeIndex:
+        seconds = np.array([summary.get(name) for summary in summaries], dtype="float64")
+        whole = np.rint(seconds * 1e6)  # to the microsecond, which is as far as a float holds and a datetime goes
+        known = np.nan_to_num(whole).astype("int64").view("datetime64[us]")
+        known[np.isnan(whole)] = np.datetime64("NaT")
+        return pd.DatetimeIndex(known.astype("datetime64[ns]")).tz_localize("UTC")
 
     return table(
         EXECUTION_COLUMNS,

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pandas as pd
 
 from iotjobs.domain import DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, utc_text
-from iotjobs.errors import InvalidInput
+from iotjobs.errors import InvalidInput, RecordError, Refused
 
 SCHEMA = 1
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+_held: dict[Path, IO[bytes]] = {}
 
 
 class RunDirectory:
@@ -23,6 +28,34 @@ class RunDirectory:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    def hold(self, lock: str = ".lock") -> None:
+        """Keep other runs out of the directory for as long as this process lives, or until `release`.
+
+        Raises Refused when another run holds it; nothing of that run's files was touched then.
+        """
+        name = self.path / lock
+        if name in _held:
+            return
+        try:
+            file = name.open("ab")
+        except OSError as error:
+            raise InvalidInput(f"run_dir {str(self.path)!r} cannot be written: {error}") from error
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.close()
+            raise Refused(
+                f"another run is at work in {self.path}: wait for it to end, or give another run_dir; nothing was "
+                "changed"
+            ) from error
+        _held[name] = file
+
+    def release(self, lock: str = ".lock") -> None:
+        """Let other runs into the directory."""
+        file = _held.pop(self.path / lock, None)
+        if file is not None:
+            file.close()
 
     @classmethod
     def open(cls, run_dir: Any, *, notebook: str, started_at: datetime) -> RunDirectory:
@@ -43,29 +76,48 @@ class RunDirectory:
         """Write `result.json`, whole or not at all."""
         self.write_json("result.json", {"schema": SCHEMA, **result})
 
+    def sealed(self) -> Any:
+        """The seal of the journal that an earlier run left in its `result.json`; None where there is none."""
+        try:
+            return self.read_json("result.json").get("journal")
+        except (OSError, ValueError, AttributeError):
+            return None
+
+    def read_json(self, name: str) -> Any:
+        """What a JSON file of the directory holds. Raises OSError, ValueError."""
+        return json.loads((self.path / name).read_text(encoding="utf-8"))
+
     def write_json(self, name: str, document: Mapping[str, Any]) -> None:
-        """Write a JSON file atomically and durably."""
-        target = self.path / name
+        """Write a JSON file atomically and durably. Raises RecordError; what stood there before stays then."""
         partial = self.path / f".{name}.{os.getpid()}"
-        with partial.open("w", encoding="utf-8") as file:
-            json.dump(document, file, indent=2, default=str)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(target)
+        try:
+            with partial.open("w", encoding="utf-8") as file:
+                json.dump(document, file, indent=2, default=str)
+                file.write("\n")
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(self.path / name)
+        except OSError as error:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+            raise RecordError(f"{name} cannot be written in {self.path}: {error}; make room, then run again") from error
 
     def write_executions(self, executions: pd.DataFrame) -> None:
         """Write `executions.csv`, safe to open in a spreadsheet, and `executions.parquet`."""
         first = [*EXECUTION_COLUMNS, *DIAGNOSIS_COLUMNS]
         ordered = executions[[*first, *[name for name in executions.columns if name not in first]]]
         ordered.to_parquet(self.path / "executions.parquet", index=False)
-        readable = ordered.copy()
-        for name in readable.columns:
-            if isinstance(readable[name].dtype, pd.DatetimeTZDtype):
-                readable[name] = readable[name].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
-            elif readable[name].dtype in ("str", "object"):
-                readable[name] = readable[name].map(_harmless)
-        readable.to_csv(self.path / "executions.csv", index=False)
+        self.write_csv("executions.csv", ordered)
+
+    def write_csv(self, name: str, table: pd.DataFrame) -> None:
+        """Write a table as CSV: times ISO 8601 UTC, and no cell that a spreadsheet would run."""
+        readable = table.copy()
+        for column in readable.columns:
+            if isinstance(readable[column].dtype, pd.DatetimeTZDtype):
+                readable[column] = readable[column].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+            elif readable[column].dtype in ("str", "object"):
+                readable[column] = readable[column].map(_harmless)
+        readable.to_csv(self.path / name, index=False)
 
 
 def default_path(notebook: str, started_at: datetime) -> Path:

@@ -50,8 +50,8 @@ class Rule:
     def chooses(self, executions: pd.DataFrame, *, as_of: pd.Timestamp, members: Collection[str] = ()) -> pd.Series:
         """Where a diagnosed executions table fits the rule, protection aside (boolean, by row).
 
-        ``members`` are the things of the rule's groups. The age counts from the last change (queued, started or reported): what a device worked on yesterday is not
-        old, whenever it was queued.
+        ``members`` are the things of the rule's groups. The age counts from the last change (queued, started or
+        reported): what a device worked on yesterday is not old, whenever it was queued.
         """
         changed = executions[["queued_at", "started_at", "last_updated_at"]].max(axis=1)
         chosen = (as_of - changed).dt.total_seconds() >= self.older_than_s
@@ -65,7 +65,8 @@ class Rule:
             chosen &= executions["status"].isin(self.statuses)
         if self.thing_groups:
             chosen &= executions["thing_name"].isin(members)
-        return chosen.astype(bool)
+        mask: pd.Series = chosen.astype(bool)
+        return mask
 
     def protects(self, job_id: str, thing_name: str, namespace_id: Any = None) -> str | None:
         """Why an execution must be left alone, None when it need not.
@@ -97,8 +98,9 @@ def from_parameters(given: Mapping[str, Any]) -> Rule:
 
 def from_document(document: Mapping[str, Any]) -> Rule:
     """The rule that `as_document` wrote. Raises KeyError or TypeError for anything else."""
-    values = {field.name: document[field.name] for field in fields(Rule)}
-    return Rule(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+    values: dict[str, Any] = {field.name: document[field.name] for field in fields(Rule)}
+    kept: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    return Rule(**kept)
 
 
 def narrowed(rule: Rule, given: Mapping[str, Any]) -> tuple[Rule, list[str]]:

@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from iotjobs import rule as rules
-from iotjobs.domain import Execution, ExecutionKey, Status, exact_text, utc_text
+from iotjobs.domain import TIME, Execution, ExecutionKey, Status, exact_text, utc_text
 from iotjobs.errors import InvalidInput
 from iotjobs.plan import AT_WORK_WORDS, Plan, Surroundings
 from iotjobs.rule import Rule
@@ -170,6 +170,32 @@ def from_document(document: Mapping[str, Any]) -> SweepPlan:
         return replace(bare, targets=tuple(_target(bare, each) for each in document["targets"]))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InvalidInput(f"the plan cannot be read ({error!r}): make a new one with the sweep notebook") from error
+
+
+def tightened(plan: SweepPlan, narrower: Rule, caps: Caps) -> SweepPlan:
+    """The plan with only those targets that also fit a narrower rule, under stricter caps.
+
+    Its rule stays the plan's own but for force, so that the phrase changes only when the targets do.
+    """
+    frame = pd.DataFrame(
+        {
+            "job_id": [each.key.job_id for each in plan.targets],
+            "thing_name": [each.key.thing_name for each in plan.targets],
+            "status": [each.removal.execution.status.value for each in plan.targets],
+            "cause": [each.cause for each in plan.targets],
+            **{
+                name: pd.Series([getattr(each.removal.execution, name) for each in plan.targets], dtype=TIME)
+                for name in ("queued_at", "started_at", "last_updated_at")
+            },
+        }
+    )
+    fits = replace(narrower, thing_groups=()).chooses(frame, as_of=pd.Timestamp(plan.reading.as_of))
+    kept = tuple(
+        each
+        for each, fit in zip(plan.targets, fits, strict=True)
+        if fit and narrower.protects(each.key.job_id, each.key.thing_name) is None
+    )
+    return replace(plan, targets=kept, caps=caps, rule=replace(plan.rule, force=narrower.force))
 
 
 def removal_of(plan: SweepPlan, execution: Execution, around: Surroundings) -> Plan:
