@@ -9,7 +9,7 @@ from iotjobs.investigation import Findings, investigate
 from iotjobs.restore import removed
 from iotjobs.run import Run, start
 from iotjobs.sweep import Sweep, sweep
-from iotjobs.ui import banner, delete_panel, explore
+from iotjobs.ui import banner, delete_panel, explore, sweep_panel, sweep_report
 
 __all__ = [
     "Findings",
@@ -24,4 +24,6 @@ __all__ = [
     "removed",
     "start",
     "sweep",
+    "sweep_panel",
+    "sweep_report",
 ]

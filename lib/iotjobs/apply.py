@@ -15,7 +15,7 @@ from iotjobs.aws import Connection
 from iotjobs.domain import Execution, Status
 from iotjobs.errors import IotJobsError, NotFound, PartlyDone, StateConflict, Throttled, Unsettled
 from iotjobs.guards import Refusal
-from iotjobs.journal import Journal, append_snapshot
+from iotjobs.journal import Journal, append_job_snapshot, append_snapshot
 from iotjobs.plan import CANCEL, DELETE, Plan, identity_of, may_have_acted
 
 _ATTEMPTS = 6

@@ -20,6 +20,7 @@ from iotjobs import journal
 from iotjobs.domain import UNFINISHED, exact_text, utc_text
 from iotjobs.errors import InvalidInput, RecordError
 from iotjobs.owners import owner_of
+from iotjobs.plan import CANCEL, DELETE, may_have_acted
 from iotjobs.requeue import Request, requests
 from iotjobs.results import RunDirectory
 from iotjobs.run import Run
@@ -85,11 +86,9 @@ class Restoration:
     def _headline(self) -> str:
         if self.table.empty:
             return "This run removed nothing."
-        ready = sum(request.complete for request in self.requests)
-        return (
-            f"Removed: {len(self.table)} executions of {self.table['job_id'].nunique()} jobs. "
-            f"{ready} CreateJob requests are written; nothing is created until you run them."
-        )
+        removed, jobs = _many(len(self.table), "execution"), _many(self.table["job_id"].nunique(), "job")
+        ready = _many(sum(request.complete for request in self.requests), "create-job request")
+        return f"Removed: {removed} of {jobs}. Written: {ready}; nothing is created until you run it."
 
     def _shown(self) -> pd.DataFrame:
         return self.table.drop(columns="complete")
@@ -207,8 +206,8 @@ def _warnings(directory: Path, entries: Sequence[Mapping[str, Any]]) -> list[str
         f"{'/'.join(str(part) for part in identity[:3])}: {operation} was sent, but it was not seen to be gone, so it "
         "is not counted; run again with the same run_dir to settle it"
         for identity, mine in about.items()
-        for operation in ("CancelJobExecution", "DeleteJobExecution")
-        if journal.may_have_acted(mine, operation) and not any(entry["event"] == "verified" for entry in mine)
+        for operation in (CANCEL, DELETE)
+        if may_have_acted(mine, operation) and not any(entry["event"] == "verified" for entry in mine)
     ]
     try:
         journal.verify(directory)
@@ -233,6 +232,10 @@ def _by_identity(snapshots: Sequence[Mapping[str, Any]]) -> dict[Identity, Mappi
 def _identity(entry: Mapping[str, Any]) -> Identity:
     number = int(entry["execution_number"])
     return (str(entry["job_id"]), str(entry["thing_name"]), number, str(entry["queued_at"]))
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _stamp(removed: Sequence[Mapping[str, Any]]) -> str:

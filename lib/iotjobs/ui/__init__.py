@@ -3,5 +3,7 @@
 from iotjobs.ui.banner import banner
 from iotjobs.ui.delete_panel import delete_panel
 from iotjobs.ui.explorer import explore
+from iotjobs.ui.sweep_panel import sweep_panel
+from iotjobs.ui.sweep_view import sweep_report
 
-__all__ = ["banner", "delete_panel", "explore"]
+__all__ = ["banner", "delete_panel", "explore", "sweep_panel", "sweep_report"]

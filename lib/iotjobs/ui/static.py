@@ -44,6 +44,11 @@ _COLOURS: dict[str, tuple[str, str]] = {
     Cause.FRESH: _GREEN,
     Cause.WAITING_WINDOW: _BLUE,
     Cause.TIMEOUT_PENDING: _BLUE,
+    # How a row of a sweep stands, and how a run ended.
+    **dict.fromkeys(("deleted", "applied", "nothing_to_do"), _GREEN),
+    **dict.fromkeys(("failed", "unsettled", "error", "denied", "refused", "invalid"), _RED),
+    **dict.fromkeys(("drifted", "partial", "interrupted"), _ORANGE),
+    "planned": _BLUE,
 }
 _ADVICE: dict[str, str] = {
     Suggestion.WAIT: "wait: it is expected to go on by itself",
@@ -111,10 +116,12 @@ def html_table(
     *,
     caption: str,
     emphasis: str | None = None,
+    rest_in: str = "executions.csv",
 ) -> str:
     """A plain table; `columns` maps a column to its heading and the function that makes escaped HTML of a cell.
 
-    `emphasis` names a boolean column whose true rows are set apart. At most `MOST_ROWS` rows.
+    `emphasis` names a boolean column whose true rows are set apart. At most `MOST_ROWS` rows; `rest_in` is the file
+    of the run that has the rest.
     """
     cell = "text-align:left;vertical-align:top;padding:3px 8px;overflow-wrap:break-word"
     head = "".join(f'<th style="{cell}">{escape(title)}</th>' for title, _ in columns.values())
@@ -125,12 +132,19 @@ def html_table(
         cells = "".join(f'<td style="{style}">{show(row[name])}</td>' for name, (_, show) in columns.items())
         body.append(f"<tr>{cells}</tr>")
     more = len(frame) - MOST_ROWS
-    rest = f"<p>{more} more in executions.csv</p>" if more > 0 else ""
+    rest = f"<p>{more} more in {escape(rest_in)}</p>" if more > 0 else ""
     title = f'<caption style="text-align:left;font-weight:bold;caption-side:top">{escape(caption)}</caption>'
     return (
         f'<table style="border-collapse:collapse;width:100%">{title}<thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(body)}</tbody></table>{rest}"
     )
+
+
+def box(content: str, *, serious: bool = False) -> str:
+    """Something to read before going on; `content` is HTML, escaped where it must be."""
+    ink, paper = _RED if serious else _ORANGE
+    style = f"background:{paper};color:{ink};border:1px solid {ink};padding:6px 12px;margin:6px 0"
+    return f'<div style="{style}">{content}</div>'
 
 
 def copyable(lines: str) -> str:

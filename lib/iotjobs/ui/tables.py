@@ -36,6 +36,7 @@ STYLE = (
     "<style>.iotjobs-table td, .iotjobs-table th {white-space:nowrap}"
     ".iotjobs-table td.iotjobs-long {white-space:normal;overflow-wrap:anywhere;min-width:90px}"
     ".iotjobs-table td.iotjobs-line {width:35%;max-width:0;overflow:hidden;text-overflow:ellipsis}"
+    ".iotjobs-table td.iotjobs-words {white-space:normal;width:45%;min-width:300px}"
     ".iotjobs-table tfoot input {width:100%;min-width:40px;box-sizing:border-box}</style>"
 )
 
@@ -115,3 +116,29 @@ def jobs_table(jobs: pd.DataFrame) -> ITable:
 def _long_cells(columns: list[str]) -> list[dict[str, Any]]:
     places = [place for place, name in enumerate(columns) if name in _LONG]
     return [{"targets": places, "className": "iotjobs-long"}]
+
+
+def plan_table(rows: pd.DataFrame) -> ITable:
+    """The live table of a sweep's plan, whose rows can be ticked."""
+    frame = plan_frame(rows)
+    return ITable(frame, **_plan_options(frame))
+
+
+def show_plan(live: ITable, rows: pd.DataFrame) -> None:
+    """Put another plan into a live table, with nothing ticked."""
+    frame = plan_frame(rows)
+    live.update(frame, selected_rows=[], **_plan_options(frame))
+
+
+def plan_frame(rows: pd.DataFrame) -> pd.DataFrame:
+    """A plan as the live table shows it; a row has the same place as in the plan."""
+    shown = {"thing_name": "Thing", "job_id": "Job", "execution_number": "No.", "status": "Status", "cause": "Cause"}
+    shown |= {"queued_at": "Queued", "consequences": "What follows"}
+    return pd.DataFrame({title: rows[name].fillna("").map(str) for name, title in shown.items()}, dtype="str")
+
+
+def _plan_options(frame: pd.DataFrame) -> dict[str, Any]:
+    columns = list(frame.columns)
+    definitions = [{"targets": columns.index("What follows"), "className": "iotjobs-words"}, *_long_cells(columns)]
+    options = {"columnDefs": definitions, "pageLength": 10, "lengthMenu": [10, 25, 100]}
+    return {**_OPTIONS, **options, "select": "multi"}
