@@ -3,13 +3,12 @@
 This is the public face: notebooks import from here alone.
 """
 
-from iotjobs.charts import figures
 from iotjobs.delete import delete_job_execution
 from iotjobs.investigation import Findings, investigate
 from iotjobs.restore import removed
 from iotjobs.run import Run, start
 from iotjobs.sweep import Sweep, sweep
-from iotjobs.ui import banner, delete_panel, explore, sweep_panel, sweep_report
+from iotjobs.ui import banner, delete_panel, estate, explore, sweep_panel, sweep_report, what_changed
 
 __all__ = [
     "Findings",
@@ -18,12 +17,13 @@ __all__ = [
     "banner",
     "delete_job_execution",
     "delete_panel",
+    "estate",
     "explore",
-    "figures",
     "investigate",
     "removed",
     "start",
     "sweep",
     "sweep_panel",
     "sweep_report",
+    "what_changed",
 ]

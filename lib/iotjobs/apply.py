@@ -56,15 +56,22 @@ class Application:
                     canceled = self._cancel(now)
             self._delete(canceled or now)
         except IotJobsError as error:
-            if canceled is not None:
-                raise PartlyDone(f"{self._plan.execution.key} was canceled but not deleted: {error}") from error
-            if not isinstance(error, StateConflict):
-                raise
-            key = self._plan.execution.key
-            why = f"{error}; nothing was changed: look again and make a new plan"
-            return self._drifted([Refusal("state_conflict", why, key)])
+            return self._conflict(error, canceled)
         self._verify()
         return []
+
+    def _conflict(self, error: IotJobsError, canceled: Execution | None) -> list[Refusal]:
+        """A refusal when nothing was changed, as far as that is known; else what was done, raised."""
+        key = self._plan.execution.key
+        if canceled is not None:
+            open_end = "whether it was deleted is not known yet" if self._may_have_acted(DELETE) else "not deleted"
+            raise PartlyDone(f"{key} was canceled, but {open_end}: {error}") from error
+        if not isinstance(error, StateConflict):
+            raise error
+        if self._may_have_acted(CANCEL) or self._may_have_acted(DELETE):
+            raise PartlyDone(f"{error}; a call to which no answer came may have acted: look again") from error
+        why = f"{error}; nothing was changed: look again and make a new plan"
+        return self._drifted([Refusal("state_conflict", why, key)])
 
     def _keep_job(self) -> None:
         """Put the job on record before its first execution is touched.
@@ -90,7 +97,9 @@ class Application:
         moved = guards.unchanged_since_plan(self._plan, now)
         if moved or now.finished or not self._plan.cancel_first:
             return moved
-        return guards.newest_is_meant(self._plan, self._newest())
+        newest = self._newest()  # the last look: an execution made anew may have the same version
+        number = newest.key.execution_number if newest else None
+        return guards.newest_is_meant(self._plan, number) or guards.unchanged_since_plan(self._plan, newest)
 
     def look(self) -> Execution | None:
         """The execution that has the plan's number now; None when there is none."""
@@ -107,10 +116,10 @@ class Application:
         self._journal.write("drifted", **self._identity, why=why)
         return refused
 
-    def _newest(self) -> int | None:
+    def _newest(self) -> Execution | None:
         key = self._plan.execution.key
         try:
-            return fetch.newest_number(self._connection, job_id=key.job_id, thing_name=key.thing_name)
+            return fetch.newest_execution(self._connection, job_id=key.job_id, thing_name=key.thing_name)
         except NotFound:
             return None
 

@@ -21,6 +21,7 @@ import botocore.exceptions as boto_errors
 import botocore.session
 from botocore.parsers import ResponseParserError
 
+from iotjobs import listing
 from iotjobs.errors import (
     Denied,
     InvalidInput,
@@ -169,6 +170,9 @@ class Connection:
                     self._clients[key] = self._session.client(service, config=config, endpoint_url=endpoint)
                 except ValueError as error:
                     raise InvalidInput(f"{error}: check AWS_ENDPOINT_URL, which takes https://HOST") from error
+                if operation in listing.ROWS_OF:
+                    events = self._clients[key].meta.events
+                    events.register(f"before-parse.{service}.{operation}", listing.take_rows)
             return self._clients[key]
 
     def _jobs_endpoint(self) -> str | None:

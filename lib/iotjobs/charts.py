@@ -1,174 +1,187 @@
-"""Figures: the ages, the causes, and one thing's time line. matplotlib is imported only when one is drawn."""
+"""Figures: the ages, the causes by job and group, a thing's time line. matplotlib is imported when one is drawn."""
 
 from __future__ import annotations
 
+import base64
 import io
+from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from iotjobs.colours import CAUSE_LOOKS, STATUS_LOOKS, Look
 from iotjobs.domain import UNFINISHED, Cause, Status
+from iotjobs.estate import AGE_EDGES, by_group, by_job, unfinished_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from iotjobs.investigation import Findings
-
-#: Okabe and Ito's palette, told apart by all kinds of colour vision; the hatches tell apart what shares a colour.
-_PALETTE = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#56b4e9", "#cc79a7", "#f0e442", "#4d4d4d")
-_HATCHES = ("", "//", "..")
-_STATUS_COLOURS = {status.value: _PALETTE[place] for place, status in enumerate(Status)}
-_MOST_JOBS = 15
+_MOST_BARS = 12
+_MOST_IN_TIMELINE = 15
+_DAY = 86400
 _HOUR = 3600
-_AGE_EDGES = {
-    "< 1 h": 1,
-    "1 h to 24 h": 24,
-    "1 d to 3 d": 72,
-    "3 d to 7 d": 168,
-    "7 d to 30 d": 720,
-    "> 30 d": float("inf"),
-}
+_LONGEST_NAME = 30
+_DPI = 150
+_WIDTH = 7.0
+#: A time line reaches back this much further than its oldest unfinished execution; what ended before is left out.
+_LOOK_BACK = 1.5
+_SHORTEST = 3 * _DAY
 
 
-_LONGEST_NAME = 32
+def figures_of(executions: pd.DataFrame) -> dict[str, bytes]:
+    """The figures of an executions table as PNG, by what they show; none when nothing is unfinished."""
+    rows = unfinished_of(executions)
+    if rows.empty:
+        return {}
+    drawn = {"Ages by cause": age_figure(rows)}
+    jobs, groups = by_job(executions), by_group(executions)
+    if len(groups) > 1:
+        drawn["Causes by device group"] = cause_figure(groups, whose="device group")
+    if len(jobs) > 1:
+        drawn["Causes by job"] = cause_figure(jobs, whose="job")
+    return {title: png(figure) for title, figure in drawn.items()}
 
 
-class Figures:
-    """The figures of an investigation; shown as PNG, so that screen and report are alike."""
-
-    def __init__(self, drawn: dict[str, Figure]) -> None:
-        self.drawn = drawn
-
-    def __repr__(self) -> str:
-        return "; ".join(self.drawn)
-
-    def pngs(self) -> dict[str, bytes]:
-        """Each figure as PNG, by what it says."""
-        return {title: png(figure) for title, figure in self.drawn.items()}
-
-    def _ipython_display_(self) -> None:
-        from IPython.display import Image, display  # noqa: PLC0415 - only a notebook needs it
-
-        for title, data in self.pngs().items():
-            display(Image(data=data, format="png", alt=title))
-
-
-def figures(findings: Findings) -> Figures:
-    """The ages and causes of the findings, and the time line of the chosen (else the worst) thing."""
-    unfinished = findings.executions[findings.executions["status"].isin(UNFINISHED)]
-    if unfinished.empty:
-        return Figures({})
-    drawn = {
-        "Ages of the unfinished executions": age_figure(unfinished),
-        "Causes by job": cause_figure(unfinished),
-    }
-    thing_name = findings.thing_name or str(findings.executions.iloc[0]["thing_name"])
-    queue = findings.queues[findings.queues["thing_name"] == thing_name]
-    if len(queue):
-        drawn[f"Time line of {thing_name}"] = timeline_figure(queue, thing_name=thing_name, as_of=findings.as_of)
-    return Figures(drawn)
-
-
-def age_figure(executions: pd.DataFrame) -> Figure:
-    """How many executions of each status are how old."""
-    figure, axes = _blank(height=3.2)
-    edges = [-1.0, *(hours * _HOUR for hours in _AGE_EDGES.values())]
-    ages = pd.cut(executions["age_s"].astype("float64"), edges, labels=list(_AGE_EDGES))
-    counts = pd.crosstab(ages, executions["status"], dropna=False).reindex(list(_AGE_EDGES), fill_value=0)
-    _stack(axes, counts, {name: (_STATUS_COLOURS.get(name, "#4d4d4d"), "") for name in counts.columns})
-    old = int((executions["age_s"] > 72 * _HOUR).sum())
-    axes.set_title(f"{old} of {len(executions)} executions are older than 3 days", loc="left")
-    axes.set_xlabel("executions")
+def age_figure(unfinished: pd.DataFrame) -> Figure:
+    """How many executions are how old, and of what cause. `unfinished` as `estate.unfinished_of` makes it."""
+    counts = pd.crosstab(unfinished["age"].astype(str), unfinished["cause"]).reindex(list(AGE_EDGES), fill_value=0)
+    figure, axes = _blank(bars=len(counts))
+    _stack(axes, counts)
+    old = int((unfinished["age_s"] >= 7 * _DAY).sum())
+    axes.set_title(f"Age since queued: {old} of {len(unfinished)} are older than 7 days", loc="left")
     return figure
 
 
-def cause_figure(executions: pd.DataFrame) -> Figure:
-    """How many executions of each job have which cause; the jobs with most of them."""
-    counts = pd.crosstab(executions["job_id"], executions["cause"])
-    counts = counts.loc[counts.sum(axis=1).sort_values(ascending=False).index[:_MOST_JOBS]]
-    figure, axes = _blank(height=1.6 + 0.35 * len(counts))
-    order = [cause.value for cause in Cause]
-    looks = {
-        name: (_PALETTE[order.index(name) % 8], _HATCHES[order.index(name) // 8])
-        for name in order
-        if name in counts.columns
-    }
-    counts.index = pd.Index([_short(str(name)) for name in counts.index])
-    _stack(axes, counts[list(looks)], looks)
-    first = executions["cause"].value_counts()
-    axes.set_title(f"The most frequent cause is {first.index[0]}: {first.iloc[0]} of {len(executions)}", loc="left")
-    axes.set_xlabel("unfinished executions")
+def cause_figure(counted: pd.DataFrame, *, whose: str) -> Figure:
+    """How many executions have which cause, for each row of `estate.by_job` or `by_group`; the worst ones."""
+    shown = counted.head(_MOST_BARS)
+    counts = shown.set_index(pd.Index([_short(str(name)) for name in shown["name"]]))
+    figure, axes = _blank(bars=len(counts))
+    _stack(axes, counts[[cause.value for cause in Cause if cause.value in counts.columns]])
+    more = len(counted) - len(shown)
+    rest = f", the worst {len(shown)} of {len(counted)}" if more else ""
+    axes.set_title(f"Unfinished executions by {whose} and cause{rest}", loc="left")
     return figure
 
 
-def timeline_figure(queue: pd.DataFrame, *, thing_name: str, as_of: datetime) -> Figure:
-    """One bar for each execution in a thing's queue, from queued to now; the part in progress is set apart."""
-    rows = queue.sort_values("position").head(_MOST_JOBS)
-    figure, axes = _blank(height=1.6 + 0.35 * len(rows))
+def timeline_png(executions: pd.DataFrame, queue: pd.DataFrame, *, thing_name: str, as_of: datetime) -> bytes | None:
+    """A thing's time line as PNG, None when the thing has no execution to show.
+
+    `queue` is the thing's in the order of delivery; of `executions` those of the thing that ended are added, as
+    far back as the queue makes worth while.
+    """
+    ended = executions[(executions["thing_name"] == thing_name) & ~executions["status"].isin(UNFINISHED)]
     now = pd.Timestamp(as_of)
-    for place, row in enumerate(rows.to_dict("records")):
-        begun = row["started_at"] if pd.notna(row["started_at"]) else now
-        _bar(axes, place, (row["queued_at"], begun), Status.QUEUED, now)
-        _bar(axes, place, (begun, now), Status.IN_PROGRESS, now)
-    names = [f"{_short(str(row['job_id']))} #{row['execution_number']}" for row in rows.to_dict("records")]
-    axes.set_yticks(range(len(rows)), names)
-    axes.invert_yaxis()
-    axes.set_xlabel("days; 0 is now")
-    handles, labels = axes.get_legend_handles_labels()
-    unique = dict(zip(labels, handles, strict=True))
-    axes.legend(unique.values(), unique.keys(), loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
-    head = rows.iloc[0]
-    axes.set_title(
-        f"{_short(thing_name)}: {_short(str(head['job_id']))} is first, {len(queue) - 1} wait behind it",
-        loc="left",
-    )
-    return figure
+    reach = float(_SHORTEST)
+    if len(queue):
+        reach = max(reach, _LOOK_BACK * float((now - queue["queued_at"].min()).total_seconds()))
+    elif len(ended):
+        reach = max(reach, 1.1 * float((now - ended["queued_at"].max()).total_seconds()))
+    recent = ended[_ended_at(ended) > now - pd.Timedelta(seconds=reach)].sort_values("queued_at")
+    rows = [*recent.tail(_MOST_IN_TIMELINE // 3).to_dict("records"), *queue.to_dict("records")][:_MOST_IN_TIMELINE]
+    if not rows:
+        return None
+    left_out = len(ended) - len(recent.tail(_MOST_IN_TIMELINE // 3))
+    earliest = min(row["queued_at"] for row in rows)
+    reach = min(reach, max(1.05 * float((now - earliest).total_seconds()), _HOUR))
+    return png(_timeline(rows, thing_name=thing_name, now=now, reach=reach, left_out=left_out))
+
+
+def image(data: bytes, *, alt: str) -> str:
+    """A PNG as an `img` that stands alone; `alt` must be escaped already."""
+    encoded = base64.b64encode(data).decode("ascii")
+    return f'<img alt="{alt}" src="data:image/png;base64,{encoded}" style="width:100%;max-width:{_WIDTH * 110:.0f}px">'
 
 
 def png(figure: Figure) -> bytes:
     """A figure as PNG, without the library's version or the time in it."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
+    figure.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
     return buffer.getvalue()
 
 
-def _blank(*, height: float) -> tuple[Figure, Axes]:
+def _timeline(rows: list[dict[Any, Any]], *, thing_name: str, now: pd.Timestamp, reach: float, left_out: int) -> Figure:
+    figure, axes = _blank(bars=len(rows))
+    unit, name = (_DAY, "days") if reach > 2 * _DAY else (_HOUR, "hours")
+    for place, row in enumerate(rows):
+        finished = row["status"] not in UNFINISHED
+        ended = _ended_at(pd.DataFrame([row])).iloc[0] if finished else now
+        begun = row["started_at"] if pd.notna(row["started_at"]) else ended
+        queued_at, started_at, ended_at = (
+            (moment - now).total_seconds() / unit for moment in (row["queued_at"], begun, ended)
+        )
+        _bar(axes, place, queued_at, started_at, Status.QUEUED)
+        _bar(axes, place, started_at, ended_at, row["status"] if finished else Status.IN_PROGRESS)
+        if finished and started_at >= ended_at:  # it never started: its end is all there is to see
+            _mark(axes, place, ended_at, row["status"])
+    axes.set_yticks(range(len(rows)), [f"{_short(str(row['job_id']))} #{row['execution_number']}" for row in rows])
+    axes.set_ylim(-0.6, len(rows) - 0.4)
+    axes.invert_yaxis()
+    axes.set_xlim(-reach / unit, 0)
+    axes.set_xlabel(f"{name} from now" + (f"; {left_out} that ended earlier are not shown" if left_out else ""))
+    _legend(axes)
+    axes.set_title(f"Time line of {_short(thing_name)}", loc="left")
+    return figure
+
+
+def _ended_at(executions: pd.DataFrame) -> pd.Series:
+    return executions["last_updated_at"].fillna(executions["started_at"]).fillna(executions["queued_at"])
+
+
+def _blank(*, bars: int) -> tuple[Figure, Axes]:
     from matplotlib.figure import Figure  # noqa: PLC0415 - slow to import
 
-    figure = Figure(figsize=(9, height), layout="constrained")
+    figure = Figure(figsize=(_WIDTH, 1.3 + 0.3 * max(bars, 2)), layout="constrained")
     axes = figure.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(axis="y", length=0)
     return figure, axes
 
 
-def _stack(axes: Axes, counts: pd.DataFrame, looks: dict[str, tuple[str, str]]) -> None:
+def _stack(axes: Axes, counts: pd.DataFrame) -> None:
+    """Draw bars of counts by cause, one column a cause, the most to deal with nearest the axis."""
     left = pd.Series(0, index=counts.index)
-    for name, (colour, hatch) in looks.items():
-        axes.barh(
-            list(counts.index),
-            counts[name],
-            left=left,
-            color=colour,
-            hatch=hatch,
-            edgecolor="white",
-            label=name,
-        )
+    places = list(range(len(counts)))
+    for name, look in _in_order(counts, CAUSE_LOOKS).items():
+        _barh(axes, places, counts[name].tolist(), left.tolist(), look, label=name)
         left = left + counts[name]
+    axes.set_yticks(places, list(counts.index))
     axes.locator_params(axis="x", integer=True)
-    for label, total in left.items():
-        axes.annotate(f" {total}", (total, label), va="center")
+    for place, total in zip(places, left, strict=True):
+        axes.annotate(f" {total}", (total, place), va="center")
+    axes.set_xlim(0, max(1.0, float(left.max()) * 1.08))
     axes.invert_yaxis()
-    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+    axes.set_xlabel("executions")
+    _legend(axes)
 
 
-def _bar(axes: Axes, place: int, span: tuple[pd.Timestamp, pd.Timestamp], status: Status, now: pd.Timestamp) -> None:
-    start, end = ((moment - now).total_seconds() / (24 * _HOUR) for moment in span)
+def _in_order(counts: pd.DataFrame, looks: Mapping[str, Look]) -> dict[str, Look]:
+    return {name: look for name, look in looks.items() if name in counts.columns and counts[name].any()}
+
+
+def _bar(axes: Axes, place: int, start: float, end: float, status: str) -> None:
     if end > start:
-        axes.barh(place, end - start, left=start, color=_STATUS_COLOURS[status], label=status.value)
+        _barh(axes, [place], [end - start], [start], STATUS_LOOKS[status], label=str(status))
+
+
+def _mark(axes: Axes, place: int, at: float, status: str) -> None:
+    axes.plot([at], [place], marker="|", color=STATUS_LOOKS[status].fill, markersize=12, label=str(status), ls="none")
+
+
+def _barh(axes: Axes, places: list[int], widths: list[Any], left: list[Any], look: Look, *, label: str) -> None:
+    axes.barh(
+        places, widths, left=left, color=look.fill, hatch=look.hatch, edgecolor="white", linewidth=0.5, label=label
+    )
+
+
+def _legend(axes: Axes) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    unique = dict(zip(labels, handles, strict=True))
+    axes.legend(unique.values(), unique.keys(), loc="upper left", bbox_to_anchor=(1, 1.05), frameon=False, fontsize=9)
 
 
 def _short(name: str) -> str:
     plain = name.replace("$", r"\$")
-    return plain if len(plain) <= _LONGEST_NAME else f"{plain[:20]}…{plain[-10:]}"
+    return plain if len(plain) <= _LONGEST_NAME else f"{plain[:18]}…{plain[-10:]}"

@@ -165,7 +165,8 @@ EXECUTION_COLUMNS: dict[str, str] = {
     "version_number": COUNT,
 }
 
-#: What a diagnosis adds, in this order: `executions.csv` has all of these first.
+#: What a diagnosis adds, in this order: `executions.csv` has all of these first. `why_unknown` names the evidence
+#: that is missing where the cause is unknown, `verify` is a command that shows what the evidence says.
 DIAGNOSIS_COLUMNS: dict[str, str] = {
     "age_s": COUNT,
     "stuck": "boolean",
@@ -173,6 +174,8 @@ DIAGNOSIS_COLUMNS: dict[str, str] = {
     "evidence": TEXT,
     "suggestion": TEXT,
     "unblocks": COUNT,
+    "why_unknown": TEXT,
+    "verify": TEXT,
 }
 
 #: One row a job, from ListJobs and DescribeJob. Counts are executions by status.

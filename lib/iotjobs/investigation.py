@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from iotjobs import parameters
+from iotjobs.changes import Changes
+from iotjobs.comparison import changes_since
 from iotjobs.diagnose import diagnose, diagnose_queues
-from iotjobs.domain import DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, UNFINISHED, Cause, Outcome, Status
+from iotjobs.domain import (
+    DIAGNOSIS_COLUMNS,
+    EXECUTION_COLUMNS,
+    UNFINISHED,
+    Cause,
+    Outcome,
+    Status,
+    utc_text,
+)
+from iotjobs.earlier import earlier_run
 from iotjobs.evidence import take_picture
 from iotjobs.picture import Picture
+from iotjobs.steps import NextSteps, next_steps
 
 if TYPE_CHECKING:
     from iotjobs.run import Run
@@ -25,23 +37,26 @@ class Findings:
     ``executions``: EXECUTION_COLUMNS, DIAGNOSIS_COLUMNS, `job_status`, `thing_groups`; worst first.
     ``queues``: every unfinished execution of the things concerned, with `position` and `head`, by thing in
     the order of delivery. ``jobs``: JOB_COLUMNS, `stuck` (count), `worst_cause`; worst first.
-    ``connectivity``: `thing_name`, `connected`, `changed_at`, `reason`.
+    ``connectivity``: `thing_name`, `connected`, `changed_at`, `reason`. ``steps``: what to do now.
+    ``changes``: what changed since an earlier run, None when there is none to compare with.
     """
 
     executions: pd.DataFrame
     jobs: pd.DataFrame
     queues: pd.DataFrame
     connectivity: pd.DataFrame
+    steps: NextSteps
     warnings: tuple[str, ...]
     as_of: datetime
     job_id: str | None
     thing_name: str | None
     stuck_after: timedelta
     run: Run
+    changes: Changes | None = None
 
     @property
     def summary(self) -> str:
-        """One sentence: how many are stuck, and what to look at first."""
+        """One sentence: how many are stuck, and why. What to do about it are the `steps`."""
         return summarise(self.executions)
 
 
@@ -52,52 +67,74 @@ def investigate(
     thing_name: Any = None,
     stuck_after: Any = "24h",
     statuses: Any = None,
+    compare_with: Any = None,
 ) -> Findings:
     """Read a job, a thing, or all that is unfinished, and say of each execution why it has not finished.
 
-    Writes `executions.csv` and `executions.parquet` into the run directory. Raises InvalidInput before any
-    call for a parameter that cannot be meant, NotFound, Denied.
+    Writes `executions.csv` and `executions.parquet` into the run directory, and with `compare_with`, the run
+    directory of an earlier investigation, `changes.csv`. Raises InvalidInput before any call for a parameter
+    that cannot be meant, NotFound, Denied.
     """
     wanted_job = None if job_id is None else parameters.job_id(job_id)
     wanted_thing = None if thing_name is None else parameters.thing_name(thing_name)
     wait = parameters.duration(stuck_after, name="stuck_after")
     wanted_statuses = parameters.statuses(statuses)
+    given = {"job_id": job_id, "thing_name": thing_name, "statuses": statuses, "stuck_after": stuck_after}
+    earlier = None if compare_with is None else earlier_run(compare_with, now=datetime.now(UTC), given=given)
+    connection = run.connection
+    if earlier is not None:
+        earlier.require_same_place(account=connection.account, region=connection.region)
     picture = take_picture(
-        run.connection,
+        connection,
         job_id=wanted_job,
         thing_name=wanted_thing,
         statuses=wanted_statuses,
         stuck_after=wait,
     )
+    queues = diagnose_queues(picture, stuck_after=wait)
+    executions = _executions(picture, wait)
+    jobs = _jobs(picture, queues)
     findings = Findings(
-        executions=_executions(picture, wait),
-        jobs=_jobs(picture, wait),
-        queues=diagnose_queues(picture, stuck_after=wait),
+        executions=executions,
+        jobs=jobs,
+        queues=queues,
         connectivity=picture.things[["thing_name", "connected", "changed_at", "reason"]],
+        steps=next_steps(queues, as_of=picture.as_of),
         warnings=tuple(str(gap) for gap in picture.gaps),
         as_of=picture.as_of,
         job_id=wanted_job,
         thing_name=wanted_thing,
         stuck_after=wait,
         run=run,
+        changes=None if earlier is None else changes_since(earlier, connection, executions, jobs, given=given),
     )
-    run.directory.write_executions(findings.executions)
-    run.finish(Outcome.OK, counts=_counts(findings.executions), warnings=findings.warnings)
+    _record(run, findings)
     return findings
 
 
 def summarise(executions: pd.DataFrame) -> str:
-    """Say in one sentence how many executions are stuck and what to look at first."""
+    """Say in one sentence how many executions are stuck, and why."""
     unfinished = executions[executions["status"].isin(UNFINISHED)]
     stuck = unfinished[unfinished["stuck"].astype(bool)]
     if stuck.empty:
         return f"No execution is stuck: {len(unfinished)} unfinished of {len(executions)} read."
     causes = ", ".join(f"{count} {cause}" for cause, count in stuck["cause"].value_counts().items())
-    first = stuck.iloc[0]
-    return (
-        f"{len(stuck)} of {len(unfinished)} unfinished executions are stuck: {causes}. Look first at "
-        f"{first['job_id']} on {first['thing_name']} ({first['cause']}): {first['suggestion']}."
-    )
+    return f"{len(stuck)} of {len(unfinished)} unfinished executions are stuck: {causes}."
+
+
+def _record(run: Run, findings: Findings) -> None:
+    """Write the tables and the result of an investigation."""
+    run.directory.write_executions(findings.executions)
+    counts, warnings = _counts(findings.executions), list(findings.warnings)
+    if findings.changes is not None:
+        run.directory.write_csv("changes.csv", findings.changes.table)
+        counts |= findings.changes.counts
+        warnings += findings.changes.warnings
+    steps = [
+        {"rank": rank, **asdict(step), "effect": step.effect}
+        for rank, step in enumerate(findings.steps.ranked, start=1)
+    ]
+    run.finish(Outcome.OK, counts=counts, warnings=warnings, as_of=utc_text(findings.as_of), steps=steps)
 
 
 def _executions(picture: Picture, stuck_after: timedelta) -> pd.DataFrame:
@@ -113,13 +150,12 @@ def _executions(picture: Picture, stuck_after: timedelta) -> pd.DataFrame:
     return ranked[[*EXECUTION_COLUMNS, *DIAGNOSIS_COLUMNS, "job_status", "thing_groups"]]
 
 
-def _jobs(picture: Picture, stuck_after: timedelta) -> pd.DataFrame:
-    queues = diagnose_queues(picture, stuck_after=stuck_after)
+def _jobs(picture: Picture, queues: pd.DataFrame) -> pd.DataFrame:
     stuck = queues[queues["stuck"].astype(bool)].groupby("job_id")["cause"]
     jobs = picture.jobs.copy()
     jobs["stuck"] = jobs["job_id"].map(stuck.size()).fillna(0).astype("Int64")
-    worst: Any = stuck.agg(lambda causes: causes.value_counts().index[0]) if len(stuck) else {}
-    jobs["worst_cause"] = pd.Series([dict(worst).get(job_id, "") for job_id in jobs["job_id"]], dtype="str")
+    worst = stuck.agg(lambda causes: causes.value_counts().index[0]) if len(stuck) else pd.Series(dtype="str")
+    jobs["worst_cause"] = jobs["job_id"].map(worst).fillna("").astype("str")
     return jobs.sort_values(["stuck", "IN_PROGRESS", "QUEUED"], ascending=False, kind="stable", ignore_index=True)
 
 

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -13,7 +14,7 @@ from typing import IO, Any
 import pandas as pd
 
 from iotjobs.domain import DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, utc_text
-from iotjobs.errors import InvalidInput, Refused
+from iotjobs.errors import InvalidInput, RecordError, Refused
 
 SCHEMA = 1
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -80,15 +81,19 @@ class RunDirectory:
         return json.loads((self.path / name).read_text(encoding="utf-8"))
 
     def write_json(self, name: str, document: Mapping[str, Any]) -> None:
-        """Write a JSON file atomically and durably."""
-        target = self.path / name
+        """Write a JSON file atomically and durably. Raises RecordError; what stood there before stays then."""
         partial = self.path / f".{name}.{os.getpid()}"
-        with partial.open("w", encoding="utf-8") as file:
-            json.dump(document, file, indent=2, default=str)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(target)
+        try:
+            with partial.open("w", encoding="utf-8") as file:
+                json.dump(document, file, indent=2, default=str)
+                file.write("\n")
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(self.path / name)
+        except OSError as error:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+            raise RecordError(f"{name} cannot be written in {self.path}: {error}; make room, then run again") from error
 
     def write_executions(self, executions: pd.DataFrame) -> None:
         """Write `executions.csv`, safe to open in a spreadsheet, and `executions.parquet`."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from iotjobs import aws, journal, parameters
 from iotjobs.domain import Outcome, utc_text
+from iotjobs.earlier import earlier_run
 from iotjobs.errors import (
     Denied,
     Interrupted,
@@ -74,6 +75,8 @@ def _check_early(given: Mapping[str, Any]) -> None:
     for name, check in checks.items():
         if given.get(name) is not None:
             check(given[name])
+    if given.get("compare_with") is not None:
+        earlier_run(given["compare_with"], now=datetime.now(UTC), given=given)
 
 
 class Run:

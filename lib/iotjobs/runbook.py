@@ -111,8 +111,7 @@ def run(path: Path, given: Mapping[str, Any]) -> int:
     result = _result(directory)
     if result["finished_at"] is None or (problem and result["outcome"] in _GOOD):
         _record(directory, Outcome.ERROR, problem or "the notebook left no result")
-    _tidy(executed)
-    _report(executed, directory.path / "report.html")
+    _finish(executed, directory.path / "report.html")
     _say(_result(directory), directory, executed)
     return Outcome(_result(directory)["outcome"]).exit_code
 
@@ -190,8 +189,6 @@ def _this_python() -> Iterator[None]:
 
 def _tidy(executed: Path) -> None:
     """Take this machine's paths out of the executed notebook's metadata."""
-    if not executed.exists():
-        return
     document = json.loads(executed.read_text(encoding="utf-8"))
     document["metadata"]["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     papermill = document["metadata"].get("papermill", {})
@@ -201,13 +198,14 @@ def _tidy(executed: Path) -> None:
     executed.write_text(json.dumps(document, indent=1), encoding="utf-8")
 
 
-def _report(executed: Path, report: Path) -> None:
-    """Write the report; where it cannot be written the run's outcome stands, and it is said."""
+def _finish(executed: Path, report: Path) -> None:
+    """Tidy the notebook and write the report; where that cannot be done the outcome stands, and it is said."""
     from iotjobs.report import write_report  # noqa: PLC0415 - slow to import
 
     if not executed.exists():
         return
     try:
+        _tidy(executed)
         write_report(executed, report)
     except Exception as error:  # noqa: BLE001 - a template's error must not hide what was deleted
         click.echo(f"warning: no report: {type(error).__name__}: {error}", err=True)

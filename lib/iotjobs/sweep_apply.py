@@ -98,6 +98,8 @@ class SweepApplication:
         except (Denied, RecordError, Refused):
             raise
         except IotJobsError as error:
+            if isinstance(error.__cause__, Denied):  # cancelled, but it must not be deleted: none other is cancelled
+                raise error.__cause__ from error
             self._journal.write("failed", **identity_of(target.removal), why=str(error))
             return Row(target, Standing.FAILED, str(error))
         why = "; ".join(refusal.message for refusal in refused)

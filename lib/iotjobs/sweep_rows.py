@@ -36,11 +36,12 @@ _IN_FLIGHT = "a call was in flight when the run ended: run again with the same r
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One target and what became of it."""
+    """One target and what became of it. ``touched``: a changing call acted on it, or may have."""
 
     target: Target
     standing: Standing
     why: str = ""
+    touched: bool = False
 
 
 def rows_of(plan: SweepPlan, entries: Sequence[Mapping[str, Any]]) -> list[Row]:
@@ -54,10 +55,11 @@ def _row(target: Target, entries: Sequence[Mapping[str, Any]]) -> Row:
     if not mine:
         return Row(target, Standing.LEFT)
     last = mine[-1]
+    touched = any(may_have_acted(mine, operation) for operation in (CANCEL, DELETE))
     if last["event"] in _EVENTS:
-        return Row(target, _EVENTS[last["event"]], str(last.get("why") or ""))
-    if any(may_have_acted(mine, operation) for operation in (CANCEL, DELETE)):
-        return Row(target, Standing.UNSETTLED, _IN_FLIGHT)
+        return Row(target, _EVENTS[last["event"]], str(last.get("why") or ""), touched)
+    if touched:
+        return Row(target, Standing.UNSETTLED, _IN_FLIGHT, touched)
     return Row(target, Standing.LEFT, str(last.get("why") or ""))
 
 
@@ -83,6 +85,8 @@ def outcome_of(rows: Sequence[Row], ending: IotJobsError | None) -> Outcome:
     if counts["deleted"]:
         return Outcome.PARTIAL
     all_drifted = counts["drifted"] == counts["planned"]
+    if all_drifted and any(row.touched for row in rows):
+        return Outcome.PARTIAL  # refused would say that nothing was changed
     return Outcome.REFUSED if all_drifted or isinstance(ending, Refused) else Outcome.ERROR
 
 

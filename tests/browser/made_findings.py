@@ -10,12 +10,14 @@ from typing import Any
 import pandas as pd
 
 from iotjobs.domain import COUNT, DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, JOB_COLUMNS, TEXT, TIME, table
+from iotjobs.steps import NextSteps, next_steps
 
 AS_OF = datetime(2026, 11, 20, 10, tzinfo=UTC)
 HOSTILE = "<img src=x onerror=\"window.hacked=1;document.title='hacked'\">"
 
 
 RUN = SimpleNamespace(
+    directory=SimpleNamespace(path="runs/made-investigate"),
     connection=SimpleNamespace(
         account="000000000000",
         region="eu-west-1",
@@ -23,7 +25,7 @@ RUN = SimpleNamespace(
         endpoint="http://127.0.0.1:4566",
         sandbox=True,
         profile=None,
-    )
+    ),
 )
 
 
@@ -40,8 +42,13 @@ class MadeFindings:
     warnings: tuple[str, ...] = ()
     as_of: datetime = AS_OF
     stuck_after: timedelta = timedelta(hours=24)
-    summary: str = "5 of 7 unfinished executions are stuck. Look first at firmware-2 on pump-1 (stalled)."
+    summary: str = "5 of 7 unfinished executions are stuck: 2 blocked, 1 stalled, 1 device_offline, 1 waiting_turn."
     run: Any = field(default_factory=lambda: RUN)
+    changes: Any = None
+
+    @property
+    def steps(self) -> NextSteps:
+        return next_steps(self.queues, as_of=self.as_of)
 
 
 _ROWS = [

@@ -162,7 +162,7 @@ def test_canceled_but_not_deleted_is_partial(
     fleet, thing = one_of_each
     named = _job(fleet, thing, "IN_PROGRESS")
     faults.extend([None, _raises(Denied("not allowed", action="iot:DeleteJobExecution"))])
-    with pytest.raises(PartlyDone, match="was canceled but not deleted: not allowed"):
+    with pytest.raises(PartlyDone, match="was canceled, but not deleted: not allowed"):
         _confirmed(tmp_path, force=True, cancel_first=True, **named)
     assert (_result(tmp_path)["outcome"], _status(fleet, thing)) == ("partial", "CANCELED")
 

@@ -1,4 +1,4 @@
-"""The investigation on one screen: what to do now, the jobs, the executions, and the queue of the chosen thing."""
+"""The investigation on one screen: what to do now, the executions, the queue of the chosen thing, the jobs."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 from itables.widget import ITable
 
+from iotjobs.domain import UNFINISHED
 from iotjobs.ui import static
 from iotjobs.ui.callbacks import shown
+from iotjobs.ui.changes_view import changes_sentence
 from iotjobs.ui.model import choose_job, executions_of, first_selection, key_of
 from iotjobs.ui.pickers import Pickers
-from iotjobs.ui.tables import STYLE, executions_table, jobs_table, show_executions
+from iotjobs.ui.steps_view import StepsView, after_steps_html, steps_html
+from iotjobs.ui.tables import MOST_LIVE_ROWS, STYLE, executions_table, jobs_table, show_executions
 from iotjobs.ui.thing_panel import thing_html
 from iotjobs.wording import duration_text
 
@@ -20,15 +23,15 @@ if TYPE_CHECKING:
 
 _STATIC_COLUMNS = {
     "thing_name": ("Thing", static.text),
-    "job_id": ("Job", static.text),
-    "execution_number": ("Number", static.text),
+    f"{static.WHOLE_ROW}execution": ("Execution", static.execution),
     "status": ("Status", static.badge),
-    "cause": ("Cause", static.badge),
+    "cause": ("Cause", static.cause),
     "unblocks": ("Holds back", static.text),
     "age_s": ("Age", static.age),
     "suggestion": ("Suggestion", static.text),
-    "evidence": ("Evidence", static.text),
+    "thing_groups": ("Groups", static.text),
 }
+_MOST_STATIC = 40
 
 
 class Explorer(static.StaticForm, ipywidgets.VBox):
@@ -39,9 +42,11 @@ class Explorer(static.StaticForm, ipywidgets.VBox):
         self.selection = first_selection(findings)
         self.output = ipywidgets.Output()
         self.summary = ipywidgets.HTML(_summary_html(findings))
+        self.steps = StepsView(findings, self.selection, self.output)
+        self.doubts = ipywidgets.HTML(_doubts_html(findings))
         self.pickers = Pickers(findings, self.selection, self.output)
         self.thing = ipywidgets.HTML(thing_html(findings, self.selection))
-        self._rows = executions_of(findings, self.selection.job_id)
+        self._rows = executions_of(findings, self.selection)
         self.heading = ipywidgets.HTML(_heading(self._caption()))
         self.jobs: ITable = jobs_table(findings.jobs)
         self.executions: ITable = executions_table(self._rows)
@@ -49,6 +54,8 @@ class Explorer(static.StaticForm, ipywidgets.VBox):
         super().__init__(
             [
                 self.summary,
+                self.steps,
+                self.doubts,
                 self.output,
                 self.pickers,
                 self.heading,
@@ -59,27 +66,39 @@ class Explorer(static.StaticForm, ipywidgets.VBox):
             ],
             layout=ipywidgets.Layout(width="100%"),
         )
-        self.selection.observe(shown(self.output, self._job_changed), "job_id")
+        self.add_class("iotjobs-explorer")
+        self.selection.observe(shown(self.output, self._scope_changed), ["job_id", "step"])
         self.selection.observe(shown(self.output, self._thing_changed), ["thing_name", "execution"])
         self.jobs.observe(shown(self.output, self._job_clicked), "selected_rows")
         self.executions.observe(shown(self.output, self._execution_clicked), "selected_rows")
 
     def static_html(self) -> str:
-        """The summary, the executions and the queue of the chosen thing as plain HTML."""
-        table = static.html_table(self._rows, _STATIC_COLUMNS, caption=self._caption(click=False))
-        return f"{_summary_html(self.findings)}{table}{thing_html(self.findings, self.selection)}"
+        """The summary, the steps, the executions and the queue of the chosen thing as plain HTML."""
+        unfinished = self._rows[self._rows["status"].isin(UNFINISHED)]
+        shown_rows = unfinished if len(unfinished) else self._rows
+        table = static.html_table(
+            shown_rows, _STATIC_COLUMNS, caption=self._caption(click=False), below="evidence", most=_MOST_STATIC
+        )
+        return (
+            f"{_summary_html(self.findings)}{steps_html(self.findings)}{_doubts_html(self.findings)}"
+            f"{thing_html(self.findings, self.selection)}{table}"
+        )
 
     def _caption(self, *, click: bool = True) -> str:
-        whose = "all jobs" if self.selection.job_id is None else self.selection.job_id
+        chosen = self.selection
+        whose = "all jobs" if chosen.job_id is None else chosen.job_id
+        if chosen.step is not None:
+            whose = f"step {chosen.step + 1}"
         way = ": click one to see its thing's queue below" if click else ""
-        return f"Executions of {whose}, worst first{way}"
+        more = len(self._rows) - MOST_LIVE_ROWS
+        part = f" (the worst {MOST_LIVE_ROWS} of {len(self._rows)}; all are in executions.csv)" if more > 0 else ""
+        return f"Executions of {whose}, worst first{part if click else ''}{way}"
 
-    def _job_changed(self, _change: Any) -> None:
-        self._rows = executions_of(self.findings, self.selection.job_id)
-        self.heading.value = _heading(self._caption())
+    def _scope_changed(self, _change: Any) -> None:
+        self._rows = executions_of(self.findings, self.selection)
         self.heading.value = _heading(self._caption())
         show_executions(self.executions, self._rows)
-        jobs = self.findings.jobs["job_id"].tolist()
+        jobs = self.findings.jobs["job_id"].head(MOST_LIVE_ROWS).tolist()
         job_id = self.selection.job_id
         self.jobs.selected_rows = [jobs.index(job_id)] if job_id in jobs else []
         self._mark_selected()
@@ -95,7 +114,7 @@ class Explorer(static.StaticForm, ipywidgets.VBox):
 
     def _row_keys(self) -> Any:
         columns = ["job_id", "thing_name", "execution_number"]
-        return self._rows[columns].itertuples(index=False, name=None)
+        return self._rows[columns].head(MOST_LIVE_ROWS).itertuples(index=False, name=None)
 
     def _job_clicked(self, change: Any) -> None:
         if change["new"]:
@@ -117,16 +136,24 @@ def _heading(words: str) -> str:
 
 
 def _summary_html(findings: Findings) -> str:
+    wait = duration_text(findings.stuck_after.total_seconds())
+    changes = changes_sentence(findings)
+    return (
+        f'<div style="line-height:1.4"><p style="font-size:17px;margin:6px 0 2px 0"><b>What do I do now?</b> '
+        f"{static.text(findings.summary)}</p>"
+        f'<p style="margin:2px 0;opacity:.85">Read {findings.as_of:%Y-%m-%d %H:%M} UTC; stuck is what has not moved '
+        f"for {wait}.</p>{f'<p>{changes}</p>' if changes else ''}</div>"
+    )
+
+
+def _doubts_html(findings: Findings) -> str:
+    """What the steps leave out, and an honest line when not everything could be read."""
     warnings = "".join(f"<li>{static.text(warning)}</li>" for warning in findings.warnings)
-    incomplete = (
-        '<div style="background:#fff0c2;color:#5c4300;border:1px solid #5c4300;padding:4px 10px">'
-        f'<b>Not everything could be read:</b><ul style="margin:0">{warnings}</ul></div>'
+    box = (
+        '<div style="background:#fff0c2;color:#5c4300;border:1px solid #5c4300;padding:4px 10px;margin:4px 0;'
+        'line-height:1.4;overflow-wrap:anywhere"><b>Not everything could be read, so the steps above may lack '
+        f'something:</b><ul style="margin:0">{warnings}</ul></div>'
         if warnings
         else ""
     )
-    wait = duration_text(findings.stuck_after.total_seconds())
-    return (
-        f'<p style="font-size:16px;margin:6px 0"><b>What do I do now?</b> {static.text(findings.summary)}</p>'
-        f'<p style="margin:2px 0">Read {findings.as_of:%Y-%m-%d %H:%M} UTC; stuck is what has not moved for '
-        f"{wait}.</p>{incomplete}"
-    )
+    return f"{after_steps_html(findings)}{box}"

@@ -31,6 +31,17 @@ def delete_parameters(key: ExecutionKey) -> str:
     return f"job_id = {key.job_id!r}\nthing_name = {key.thing_name!r}\nexecution_number = {key.execution_number}"
 
 
+def sweep_command(row: Any, findings: Findings) -> str:
+    """The command that plans to take away all executions of a row's job that are stuck for the same cause."""
+    seconds = int(findings.stuck_after.total_seconds())
+    words = [
+        *("iotjobs", "run", "sweep", "--job-id", str(row["job_id"]), "--causes", str(row["cause"])),
+        *("--older-than", f"{seconds // 3600}h" if seconds % 3600 == 0 else f"{seconds}s", "--force"),
+        *_place(findings),
+    ]
+    return shlex.join(words)
+
+
 def handover_html(row: Any, findings: Findings, *, what: str) -> str:
     """The hand-over of one row; a live one that should not be taken away gets no `--force` to copy."""
     key = key_of(row)
@@ -41,7 +52,7 @@ def handover_html(row: Any, findings: Findings, *, what: str) -> str:
             "until you confirm it.</p>"
         ),
         copyable(delete_command(key, findings, unfinished=live)),
-        "<p>or open <code>delete_job_execution.ipynb</code> with these parameters:</p>",
+        "<p>Or open <code>delete_job_execution.ipynb</code> with these parameters:</p>",
         copyable(delete_parameters(key)),
     ]
     if row["status"] in UNFINISHED and not live:
@@ -50,6 +61,11 @@ def handover_html(row: Any, findings: Findings, *, what: str) -> str:
             "<p>The suggestion is another one, so the command has no <code>--force</code> and the plan will "
             "be refused while the execution is unfinished.</p>",
         )
+    if live:
+        parts += [
+            f"<p>All stuck executions of {text(row['job_id'])} with the cause {text(row['cause'])}, as a plan:</p>",
+            copyable(sweep_command(row, findings)),
+        ]
     return "".join(parts)
 
 

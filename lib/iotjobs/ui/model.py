@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 
 
 class Selection(traitlets.HasTraits):
-    """The chosen job, thing and execution `(job_id, thing_name, execution_number)`; None is all of them.
+    """The chosen job or step, thing and execution `(job_id, thing_name, execution_number)`; None is all of them.
 
     Made afresh from the findings each time, and remembered nowhere: a notebook's parameters always win.
     """
 
     job_id = traitlets.Unicode(None, allow_none=True)
+    step = traitlets.Int(None, allow_none=True)
     thing_name = traitlets.Unicode(None, allow_none=True)
     execution: Any = traitlets.Tuple(
         traitlets.Unicode(), traitlets.Unicode(), traitlets.Int(), default_value=None, allow_none=True
@@ -56,18 +57,32 @@ def choose_thing(selection: Selection, findings: Findings, thing_name: str) -> N
 def choose_job(selection: Selection, findings: Findings, job_id: str | None) -> None:
     """Choose a job (None for all), and its worst execution where the chosen one is another job's."""
     with selection.hold_trait_notifications():
-        selection.job_id = job_id
+        selection.job_id, selection.step = job_id, None
         if job_id is None or (selection.execution is not None and selection.execution[0] == job_id):
             return
-        rows = executions_of(findings, job_id)
-        selection.choose_execution(key_of(rows.iloc[0]) if len(rows) else None)
+        _choose_worst(selection, findings)
 
 
-def executions_of(findings: Findings, job_id: str | None) -> pd.DataFrame:
-    """The executions of a job, or all of them, worst first, numbered from 0."""
+def choose_step(selection: Selection, findings: Findings, step: int) -> None:
+    """Choose a step of `findings.steps.ranked` by its place, and the worst execution that it is about."""
+    with selection.hold_trait_notifications():
+        selection.job_id, selection.step = None, step
+        _choose_worst(selection, findings)
+
+
+def executions_of(findings: Findings, selection: Selection) -> pd.DataFrame:
+    """The executions of the chosen step or job, or all of them, worst first, numbered from 0."""
     table = findings.executions
-    chosen = table if job_id is None else table[table["job_id"] == job_id]
-    return chosen.reset_index(drop=True)
+    if selection.step is not None:
+        table = table[findings.steps.ranked[selection.step].chooses(table)]
+    elif selection.job_id is not None:
+        table = table[table["job_id"] == selection.job_id]
+    return table.reset_index(drop=True)
+
+
+def _choose_worst(selection: Selection, findings: Findings) -> None:
+    rows = executions_of(findings, selection)
+    selection.choose_execution(key_of(rows.iloc[0]) if len(rows) else None)
 
 
 def queue_of(findings: Findings, thing_name: str) -> pd.DataFrame:

@@ -9,6 +9,9 @@ import ipywidgets
 from iotjobs.ui.callbacks import shown
 from iotjobs.ui.model import Selection, choose_job, choose_thing
 
+#: A browser completes no more names than this without delay; any other name may still be typed whole.
+_MOST_OPTIONS = 2000
+
 
 class Pickers(ipywidgets.HBox):
     """Two fields that complete names, and a button back to all jobs; views of a `Selection`."""
@@ -16,11 +19,11 @@ class Pickers(ipywidgets.HBox):
     def __init__(self, findings: Any, selection: Selection, output: ipywidgets.Output) -> None:
         self._findings, self._selection = findings, selection
         self.job = _field("Job", "all jobs: type to search", findings.jobs["job_id"])
-        things = [*findings.queues["thing_name"], *findings.executions["thing_name"]]
+        things = [*findings.executions["thing_name"], *findings.queues["thing_name"]]
         self.thing = _field("Thing", "type to search", things)
         self.everything = ipywidgets.Button(description="All jobs", icon="list")
         self.notice = ipywidgets.HTML()
-        self._known_jobs, self._known_things = set(self.job.options), set(self.thing.options)
+        self._known_jobs, self._known_things = set(findings.jobs["job_id"]), set(things)
         super().__init__([self.job, self.thing, self.everything, self.notice])
         self._show()
         selection.observe(shown(output, self._show), ["job_id", "thing_name"])
@@ -59,7 +62,7 @@ def _field(label: str, placeholder: str, names: Any) -> ipywidgets.Combobox:
     return ipywidgets.Combobox(
         description=label,
         placeholder=placeholder,
-        options=tuple(sorted({str(name) for name in names})),
+        options=tuple(sorted(list(dict.fromkeys(str(name) for name in names))[:_MOST_OPTIONS])),
         continuous_update=False,
         layout=ipywidgets.Layout(width="330px"),
     )

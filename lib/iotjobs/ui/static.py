@@ -13,11 +13,19 @@ from typing import Any
 import ipywidgets
 import pandas as pd
 
-from iotjobs.domain import Cause, Status, Suggestion
+from iotjobs.colours import CAUSE_LOOKS
+from iotjobs.domain import Status, Suggestion
 from iotjobs.wording import duration_text
 
 #: A table shows no more rows than this; the rest is in the run's `executions.csv`.
-MOST_ROWS = 200
+MOST_ROWS = 100
+#: The name of a column whose cells are made of the whole row begins so.
+WHOLE_ROW = "*"
+
+_CELL = "text-align:left;vertical-align:top;padding:3px 8px"
+_LONG_CELL = f"{_CELL};overflow-wrap:anywhere;min-width:96px"
+_LONG = ("thing_name", "when_it_ends", "note", "thing_groups")
+_BELOW = "text-align:left;padding:0 8px 5px 8px;font-size:92%;opacity:.85;overflow-wrap:anywhere"
 
 _RED, _ORANGE, _BLUE, _GREEN, _GREY = (
     ("#7a1f00", "#ffe1d3"),
@@ -27,23 +35,12 @@ _RED, _ORANGE, _BLUE, _GREEN, _GREY = (
     ("#3b3b3b", "#e8e8e8"),
 )
 _COLOURS: dict[str, tuple[str, str]] = {
-    Status.QUEUED: _ORANGE,
+    Status.QUEUED: _GREY,
     Status.IN_PROGRESS: _BLUE,
     Status.SUCCEEDED: _GREEN,
     Status.FAILED: _RED,
     Status.TIMED_OUT: _RED,
     Status.REJECTED: _RED,
-    Cause.THING_GONE: _RED,
-    Cause.ORPHANED: _RED,
-    Cause.DEVICE_OFFLINE: _RED,
-    Cause.STALLED: _RED,
-    Cause.BLOCKED: _ORANGE,
-    Cause.WAITING_TURN: _ORANGE,
-    Cause.NOT_PICKED_UP: _ORANGE,
-    Cause.RETRYING: _BLUE,
-    Cause.FRESH: _GREEN,
-    Cause.WAITING_WINDOW: _BLUE,
-    Cause.TIMEOUT_PENDING: _BLUE,
     # How a row of a sweep stands, and how a run ended.
     **dict.fromkeys(("deleted", "applied", "nothing_to_do"), _GREEN),
     **dict.fromkeys(("failed", "unsettled", "error", "denied", "refused", "invalid"), _RED),
@@ -84,15 +81,33 @@ def text(value: Any) -> str:
 
 
 def badge(value: Any) -> str:
-    """A status or cause as coloured text: the word stays, so that colour is never all there is."""
+    """A status as coloured text: the word stays, so that colour is never all there is."""
     if not text(value):
         return ""
     ink, paper = _COLOURS.get(str(value), _GREY)
     style = (
         f"color:{ink};background:{paper};border:1px solid {ink};border-radius:4px;"
-        "padding:0 6px;font-weight:bold;white-space:nowrap;font-size:90%"
+        "padding:0 6px;white-space:nowrap;font-size:90%"
     )
     return f'<span style="{style}">{text(value)}</span>'
+
+
+def swatch(cause: Any) -> str:
+    """A cause's colour, as in the figures."""
+    look = CAUSE_LOOKS.get(str(cause))
+    if look is None:
+        return ""
+    stripes = f"repeating-linear-gradient(45deg,{look.fill} 0 3px,#fff 3px 5px)" if look.hatch else look.fill
+    return (
+        f'<span style="display:inline-block;width:10px;height:10px;border:1px solid {look.fill};'
+        f'background:{stripes};margin-right:5px"></span>'
+    )
+
+
+def cause(value: Any) -> str:
+    """A cause with its colour before it."""
+    word = text(value)
+    return f'<span style="white-space:nowrap;font-weight:600">{swatch(value)}{word}</span>' if word else ""
 
 
 def age(value: Any) -> str:
@@ -110,34 +125,45 @@ def advice(suggestion: Any) -> str:
     return _ADVICE.get(str(suggestion), str(suggestion))
 
 
+def execution(row: Any) -> str:
+    """A row's job and number, escaped: `firmware-2 #1`."""
+    return f"{text(row['job_id'])} #{text(row['execution_number'])}"
+
+
 def html_table(
     frame: pd.DataFrame,
     columns: Mapping[str, tuple[str, Callable[[Any], str]]],
     *,
     caption: str,
     emphasis: str | None = None,
-    rest_in: str = "executions.csv",
+    below: str | None = None,
+    most: int = MOST_ROWS,
+    rest: str = "executions.csv",
 ) -> str:
     """A plain table; `columns` maps a column to its heading and the function that makes escaped HTML of a cell.
 
-    `emphasis` names a boolean column whose true rows are set apart. At most `MOST_ROWS` rows; `rest_in` is the file
-    of the run that has the rest.
+    A name that begins with WHOLE_ROW gives the function the whole row. `emphasis` names a boolean column whose
+    true rows are set apart, `below` one whose text stands under its row over the full width. At most `most`
+    rows are shown; the others are in the file `rest`.
     """
-    cell = "text-align:left;vertical-align:top;padding:3px 8px;overflow-wrap:break-word"
-    head = "".join(f'<th style="{cell}">{escape(title)}</th>' for title, _ in columns.values())
+    styles = {name: _LONG_CELL if name in _LONG or name.startswith(WHOLE_ROW) else _CELL for name in columns}
+    head = "".join(f'<th style="{styles[name]}">{escape(title)}</th>' for name, (title, _) in columns.items())
     body = []
-    for row in frame.head(MOST_ROWS).to_dict("records"):
+    for row in frame.head(most).to_dict("records"):
         marked = emphasis is not None and not pd.isna(row[emphasis]) and bool(row[emphasis])
-        style = f"{cell};font-weight:bold;border-top:2px solid;border-bottom:2px solid" if marked else cell
-        cells = "".join(f'<td style="{style}">{show(row[name])}</td>' for name, (_, show) in columns.items())
+        look = f"border-top:1px solid #c9ccd1{';font-weight:bold' if marked else ''}"
+        cells = "".join(
+            f'<td style="{styles[name]};{look}">{show(row if name.startswith(WHOLE_ROW) else row[name])}</td>'
+            for name, (_, show) in columns.items()
+        )
         body.append(f"<tr>{cells}</tr>")
-    more = len(frame) - MOST_ROWS
-    rest = f"<p>{more} more in {escape(rest_in)}</p>" if more > 0 else ""
+        if below is not None:
+            body.append(f'<tr><td colspan="{len(columns)}" style="{_BELOW}">{text(row[below])}</td></tr>')
+    more = len(frame) - most
+    left = f"<p>{more} more in {escape(rest)}</p>" if more > 0 else ""
     title = f'<caption style="text-align:left;font-weight:bold;caption-side:top">{escape(caption)}</caption>'
-    return (
-        f'<table style="border-collapse:collapse;width:100%">{title}<thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(body)}</tbody></table>{rest}"
-    )
+    style = "border-collapse:collapse;table-layout:auto;width:100%;font-size:13px"
+    return f'<table style="{style}">{title}<thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table>{left}'
 
 
 def box(content: str, *, serious: bool = False) -> str:

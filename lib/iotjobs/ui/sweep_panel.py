@@ -101,11 +101,10 @@ class SweepPanel(static.StaticForm, ipywidgets.VBox):
     def show(self) -> None:
         """Show the sweep as it stands now, with nothing ticked and nothing typed."""
         self.typed.value = ""
-        begun = sweep_view.begun(self.sweep)
-        self.head.value = "" if begun and not self.confirmable else sweep_view.head_html(self.sweep)
+        self.head.value = sweep_view.head_html(self.sweep)
         self.left_out.value = sweep_view.left_out_html(self.sweep)
         show_plan(self.table, self._rows)
-        self.result.value = _scrolled(sweep_view.result_html(self.sweep)) if begun else ""
+        self.result.value = _scrolled(sweep_view.result_html(self.sweep)) if sweep_view.begun(self.sweep) else ""
         self.refresh()
 
     def refresh(self, _change: Any = None) -> None:
@@ -119,7 +118,7 @@ class SweepPanel(static.StaticForm, ipywidgets.VBox):
         self.leave_out.disabled = self.running or begun or not chosen
         self.leave_out.description = f"Leave the {chosen} selected out" if chosen else "Leave the selected rows out"
         self.look_again.disabled = self.running
-        self._rows_box.layout.display = "" if count and (self.running or not begun) else "none"
+        self._rows_box.layout.display = "" if count else "none"
         for widget in (self.stop, self.progress):
             widget.layout.display = "" if self.running else "none"
         for widget in (self.typed, self.delete):

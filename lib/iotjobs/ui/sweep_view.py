@@ -13,6 +13,9 @@ import pandas as pd
 from iotjobs.domain import UNFINISHED
 from iotjobs.ui import static
 
+#: A report says it all: far more rows than the default caps let through.
+MOST_ROWS = 1000
+
 
 class Plan(Protocol):
     """What the views need of `iotjobs.sweep_plan.SweepPlan`."""
@@ -57,7 +60,7 @@ _PLAN_COLUMNS = {
     "job_id": ("Job", static.text),
     "execution_number": ("No.", static.text),
     "status": ("Status", static.badge),
-    "cause": ("Cause", static.badge),
+    "cause": ("Cause", static.cause),
     "queued_at": ("Queued", static.text),
     "consequences": ("What follows", follows),
 }
@@ -78,7 +81,9 @@ def plan_html(sweep: Sweep) -> str:
     table = plan.table if plan is not None else pd.DataFrame()
     if table.empty:
         return f"{head_html(sweep)}{left_out_html(sweep)}"
-    rows = static.html_table(table, _PLAN_COLUMNS, caption="What would be deleted, in this order", rest_in="plan.json")
+    rows = static.html_table(
+        table, _PLAN_COLUMNS, caption="What would be deleted, in this order", most=MOST_ROWS, rest="plan.json"
+    )
     phrase = (
         "" if sweep.refusals else f"<p>Nothing is changed by a plan. To confirm it:</p>{static.copyable(plan.phrase)}"
     )
@@ -126,7 +131,7 @@ def result_html(sweep: Sweep) -> str:
         return said
     said_of_some = {name for name in _RESULT_COLUMNS if results[name].astype(bool).any()}
     columns = {name: column for name, column in _RESULT_COLUMNS.items() if name in said_of_some}
-    rows = static.html_table(results, columns, caption=_caption(results), rest_in="deletions.csv")
+    rows = static.html_table(results, columns, caption=_caption(results), most=MOST_ROWS, rest="deletions.csv")
     return f"{said}{_what_now_html(results)}{rows}"
 
 

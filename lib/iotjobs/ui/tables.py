@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from itables.widget import ITable
 
-from iotjobs.domain import Status
+from iotjobs.domain import TERMINAL, Status
 from iotjobs.ui.static import age, yes
 
 _OPTIONS: dict[str, Any] = {
@@ -28,49 +28,62 @@ _OPTIONS: dict[str, Any] = {
     "autoWidth": False,
 }
 
-_LONG = ("Thing", "Job", "Groups")
+#: A browser sorts and searches this many rows without delay; the others are in the run's `executions.csv`.
+MOST_LIVE_ROWS = 2000
 
-#: Long names break anywhere and evidence is cut to a line (the queue shows all of it), so that no table is
-#: wider than the page; short cells never break.
+_LONG = ("Thing", "Job", "Groups")
+#: What a narrow page leaves out: the queue below has it for the chosen row.
+_SPARE = ("Stuck", "Groups")
+_SPARE_OF_JOBS = tuple(status.value for status in TERMINAL)
+
+#: Long names break anywhere and short cells never, so that no table is wider than the page.
 STYLE = (
-    "<style>.iotjobs-table td, .iotjobs-table th {white-space:nowrap}"
-    ".iotjobs-table td.iotjobs-long {white-space:normal;overflow-wrap:anywhere;min-width:90px}"
-    ".iotjobs-table td.iotjobs-line {width:35%;max-width:0;overflow:hidden;text-overflow:ellipsis}"
+    "<style>.iotjobs-explorer {container-type:inline-size}"
+    ".iotjobs-table td, .iotjobs-table th {white-space:nowrap;width:1%}"
+    ".iotjobs-table.dataTable.compact th {white-space:normal;vertical-align:bottom}"
+    ".iotjobs-table td.iotjobs-long {white-space:normal;overflow-wrap:anywhere;min-width:84px;width:auto}"
+    ".iotjobs-table th.iotjobs-long {width:auto}"
     ".iotjobs-table td.iotjobs-words {white-space:normal;width:45%;min-width:300px}"
-    ".iotjobs-table tfoot input {width:100%;min-width:40px;box-sizing:border-box}</style>"
+    ".iotjobs-table tfoot input {width:100%;min-width:36px;box-sizing:border-box}"
+    "@container (max-width: 860px) {.iotjobs-table .iotjobs-spare {display:none}}</style>"
 )
 
 
 def executions_frame(executions: pd.DataFrame) -> pd.DataFrame:
-    """The executions as the live table shows them; a row has the same place as in `executions`."""
+    """The worst executions as the live table shows them; a row has the same place as in `executions`.
+
+    Evidence is searched but not shown: the queue below the table has it in full.
+    """
+    worst = executions.head(MOST_LIVE_ROWS)
+    number = worst["execution_number"].map(lambda number: "" if number == 1 else f" #{number}")
     return pd.DataFrame(
         {
-            "Thing": executions["thing_name"].astype(str),
-            "Job": executions["job_id"].astype(str),
-            "No.": executions["execution_number"].map(str),
-            "Status": executions["status"].astype(str),
-            "Cause": executions["cause"].fillna("").astype(str),
-            "Stuck": executions["stuck"].map(yes, na_action=None).astype(str),
-            "Holds back": executions["unblocks"].fillna(0).astype(int),
-            "Age": executions["age_s"].map(age, na_action=None).astype(str),
-            "Suggestion": executions["suggestion"].fillna("").astype(str),
-            "Evidence": executions["evidence"].fillna("").astype(str),
-            "Groups": executions["thing_groups"].fillna("").astype(str),
-            "age_s": executions["age_s"].fillna(-1).astype(int),
+            "Thing": worst["thing_name"].astype(str),
+            "Job": worst["job_id"].astype(str) + number.astype(str),
+            "Status": worst["status"].astype(str),
+            "Cause": worst["cause"].fillna("").astype(str),
+            "Stuck": worst["stuck"].map(yes, na_action=None).astype(str),
+            "Holds back": worst["unblocks"].fillna(0).astype(int),
+            "Age": worst["age_s"].map(age, na_action=None).astype(str),
+            "Suggestion": worst["suggestion"].fillna("").astype(str),
+            "Groups": worst["thing_groups"].fillna("").astype(str),
+            "Evidence": worst["evidence"].fillna("").astype(str),
+            "age_s": worst["age_s"].fillna(-1).astype(int),
         }
     )
 
 
 def jobs_frame(jobs: pd.DataFrame) -> pd.DataFrame:
-    """The jobs as the live table shows them, with the statuses that occur; rows stay in their places."""
+    """The worst jobs as the live table shows them, with the statuses that occur; rows stay in their places."""
+    worst = jobs.head(MOST_LIVE_ROWS)
     frame = {
-        "Job": jobs["job_id"].astype(str),
-        "Status": jobs["status"].fillna("").astype(str),
-        "Stuck": jobs["stuck"].fillna(0).astype(int),
-        "Worst cause": jobs["worst_cause"].fillna("").astype(str),
+        "Job": worst["job_id"].astype(str),
+        "Status": worst["status"].fillna("").astype(str),
+        "Stuck": worst["stuck"].fillna(0).astype(int),
+        "Worst cause": worst["worst_cause"].fillna("").astype(str),
     }
     for status in Status:
-        counts = jobs[status.value].fillna(0).astype(int)
+        counts = worst[status.value].fillna(0).astype(int)
         if counts.any() or status in (Status.QUEUED, Status.IN_PROGRESS):
             frame[status.value] = counts
     return pd.DataFrame(frame)
@@ -90,12 +103,12 @@ def show_executions(live: ITable, executions: pd.DataFrame) -> None:
 
 def _executions_options(frame: pd.DataFrame) -> dict[str, Any]:
     columns = list(frame.columns)
-    hidden = columns.index("age_s")
+    seconds = columns.index("age_s")
     definitions: list[Any] = [
-        {"targets": hidden, "visible": False, "searchable": False},
-        {"targets": columns.index("Age"), "orderData": hidden},
-        {"targets": columns.index("Evidence"), "className": "iotjobs-line"},
-        *_long_cells(columns),
+        {"targets": seconds, "visible": False, "searchable": False},
+        {"targets": columns.index("Evidence"), "visible": False},
+        {"targets": columns.index("Age"), "orderData": seconds},
+        *_classes(columns, _SPARE),
     ]
     return {
         **_OPTIONS,
@@ -110,12 +123,16 @@ def jobs_table(jobs: pd.DataFrame) -> ITable:
     """The live table of jobs."""
     frame = jobs_frame(jobs)
     lengths = [5, 10, 25, 100]
-    return ITable(frame, columnDefs=_long_cells(list(frame.columns)), pageLength=5, lengthMenu=lengths, **_OPTIONS)
+    return ITable(
+        frame, columnDefs=_classes(list(frame.columns), _SPARE_OF_JOBS), pageLength=5, lengthMenu=lengths, **_OPTIONS
+    )
 
 
-def _long_cells(columns: list[str]) -> list[dict[str, Any]]:
-    places = [place for place, name in enumerate(columns) if name in _LONG]
-    return [{"targets": places, "className": "iotjobs-long"}]
+def _classes(columns: list[str], spare: tuple[str, ...]) -> list[dict[str, Any]]:
+    """A class for a column; one that is both long and spare needs both in one definition."""
+    kinds = {"iotjobs-long": _LONG, "iotjobs-spare": spare}
+    named = {name: " ".join(kind for kind, names in kinds.items() if name in names) for name in columns}
+    return [{"targets": place, "className": named[name]} for place, name in enumerate(columns) if named[name]]
 
 
 def plan_table(rows: pd.DataFrame) -> ITable:
@@ -139,6 +156,6 @@ def plan_frame(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _plan_options(frame: pd.DataFrame) -> dict[str, Any]:
     columns = list(frame.columns)
-    definitions = [{"targets": columns.index("What follows"), "className": "iotjobs-words"}, *_long_cells(columns)]
-    options = {"columnDefs": definitions, "pageLength": 10, "lengthMenu": [10, 25, 100]}
+    words = {"targets": columns.index("What follows"), "className": "iotjobs-words"}
+    options = {"columnDefs": [words, *_classes(columns, ())], "pageLength": 10, "lengthMenu": [10, 25, 100]}
     return {**_OPTIONS, **options, "select": "multi"}

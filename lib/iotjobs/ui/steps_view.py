@@ -1,0 +1,83 @@
+"""What to do now: the ranked steps, with what each frees; live with a button that shows what a step is about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+
+from iotjobs.steps import Step
+from iotjobs.ui.callbacks import shown
+from iotjobs.ui.model import Selection, choose_step
+from iotjobs.ui.static import swatch, text
+from iotjobs.wording import duration_text
+
+if TYPE_CHECKING:
+    from iotjobs.investigation import Findings
+
+#: More steps than this are no longer a first screen; the table below has what they are about.
+MOST_STEPS = 7
+
+
+class StepsView(ipywidgets.GridBox):
+    """One line a step and a button before it."""
+
+    def __init__(self, findings: Findings, selection: Selection, output: ipywidgets.Output) -> None:
+        self.buttons: list[ipywidgets.Button] = []
+        cells: list[ipywidgets.Widget] = []
+        for place, step in enumerate(findings.steps.ranked[:MOST_STEPS]):
+            button = ipywidgets.Button(
+                description=f"Show {place + 1}",
+                tooltip="Show the executions of this step in the table, and the queue of the worst",
+                layout=ipywidgets.Layout(width="72px"),
+            )
+            button.on_click(shown(output, _choosing(place, findings, selection)))
+            self.buttons.append(button)
+            cells += [button, ipywidgets.HTML(step_html(step, place + 1))]
+        super().__init__(cells, layout=ipywidgets.Layout(grid_template_columns="80px 1fr", grid_gap="2px 4px"))
+
+
+def _choosing(place: int, findings: Findings, selection: Selection) -> Any:
+    def choose(_button: Any) -> None:
+        choose_step(selection, findings, place)
+
+    return choose
+
+
+def step_html(step: Step, rank: int) -> str:
+    """One step: what, the figures, and why."""
+    since = duration_text(step.oldest_s)
+    return (
+        '<div style="line-height:1.35;padding-top:3px">'
+        f"<b>{rank}. {text(step.what)}</b>: {text(step.effect)}.<br>"
+        f'<span style="opacity:.85">{swatch(step.cause)}{text(step.cause)}: {text(step.why)}. '
+        f"Nothing has moved for up to {since}.</span></div>"
+    )
+
+
+def steps_html(findings: Findings) -> str:
+    """All steps as a list, for where no button answers."""
+    lines = [
+        f'<div style="margin:6px 0">{step_html(step, rank)}</div>'
+        for rank, step in enumerate(findings.steps.ranked[:MOST_STEPS], start=1)
+    ]
+    return "".join(lines)
+
+
+def after_steps_html(findings: Findings) -> str:
+    """What the steps leave out: the smaller ones, and what goes on by itself."""
+    steps, lines = findings.steps, []
+    smaller = steps.ranked[MOST_STEPS:]
+    if smaller:
+        count = sum(step.executions + step.frees for step in smaller)
+        lines.append(f"{len(smaller)} smaller steps, about {count} executions, are in the table below.")
+    calm = sum(steps.calm.values())
+    if calm:
+        causes = ", ".join(f"{count} {cause}" for cause, count in steps.calm.items())
+        behind = f"; {steps.behind_calm} more wait behind them" if steps.behind_calm else ""
+        lines.append(
+            f"Leave alone what goes on by itself: {calm} execution{'' if calm == 1 else 's'} ({causes}){behind}."
+        )
+    elif not steps.ranked:
+        lines.append("Nothing: no execution is unfinished.")
+    return "".join(f'<p style="margin:4px 0">{text(line)}</p>' for line in lines)
