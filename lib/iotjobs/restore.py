@@ -32,17 +32,18 @@ LOST = (
     "beginning; one that was IN_PROGRESS may have finished meanwhile, so ask it before you queue its job again."
 )
 
-_COLUMNS = (
-    "job_id",
-    "thing_name",
-    "execution_number",
-    "queued_at",
-    "status",
-    "last_updated_at",
-    "status_details",
-    "deleted_at",
-    "again",
-)
+#: The columns of a restoration's table, and their titles for a person.
+_COLUMNS = {
+    "job_id": "Job",
+    "thing_name": "Thing",
+    "execution_number": "No.",
+    "queued_at": "Queued",
+    "status": "Was",
+    "last_updated_at": "Last report",
+    "status_details": "Details",
+    "deleted_at": "Deleted",
+    "again": "Queued again by",
+}
 
 Identity = tuple[str, str, int, str]
 
@@ -91,7 +92,9 @@ class Restoration:
         return f"Removed: {removed} of {jobs}. Written: {ready}; nothing is created until you run it."
 
     def _shown(self) -> pd.DataFrame:
-        return self.table.drop(columns="complete")
+        shown = self.table.drop(columns="complete").rename(columns=_COLUMNS)
+        empty = [title for title in ("Last report", "Details") if not shown[title].astype(bool).any()]
+        return shown.drop(columns=empty)
 
     def _remarks(self) -> list[str]:
         if self.table.empty:
