@@ -21,6 +21,7 @@ from iotjobs.errors import (
     InvalidInput,
     IotJobsError,
     PartlyDone,
+    RecordError,
     Refused,
 )
 from iotjobs.results import RunDirectory, blank_result
@@ -41,7 +42,8 @@ _watching: list[Run] = []
 def start(notebook: str, *, profile: Any = None, region: Any = None, run_dir: Any = None, **given: Any) -> Run:
     """Open the run directory and keep the parameters; nothing is asked of AWS yet.
 
-    Raises InvalidInput, and Refused when another run is at work in the directory.
+    Raises InvalidInput, Refused when another run is at work in the directory, and RecordError when the journal that
+    lies there was cut or edited.
     """
     started_at = datetime.now(UTC)
     directory = RunDirectory.open(run_dir, notebook=notebook, started_at=started_at)
@@ -50,7 +52,8 @@ def start(notebook: str, *, profile: Any = None, region: Any = None, run_dir: An
     run.watch_cells()
     try:
         _check_early({**given, "profile": profile, "region": region})
-    except InvalidInput as error:
+        journal.verify(directory.path)
+    except (InvalidInput, RecordError) as error:
         run.failed(error)
         raise
     return run
@@ -92,7 +95,8 @@ class Run:
         self._region = given.get("region")
         self._connection: aws.Connection | None = None
         self._unwatch: Callable[[], None] | None = None
-        self._result = blank_result(notebook, started_at, {name: _plain(value) for name, value in given.items()})
+        plain = {name: _plain(value) for name, value in given.items()}
+        self._result = {**blank_result(notebook, started_at, plain), "journal": directory.sealed()}
         directory.write_result(self._result)
 
     @property
@@ -148,6 +152,7 @@ class Run:
             "counts": dict(counts),
             "confirm": None,
             "refusals": [],
+            "journal": None,  # unsealed, since it grows from here on
             "warnings": ["this run has not ended; what it did is in journal.jsonl"],
         }
         self.directory.write_result(self._result)

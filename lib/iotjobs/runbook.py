@@ -90,7 +90,7 @@ def run(path: Path, given: Mapping[str, Any]) -> int:
     directory.release()
     values = {**given, "run_dir": given.get("run_dir") or os.path.relpath(directory.path)}
     executed = directory.path / path.name
-    directory.write_result(blank_result(path.stem, started_at, values))
+    directory.write_result({**blank_result(path.stem, started_at, values), "journal": directory.sealed()})
     problem = ""
     try:
         with _ending_is_an_interrupt(), _this_python():
