@@ -6,8 +6,8 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -78,31 +78,24 @@ class RunDirectory:
         """Write `result.json`, whole or not at all."""
         self.write_json("result.json", {"schema": SCHEMA, **result})
 
-    def sealed(self) -> Any:
-        """The seal of the journal that an earlier run left in its `result.json`; None where there is none."""
-        try:
-            return self.read_json("result.json").get("journal")
-        except (OSError, ValueError, AttributeError):
-            return None
-
     def read_json(self, name: str) -> Any:
         """What a JSON file of the directory holds. Raises OSError, ValueError."""
         return json.loads((self.path / name).read_text(encoding="utf-8"))
 
     def write_json(self, name: str, document: Mapping[str, Any]) -> None:
-        """Write a JSON file atomically and durably. Raises RecordError; what stood there before stays then."""
+        """Write a JSON file atomically and durably; what was there stays when it fails. Raises RecordError."""
         partial = self.path / f".{name}.{os.getpid()}"
-        try:
-            with partial.open("w", encoding="utf-8") as file:
-                json.dump(document, file, indent=2, default=str)
-                file.write("\n")
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(self.path / name)
-        except OSError as error:
-            with suppress(OSError):
+        with self._written(name):
+            try:
+                with partial.open("w", encoding="utf-8") as file:
+                    json.dump(document, file, indent=2, default=str)
+                    file.write("\n")
+                    file.flush()
+                    os.fsync(file.fileno())
+                partial.replace(self.path / name)
+            finally:
                 partial.unlink(missing_ok=True)
-            raise RecordError(f"{name} cannot be written in {self.path}: {error}; make room, then run again") from error
+            sync_names(self.path)
 
     def write_executions(self, executions: pd.DataFrame) -> None:
         """Write `executions.csv`, safe to open in a spreadsheet, and `executions.parquet`."""
@@ -112,14 +105,31 @@ class RunDirectory:
         self.write_csv("executions.csv", ordered)
 
     def write_csv(self, name: str, table: pd.DataFrame) -> None:
-        """Write a table as CSV: times ISO 8601 UTC, and no cell that a spreadsheet would run."""
+        """Write a table as CSV: times ISO 8601 UTC, and no cell that a spreadsheet would run. Raises RecordError."""
         readable = table.copy()
         for column in readable.columns:
             if isinstance(readable[column].dtype, pd.DatetimeTZDtype):
                 readable[column] = readable[column].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
             elif readable[column].dtype in ("str", "object"):
                 readable[column] = readable[column].map(_harmless)
-        readable.to_csv(self.path / name, index=False)
+        with self._written(name):
+            readable.to_csv(self.path / name, index=False)
+
+    @contextmanager
+    def _written(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise RecordError(f"{name} cannot be written in {self.path}: {error}; make room, then run again") from error
+
+
+def sync_names(directory: Path) -> None:
+    """Put the directory's own entries on disk: a file that was just made is lost with its name otherwise."""
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _locked(file: IO[bytes]) -> bool:

@@ -95,8 +95,8 @@ class Run:
         self._region = given.get("region")
         self._connection: aws.Connection | None = None
         self._unwatch: Callable[[], None] | None = None
-        plain = {name: _plain(value) for name, value in given.items()}
-        self._result = {**blank_result(notebook, started_at, plain), "journal": directory.sealed()}
+        self._result = blank_result(notebook, started_at, {name: _plain(value) for name, value in given.items()})
+        self._result["journal"] = journal.sealed(directory.path)  # a run that is killed leaves the earlier seal
         directory.write_result(self._result)
 
     @property
@@ -138,7 +138,7 @@ class Run:
             "refusals": [dict(refusal) for refusal in refusals],
             "confirm": confirm,
             "warnings": list(warnings),
-            "journal": journal.seal(self.directory.path),
+            "journal": self._seal(),
             **more,
         }
         self.directory.write_result(self._result)
@@ -152,10 +152,17 @@ class Run:
             "counts": dict(counts),
             "confirm": None,
             "refusals": [],
-            "journal": None,  # unsealed, since it grows from here on
             "warnings": ["this run has not ended; what it did is in journal.jsonl"],
         }
         self.directory.write_result(self._result)
+
+    def _seal(self) -> dict[str, Any] | None:
+        """The journal's seal; the earlier one stays where the journal contradicts it, as the proof."""
+        try:
+            journal.verify(self.directory.path)
+        except RecordError:
+            return journal.sealed(self.directory.path)
+        return journal.seal(self.directory.path)
 
     def said_explicitly(self, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> set[str]:
         """The parameters that somebody gave: those that differ from their defaults, and those that papermill injected.

@@ -18,6 +18,7 @@ from typing import Any
 
 import click
 
+from iotjobs import journal
 from iotjobs.domain import Outcome, utc_text
 from iotjobs.errors import InvalidInput
 from iotjobs.results import RunDirectory, blank_result
@@ -91,7 +92,7 @@ def run(path: Path, given: Mapping[str, Any]) -> int:
     directory.release()
     values = {**given, "run_dir": given.get("run_dir") or os.path.relpath(directory.path)}
     executed = directory.path / path.name
-    directory.write_result({**blank_result(path.stem, started_at, values), "journal": directory.sealed()})
+    directory.write_result({**blank_result(path.stem, started_at, values), "journal": journal.sealed(directory.path)})
     problem = ""
     try:
         with _ending_is_an_interrupt(), _this_python():
