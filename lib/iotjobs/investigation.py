@@ -134,7 +134,14 @@ def _record(run: Run, findings: Findings) -> None:
         {"rank": rank, **asdict(step), "effect": step.effect}
         for rank, step in enumerate(findings.steps.ranked, start=1)
     ]
-    run.finish(Outcome.OK, counts=counts, warnings=warnings, as_of=utc_text(findings.as_of), steps=steps)
+    run.finish(
+        Outcome.OK,
+        reason=findings.summary,
+        counts=counts,
+        warnings=warnings,
+        as_of=utc_text(findings.as_of),
+        steps=steps,
+    )
 
 
 def _executions(picture: Picture, stuck_after: timedelta) -> pd.DataFrame:

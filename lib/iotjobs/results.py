@@ -63,7 +63,9 @@ class RunDirectory:
     def open(cls, run_dir: Any, *, notebook: str, started_at: datetime) -> RunDirectory:
         """Make the directory, or use the one given. Raises InvalidInput when it cannot be written."""
         if run_dir is not None and (not isinstance(run_dir, str) or not run_dir.strip()):
-            raise InvalidInput(f"run_dir is {run_dir!r}; it takes the path of a directory")
+            raise InvalidInput(
+                f"run_dir is {run_dir!r}; it takes the path of a directory, as text: `-r run_dir PATH` with papermill"
+            )
         try:
             path = Path(run_dir).expanduser() if run_dir else _fresh(notebook, started_at)
             path.mkdir(parents=True, exist_ok=True)
