@@ -6,7 +6,7 @@ This is the public face: notebooks import from here alone.
 from iotjobs.delete import delete_job_execution
 from iotjobs.investigation import Findings, investigate
 from iotjobs.run import Run, start
-from iotjobs.ui import banner, delete_panel, estate, explore, what_changed
+from iotjobs.ui import banner, delete_panel, estate, explore, what_changed, what_to_do
 
 __all__ = [
     "Findings",
@@ -19,4 +19,5 @@ __all__ = [
     "investigate",
     "start",
     "what_changed",
+    "what_to_do",
 ]

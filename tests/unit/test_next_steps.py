@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_queues import AS_OF, CALM, made_queues
 
@@ -30,6 +30,7 @@ def test_what_frees_most_others_comes_first_with_its_count() -> None:
     fix, contact = _steps(PUMPS, groups={"pump-1": "pumps", "pump-2": "pumps"}).ranked
     assert fix.what == "Fix or cancel firmware on 2 things (pumps)"
     assert fix.effect == "2 executions, and frees 3 more that wait behind"
+    assert (fix.begin_with, fix.holds_back) == ("pump-1", 2)
     assert contact.what == "Get 3 things back online"
     assert (contact.executions, contact.things, contact.frees) == (4, 3, 0)
 
@@ -99,6 +100,7 @@ LINE = st.tuples(
 )
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(LINE, max_size=12))
 def test_every_unfinished_execution_is_counted_once(lines: list) -> None:
     queues = made_queues(lines)
