@@ -63,6 +63,12 @@ def test_what_another_obstacle_holds_is_not_promised_to_start() -> None:
     assert {step.cause: step.frees for step in _steps(lines).ranked} == {"orphaned": 0, "device_offline": 0}
 
 
+def test_what_runs_already_is_not_freed_by_another_end() -> None:
+    lines = [("a", "x", "IN_PROGRESS", "stalled", 90, 80), ("a", "y", "IN_PROGRESS", "fresh", 2, 1)]
+    steps = _steps(lines)
+    assert (steps.ranked[0].frees, steps.calm) == (0, {"fresh": 1})
+
+
 def test_an_ota_update_is_acted_on_through_its_service() -> None:
     queues = made_queues([("van-1", "AFR_OTA-van-3", "IN_PROGRESS", "stalled", 90, 80)])
     queues["suggestion"] = "none"
