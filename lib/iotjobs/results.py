@@ -18,6 +18,7 @@ from iotjobs.domain import DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, utc_text
 from iotjobs.errors import InvalidInput, RecordError, Refused
 
 SCHEMA = 1
+_MOST_STEPS = 7
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -180,6 +181,11 @@ def blank_result(notebook: str, started_at: datetime, given: Mapping[str, Any]) 
         "confirm": None,
         "warnings": ["this run has not ended"],
     }
+
+
+def numbered_steps(result: Mapping[str, Any]) -> list[str]:
+    """The first steps of a result as lines, `1. Get 8 things back online: 8 executions`."""
+    return [f"{step['rank']}. {step['what']}: {step['effect']}" for step in result.get("steps", [])[:_MOST_STEPS]]
 
 
 def _harmless(cell: Any) -> Any:

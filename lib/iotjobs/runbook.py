@@ -21,7 +21,7 @@ import click
 from iotjobs import journal
 from iotjobs.domain import Outcome, utc_text
 from iotjobs.errors import InvalidInput, Refused
-from iotjobs.results import RunDirectory, blank_result
+from iotjobs.results import RunDirectory, blank_result, numbered_steps
 
 _KERNEL = "iotjobs"
 _BARE_VALUES = {"generate_cli_skeleton": "input"}
@@ -248,6 +248,8 @@ def _say(result: Mapping[str, Any], directory: RunDirectory, executed: Path) -> 
         click.echo(json.dumps(result["skeleton"], indent=4))
     why = str(result.get("reason") or "").strip().splitlines() or ["done"]
     click.echo(f"{result['outcome']}: {why[-1]}", err=True)
+    for step in numbered_steps(result):
+        click.echo(step, err=True)
     for refusal in result.get("refusals", []):
         click.echo(f"refused by {refusal['guard']}: {refusal['message']}", err=True)
     for warning in result.get("warnings", []):
