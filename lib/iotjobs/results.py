@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from iotjobs.domain import DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, utc_text
 from iotjobs.errors import InvalidInput, RecordError, Refused
 
 SCHEMA = 1
+_MOST_STEPS = 7
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -29,10 +31,10 @@ class RunDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def hold(self, lock: str = ".lock") -> None:
+    def hold(self, lock: str = ".lock", *, patience_s: float = 0.0) -> None:
         """Keep other runs out of the directory for as long as this process lives, or until `release`.
 
-        Raises Refused when another run holds it; nothing of that run's files was touched then.
+        Raises Refused when another run holds it for longer than `patience_s`; nothing of its files was touched then.
         """
         name = self.path / lock
         if name in _held:
@@ -41,14 +43,15 @@ class RunDirectory:
             file = name.open("ab")
         except OSError as error:
             raise InvalidInput(f"run_dir {str(self.path)!r} cannot be written: {error}") from error
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            file.close()
-            raise Refused(
-                f"another run is at work in {self.path}: wait for it to end, or give another run_dir; nothing was "
-                "changed"
-            ) from error
+        until = time.monotonic() + patience_s
+        while not _locked(file):
+            if time.monotonic() >= until:
+                file.close()
+                raise Refused(
+                    f"another run is at work in {self.path}: wait for it to end, or give another run_dir; nothing was "
+                    "changed"
+                )
+            time.sleep(0.1)
         _held[name] = file
 
     def release(self, lock: str = ".lock") -> None:
@@ -61,7 +64,9 @@ class RunDirectory:
     def open(cls, run_dir: Any, *, notebook: str, started_at: datetime) -> RunDirectory:
         """Make the directory, or use the one given. Raises InvalidInput when it cannot be written."""
         if run_dir is not None and (not isinstance(run_dir, str) or not run_dir.strip()):
-            raise InvalidInput(f"run_dir is {run_dir!r}; it takes the path of a directory")
+            raise InvalidInput(
+                f"run_dir is {run_dir!r}; it takes the path of a directory, as text: `-r run_dir PATH` with papermill"
+            )
         try:
             path = Path(run_dir).expanduser() if run_dir else _fresh(notebook, started_at)
             path.mkdir(parents=True, exist_ok=True)
@@ -130,6 +135,14 @@ def sync_names(directory: Path) -> None:
         os.close(handle)
 
 
+def _locked(file: IO[bytes]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
 def default_path(notebook: str, started_at: datetime) -> Path:
     """`runs/<UTC time>-<notebook>` under the working directory, with a number where that is taken."""
     name = f"{started_at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{notebook}"
@@ -168,6 +181,11 @@ def blank_result(notebook: str, started_at: datetime, given: Mapping[str, Any]) 
         "confirm": None,
         "warnings": ["this run has not ended"],
     }
+
+
+def numbered_steps(result: Mapping[str, Any]) -> list[str]:
+    """The first steps of a result as lines, `1. Get 8 things back online: 8 executions`."""
+    return [f"{step['rank']}. {step['what']}: {step['effect']}" for step in result.get("steps", [])[:_MOST_STEPS]]
 
 
 def _harmless(cell: Any) -> Any:

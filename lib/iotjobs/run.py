@@ -51,6 +51,9 @@ def start(notebook: str, *, profile: Any = None, region: Any = None, run_dir: An
     run = Run(notebook, directory, started_at, {**given, "profile": profile, "region": region})
     run.watch_cells()
     try:
+        unknown = parameters.mistyped(_cells_run())
+        if unknown:
+            raise InvalidInput(f"there is no parameter {', '.join(sorted(unknown))} in {notebook}; mistyped?")  # noqa: TRY301
         _check_early({**given, "profile": profile, "region": region})
         journal.verify(directory.path)
     except (InvalidInput, RecordError) as error:

@@ -145,8 +145,8 @@ class ModelConnection(Connection):
         self._seam = seam
         super().__init__(SimpleNamespace(region_name=REGION))  # type: ignore[arg-type]
 
-    def _client(self, service: str, operation: str, *, retried: bool) -> Any:  # noqa: ARG002 - the product's
-        return _Client(self._seam, service, changing=not retried)
+    def _client(self, service: str, operation: str, *, attempts: int) -> Any:  # noqa: ARG002 - the product's
+        return _Client(self._seam, service, changing=attempts == 1)
 
 
 class _Client:

@@ -15,6 +15,7 @@ READINGS = {
     "ListJobs": fetch.list_jobs,
     "ListJobExecutionsForJob": lambda connection: fetch.job_executions(connection, "firmware-2-4-1"),
     "ListJobExecutionsForThing": lambda connection: fetch.thing_executions(connection, "pump-berlin-01"),
+    "ListThingsInThingGroup": lambda connection: fetch.group_members(connection, "pumps"),
     "DescribeJob": lambda connection: fetch.describe_job(connection, "firmware-2-4-1"),
     "DescribeJobExecution": lambda connection: fetch.describe_execution(
         connection, ExecutionKey("firmware-2-4-1", "pump-berlin-01", 1)
@@ -31,5 +32,5 @@ def test_it_is_an_error(aged_fleet: Fleet, monkeypatch: pytest.MonkeyPatch, oper
     with FaultyProxy(aged_fleet.server.endpoint_url, fault_of) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
         connection: Connection = aws.connect()
-        with pytest.raises(IotJobsError, match=f"the answer to {operation}.* cannot be read"):
+        with pytest.raises(IotJobsError, match=f"the answer to {operation}.* has no"):
             READINGS[operation](connection)
