@@ -33,7 +33,10 @@ class AThing:
 
 @dataclass
 class AJob:
-    """A job as it is. ``daily`` windows are (hour of the day, minutes); ``start`` is from now, either way."""
+    """A job as it is. ``daily`` windows are (hour of the day, minutes); ``start`` is from now, either way.
+
+    ``opened`` says of a schedule that is made elsewhere whether it has opened since its executions were queued.
+    """
 
     job_id: str
     status: str = "IN_PROGRESS"
@@ -42,6 +45,11 @@ class AJob:
     weekday: int | None = None  # of the windows, 0 is Monday; None: every day
     minutes: int | None = None
     updated: timedelta = 5000 * HOUR
+    opened: bool | None = None
+
+    @property
+    def scheduled(self) -> bool:
+        return self.opened is not None or self.start is not None or self.daily is not None
 
     @property
     def scheduling(self) -> dict[str, Any]:
@@ -56,6 +64,8 @@ class AJob:
         return found
 
     def opened_since(self, queued_at: datetime) -> bool:
+        if self.opened is not None:
+            return self.opened
         start = NOW + self.start if self.start is not None else datetime.min.replace(tzinfo=UTC)
         if start > NOW:
             return False
@@ -130,7 +140,7 @@ class World:
             return "retrying"
         if one.last_change < STUCK_AFTER:
             return "fresh"
-        if one.job.status == "SCHEDULED" or (one.job.scheduling and not one.job.opened_since(NOW - one.queued)):
+        if one.job.status == "SCHEDULED" or (one.job.scheduled and not one.job.opened_since(NOW - one.queued)):
             return "waiting_window"
         if one.status == "IN_PROGRESS" and one.left is not None:
             return "timeout_pending"

@@ -5,14 +5,14 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
 from iotjobs import fetch, guards, parameters, request
 from iotjobs.apply import Application
-from iotjobs.domain import UNFINISHED, ExecutionKey, Outcome, utc_text
-from iotjobs.errors import IotJobsError, NotFound
+from iotjobs.domain import UNFINISHED, Execution, ExecutionKey, Outcome, utc_text
+from iotjobs.errors import NotFound
 from iotjobs.guards import Refusal
 from iotjobs.journal import Journal
 from iotjobs.journal import read as read_journal
@@ -103,7 +103,7 @@ class Deletion:
             caller_arn=connection.caller_arn,
             endpoint=connection.endpoint,
             made_at=datetime.now(UTC),
-            surroundings=self._surroundings(wanted.key),
+            surroundings=self._surroundings(execution),
         )
         self.run.directory.write_json("plan.json", self.current_plan.as_document())
         self._say_planned(self.current_plan)
@@ -138,21 +138,27 @@ class Deletion:
             self.run.failed(error)
             raise
 
-    def _surroundings(self, key: ExecutionKey) -> Surroundings:
-        """The job and the queue around the execution; what cannot be read is said to be unknown, not guessed."""
+    def _surroundings(self, execution: Execution) -> Surroundings:
+        """The job and the queue around an unfinished execution; nothing follows from the end of a finished one.
+
+        A reading that fails ends the plan: without it the consequences are not known. That there is no such job or
+        thing any more is an answer, and no failure.
+        """
+        if execution.finished:
+            return Surroundings()
         facts: dict[str, Any] = {}
-        try:
-            job = fetch.describe_job(self.run.connection, key.job_id)
+        with suppress(NotFound):
+            job = fetch.describe_job(self.run.connection, execution.key.job_id)
             facts = {
                 "job_status": job["status"],
                 "target_selection": job["target_selection"],
                 "unfinished_in_job": sum(job[status.value] or 0 for status in UNFINISHED),
             }
-            queue = fetch.thing_queue(self.run.connection, key.thing_name)
-        except IotJobsError:
-            return Surroundings(**facts)
-        named = zip(queue["job_id"], queue["thing_name"], queue["execution_number"], strict=True)
-        return Surroundings(**facts, queue=tuple(ExecutionKey(*row) for row in named), queue_known=True)
+        with suppress(NotFound):
+            queue = fetch.thing_queue(self.run.connection, execution.key.thing_name)
+            named = zip(queue["job_id"], queue["thing_name"], queue["execution_number"], strict=True)
+            facts |= {"queue": tuple(ExecutionKey(*row) for row in named), "queue_known": True}
+        return Surroundings(**facts)
 
     def _done_before(self, key: ExecutionKey) -> bool:
         """Settle what an earlier run in this directory left: a delete on record is not done a second time.

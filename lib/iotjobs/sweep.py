@@ -15,7 +15,7 @@ import pandas as pd
 from iotjobs import guards, parameters, rule, saved_plan, sweep_plan
 from iotjobs.choose import choose
 from iotjobs.domain import ExecutionKey, Outcome
-from iotjobs.errors import InvalidInput, IotJobsError
+from iotjobs.errors import InvalidInput, IotJobsError, RecordError
 from iotjobs.guards import Here, Refusal
 from iotjobs.journal import Journal, read
 from iotjobs.sweep_apply import SweepApplication, after
@@ -268,7 +268,10 @@ class Sweep:
             self.afterwards = {} if ending else after(self.run.connection, self.rows)
         except IotJobsError as error:
             warnings = [f"what the queues look like afterwards could not be read: {error}"]
-        self.run.directory.write_csv("deletions.csv", self.results)
+        try:
+            self.run.directory.write_csv("deletions.csv", self.results)
+        except RecordError as error:
+            warnings.append(str(error))
         counts = self._counts()
         outcome = outcome_of(self.rows, ending)
         named = [row for row in self.rows if row.standing is not Standing.DELETED]
