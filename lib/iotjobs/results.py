@@ -54,6 +54,17 @@ class RunDirectory:
             time.sleep(0.1)
         _held[name] = file
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the directory for as long as the context lasts, also where this process holds it already."""
+        mine = self.path / ".lock" not in _held
+        self.hold()
+        try:
+            yield
+        finally:
+            if mine:
+                self.release()
+
     def release(self, lock: str = ".lock") -> None:
         """Let other runs into the directory."""
         file = _held.pop(self.path / lock, None)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -185,6 +186,15 @@ class Run:
         if self.outcome.exit_code:
             raise _ERRORS[self.outcome](self.reason or self.outcome.value)
         return Ending(self)
+
+    @contextmanager
+    def recorded(self) -> Iterator[None]:
+        """Write down what ends the work, also where no cell fails by it: in a panel, in a script."""
+        try:
+            yield
+        except BaseException as error:
+            self.failed(error)
+            raise
 
     def failed(self, error: BaseException) -> None:
         """Write down that an error ended the run."""
