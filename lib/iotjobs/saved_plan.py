@@ -29,7 +29,7 @@ def load(path: Path) -> tuple[SweepPlan | None, list[Refusal]]:
 
 
 def tightened(
-    plan: SweepPlan, *, given: Mapping[str, Any], caps: Mapping[str, float]
+    plan: SweepPlan, *, given: Mapping[str, Any], caps: Mapping[str, Any]
 ) -> tuple[SweepPlan | None, list[Refusal]]:
     """A plan under the parameters that were given beside it, or why they are refused: they may only tighten it.
 
