@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 import iotjobs
+from iotjobs import fetch
 from iotjobs.sandbox.fleet import Fleet
 from labelled_fleet import Label, LabelledFleet
 
@@ -92,8 +93,11 @@ def test_evidence_can_be_checked_by_a_person(labelled: LabelledFleet, tmp_path: 
     ).all()
 
 
-def test_a_job_that_aborts_because_it_is_looked_at(aged_fleet: Fleet, tmp_path: Path) -> None:
+def test_a_job_that_aborts_because_it_is_looked_at(
+    aged_fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The service looks at timers when it is asked: a second thing's queue may end what the first one's still had."""
+    monkeypatch.setattr(fetch, "_AT_ONCE", 1)
     things = ["abort-a", "abort-b"]
     rule = {"failureType": "TIMED_OUT", "action": "CANCEL", "thresholdPercentage": 20.0, "minNumberOfExecutedThings": 1}
     with aged_fleet.ago(days=9):
