@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 import iotjobs
+from iotjobs import fetch
 from iotjobs.sandbox.fleet import Fleet
 from labelled_fleet import Label, LabelledFleet
 
@@ -90,3 +91,24 @@ def test_evidence_can_be_checked_by_a_person(labelled: LabelledFleet, tmp_path: 
     assert blocked.str.contains(
         r"held back by \S+ number \d \(IN_PROGRESS for .*, last report .* ago, cause \w+\)"
     ).all()
+
+
+def test_a_job_that_aborts_because_it_is_looked_at(
+    aged_fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service looks at timers when it is asked: a second thing's queue may end what the first one's still had."""
+    monkeypatch.setattr(fetch, "_AT_ONCE", 1)
+    things = ["abort-a", "abort-b"]
+    rule = {"failureType": "TIMED_OUT", "action": "CANCEL", "thresholdPercentage": 20.0, "minNumberOfExecutedThings": 1}
+    with aged_fleet.ago(days=9):
+        for name in things:
+            aged_fleet.iot.create_thing(thingName=name)
+        aged_fleet.connect(*things)
+        hour = {"inProgressTimeoutInMinutes": 60}
+        aged_fleet.job("aborts", things=things, abortConfig={"criteriaList": [rule]}, timeoutConfig=hour)
+        aged_fleet.report("aborts", "abort-b")
+        aged_fleet.job("comes-after", things=things)
+    run = iotjobs.start("investigate", run_dir=str(tmp_path))
+    table = iotjobs.investigate(run, job_id="comes-after").executions
+    said = table.set_index("thing_name")[["cause", "unblocks"]].to_dict("index")
+    assert said == {name: {"cause": "not_picked_up", "unblocks": 0} for name in things}
