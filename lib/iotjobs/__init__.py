@@ -5,19 +5,35 @@ This is the public face: notebooks import from here alone.
 
 from iotjobs.delete import delete_job_execution
 from iotjobs.investigation import Findings, investigate
+from iotjobs.restore import removed
 from iotjobs.run import Run, start
-from iotjobs.ui import banner, delete_panel, estate, explore, what_changed, what_to_do
+from iotjobs.sweep import Sweep, sweep
+from iotjobs.ui import (
+    banner,
+    delete_panel,
+    estate,
+    explore,
+    sweep_panel,
+    sweep_report,
+    what_changed,
+    what_to_do,
+)
 
 __all__ = [
     "Findings",
     "Run",
+    "Sweep",
     "banner",
     "delete_job_execution",
     "delete_panel",
     "estate",
     "explore",
     "investigate",
+    "removed",
     "start",
+    "sweep",
+    "sweep_panel",
+    "sweep_report",
     "what_changed",
     "what_to_do",
 ]

@@ -1,4 +1,8 @@
-"""Carrying out a plan: look again, record, act, verify. The only module that changes anything in AWS."""
+"""Carrying out the removal of one execution: look again, record, act, verify. The only module that changes anything.
+
+Each step may be the last before a crash: run again with the same journal, it settles by looking what was in flight,
+and goes on from there.
+"""
 
 from __future__ import annotations
 
@@ -8,58 +12,97 @@ from typing import Any
 
 from iotjobs import fetch, guards
 from iotjobs.aws import Connection
-from iotjobs.domain import Execution, Status, utc_text
+from iotjobs.domain import Execution, Status
 from iotjobs.errors import IotJobsError, NotFound, PartlyDone, StateConflict, Throttled, Unsettled
 from iotjobs.guards import Refusal
-from iotjobs.journal import Journal, append_snapshot
-from iotjobs.plan import Plan
+from iotjobs.journal import Journal, append_job_snapshot, append_snapshot
+from iotjobs.plan import CANCEL, DELETE, Plan, identity_of, may_have_acted
 
 _ATTEMPTS = 6
 _FIRST_PAUSE_S = 0.5
+_LONGEST_PAUSE_S = 60.0
 
 
 class Application:
-    """One plan being carried out, with the journal open."""
+    """One execution's removal being carried out, with the journal open."""
 
-    def __init__(self, connection: Connection, plan: Plan, journal: Journal, run_name: str) -> None:
+    def __init__(
+        self, connection: Connection, plan: Plan, journal: Journal, run_name: str, *, ticket: str | None = None
+    ) -> None:
         self._connection = connection
         self._plan = plan
         self._journal = journal
         self._run_name = run_name
-        self._identity = {
-            "account": plan.account,
-            "region": plan.region,
-            "job_id": plan.execution.key.job_id,
-            "thing_name": plan.execution.key.thing_name,
-            "execution_number": plan.execution.key.execution_number,
-            "queued_at": utc_text(plan.execution.queued_at),
-        }
+        self._ticket = ticket
+        self._identity = identity_of(plan)
 
     def carry_out(self) -> list[Refusal]:
         """Delete the plan's execution; refusals when it drifted, and then nothing was changed.
 
         Raises PartlyDone when it was canceled but not deleted, IotJobsError when it cannot be settled.
         """
+        self._keep_job()
         now = self.look()
-        drifted = guards.unchanged_since_plan(self._plan, now)
-        if drifted or now is None:
-            return drifted
-        append_snapshot(self._journal.path.parent, now.raw)
-        canceled: Execution | None = None
+        if self._settled(now):
+            return []
+        if now is None:
+            return self._drifted(guards.unchanged_since_plan(self._plan, None))
+        canceled = now if self._is_canceled_by_us(now) else None
         try:
-            if self._plan.cancel_first and not now.finished:
-                canceled = self._cancel(now)
+            if canceled is None:
+                refused = self._refused(now)
+                if refused:
+                    return self._drifted(refused)
+                if not self._journal.about(self._identity):
+                    append_snapshot(self._journal.path.parent, now.raw)
+                if self._plan.cancel_first and not now.finished:
+                    canceled = self._cancel(now)
             self._delete(canceled or now)
         except IotJobsError as error:
-            key = self._plan.execution.key
-            if canceled is not None:
-                raise PartlyDone(f"{key} was canceled but not deleted: {error}") from error
-            if not isinstance(error, StateConflict):
-                raise
-            self._journal.write("refused", **self._identity, why=str(error))
-            return [Refusal("state_conflict", f"{error}; nothing was changed: look again and make a new plan", key)]
+            return self._conflict(error, canceled)
         self._verify()
         return []
+
+    def _conflict(self, error: IotJobsError, canceled: Execution | None) -> list[Refusal]:
+        """A refusal when nothing was changed, as far as that is known; else what was done, raised."""
+        key = self._plan.execution.key
+        if canceled is not None:
+            open_end = "whether it was deleted is not known yet" if self._may_have_acted(DELETE) else "not deleted"
+            raise PartlyDone(f"{key} was canceled, but {open_end}: {error}") from error
+        if not isinstance(error, StateConflict):
+            raise error
+        if self._may_have_acted(CANCEL) or self._may_have_acted(DELETE):
+            raise PartlyDone(f"{error}; a call to which no answer came may have acted: look again") from error
+        why = f"{error}; nothing was changed: look again and make a new plan"
+        return self._drifted([Refusal("state_conflict", why, key)])
+
+    def _keep_job(self) -> None:
+        """Put the job on record before its first execution is touched.
+
+        Before the look at that execution, so that nothing more comes between the look and the call.
+        """
+        job_id = self._plan.execution.key.job_id
+        sent = [entry for entry in self._journal.entries if entry["event"] == "calling"]
+        if not any(entry["job_id"] == job_id for entry in sent):
+            append_job_snapshot(self._journal.path.parent, fetch.job_snapshot(self._connection, job_id))
+
+    def settle(self) -> bool:
+        """Whether a delete that an earlier run sent has done its work; changes nothing in AWS."""
+        return self._settled(self.look())
+
+    def _settled(self, now: Execution | None) -> bool:
+        if not self._is_gone(now) or not self._may_have_acted(DELETE):
+            return False
+        self._journal.write("verified", **self._identity, settled="it was in flight, and is gone")
+        return True
+
+    def _refused(self, now: Execution) -> list[Refusal]:
+        moved = guards.unchanged_since_plan(self._plan, now)
+        if moved or now.finished or not self._plan.cancel_first:
+            return moved
+        newest = self._newest()  # the last look: an execution made anew may have the same version
+        number = newest.key.execution_number if newest else None
+        return guards.newest_is_meant(self._plan, number) or guards.unchanged_since_plan(self._plan, newest)
 
     def look(self) -> Execution | None:
         """The execution that has the plan's number now; None when there is none."""
@@ -68,17 +111,34 @@ class Application:
         except NotFound:
             return None
 
+    def _may_have_acted(self, operation: str) -> bool:
+        return may_have_acted(self._journal.about(self._identity), operation)
+
+    def _drifted(self, refused: list[Refusal]) -> list[Refusal]:
+        why = "; ".join(refusal.message for refusal in refused)
+        self._journal.write("drifted", **self._identity, why=why)
+        return refused
+
+    def _newest(self) -> Execution | None:
+        key = self._plan.execution.key
+        try:
+            return fetch.newest_execution(self._connection, job_id=key.job_id, thing_name=key.thing_name)
+        except NotFound:
+            return None
+
     def _cancel(self, now: Execution) -> Execution:
         self._call(
-            "CancelJobExecution",
+            CANCEL,
             now,
-            settled=self._is_canceled,
+            settled=self._is_canceled_by_us,
             force=True,
             expectedVersion=now.version_number,
             statusDetails={
                 "canceledBy": _detail(self._plan.caller_arn),
                 "reason": "deleted with iotjobs",
+                **({"ticket": _detail(self._ticket)} if self._ticket else {}),
                 "run": _detail(self._run_name),
+                "mark": self._journal.mark(),
             },
         )
         canceled = self._seen_as(self._is_canceled) and self.look()
@@ -88,7 +148,7 @@ class Application:
 
     def _delete(self, now: Execution) -> None:
         self._call(
-            "DeleteJobExecution",
+            DELETE,
             now,
             settled=self._is_gone,
             executionNumber=now.key.execution_number,
@@ -105,10 +165,11 @@ class Application:
         it is somebody else's, and raises StateConflict.
         """
         names = {"jobId": now.key.job_id, "thingName": now.key.thing_name}
-        unanswered = False
+        unanswered = self._may_have_acted(operation)
+        asked_to_wait = 0.0
         for attempt in range(_ATTEMPTS):
             if attempt:
-                time.sleep(_FIRST_PAUSE_S * 2 ** (attempt - 1))
+                _pause(attempt, asked_to_wait)
                 seen = self.look()
                 if unanswered and settled(seen):
                     break
@@ -117,17 +178,26 @@ class Application:
             try:
                 self._connection.change(operation, **names, **parameters)
                 break
-            except Throttled:
-                continue
-            except Unsettled:
-                unanswered = True
+            except Throttled as error:
+                asked_to_wait = error.retry_after_s
+                self._answered("declined", operation, error)
+            except Unsettled as error:
+                unanswered, asked_to_wait = True, 0.0
+                self._answered("unanswered", operation, error)
             except (NotFound, StateConflict) as error:
+                self._answered("declined", operation, error)
                 if unanswered and settled(self.look()):
                     break
                 raise StateConflict(str(error)) from error
+            except IotJobsError as error:
+                self._answered("declined", operation, error)
+                raise
         else:
             self._give_up(operation, hope=unanswered and self._seen_as(settled))
         self._journal.write("called", operation=operation, **self._identity)
+
+    def _answered(self, event: str, operation: str, error: IotJobsError) -> None:
+        self._journal.write(event, operation=operation, why=str(error), **self._identity)
 
     def _give_up(self, operation: str, *, hope: bool) -> None:
         if not hope:
@@ -142,11 +212,17 @@ class Application:
     def _is_canceled(self, seen: Execution | None) -> bool:
         return seen is not None and not self._is_gone(seen) and seen.status == Status.CANCELED
 
+    def _is_canceled_by_us(self, seen: Execution | None) -> bool:
+        """Whether it is CANCELED and carries this run directory's mark: anybody may have cancelled it otherwise."""
+        if seen is None or not self._is_canceled(seen) or not self._may_have_acted(CANCEL):
+            return False
+        return seen.status_details.get("mark") == self._journal.mark()
+
     def _seen_as(self, settled: Callable[[Execution | None], bool]) -> bool:
         """Look until it is so, for a while: what AWS accepted may show late."""
         for attempt in range(_ATTEMPTS):
             if attempt:
-                time.sleep(_FIRST_PAUSE_S * 2 ** (attempt - 1))
+                _pause(attempt)
             if settled(self.look()):
                 return True
         return False
@@ -158,6 +234,12 @@ class Application:
                 "look again"
             )
         self._journal.write("verified", **self._identity)
+
+
+def _pause(attempt: int, asked_s: float = 0.0) -> None:
+    """Wait twice as long each time, and as long as the service asked for."""
+    if _FIRST_PAUSE_S:
+        time.sleep(max(_FIRST_PAUSE_S * 2 ** (attempt - 1), min(asked_s, _LONGEST_PAUSE_S)))
 
 
 def _same_as(before: Execution, seen: Execution | None) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ import botocore.exceptions as boto_errors
 import botocore.session
 from botocore.parsers import ResponseParserError
 
+from iotjobs import listing
 from iotjobs.errors import (
     Denied,
     InvalidInput,
@@ -80,12 +82,13 @@ def connect(*, profile: str | None = None, region: str | None = None) -> Connect
 
 
 class Connection:
-    """One caller in one account and region; safe to use from several threads."""
+    """One caller in one account and region; safe to use from several threads. ``calls`` counts those answered."""
 
     def __init__(self, session: boto3.Session, *, profile: str | None = None) -> None:
         self._session = session
         self._lock = threading.RLock()
         self._clients: dict[tuple[str, str], Any] = {}
+        self.calls: Counter[str] = Counter()
         self.profile = profile
         self.region: str = session.region_name
         identity = self._send("sts", "GetCallerIdentity", {}, retried=True)
@@ -143,6 +146,8 @@ class Connection:
                 raise Unsettled(f"{where}; it may or may not have been done") from error
             raise IotJobsError(f"{where}: is the endpoint really AWS? check AWS_ENDPOINT_URL") from error
         answer.pop("ResponseMetadata", None)
+        with self._lock:
+            self.calls[operation] += 1
         return answer
 
     def _client(self, service: str, operation: str, *, retried: bool) -> Any:
@@ -165,6 +170,9 @@ class Connection:
                     self._clients[key] = self._session.client(service, config=config, endpoint_url=endpoint)
                 except ValueError as error:
                     raise InvalidInput(f"{error}: check AWS_ENDPOINT_URL, which takes https://HOST") from error
+                if operation in listing.ROWS_OF:
+                    events = self._clients[key].meta.events
+                    events.register(f"before-parse.{service}.{operation}", listing.take_rows)
             return self._clients[key]
 
     def _jobs_endpoint(self) -> str | None:
@@ -194,6 +202,15 @@ def _snake(operation: str) -> str:
 def _is_loopback(url: str) -> bool:
     host = urlsplit(url).hostname or ""
     return host in {"localhost", "::1"} or host.startswith("127.")
+
+
+def _retry_after(error: boto_errors.ClientError) -> float:
+    """The seconds that the answer asks to wait; 0 where it asks for none or names a date."""
+    headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    try:
+        return max(0.0, float(headers.get("retry-after", 0)))
+    except ValueError:
+        return 0.0
 
 
 def _about(parameters: dict[str, Any]) -> str:
@@ -248,7 +265,7 @@ def _raise_service_error(
     where = f"{operation}{_about(parameters)}"
     prefix = {"iot-jobs-data": "iotjobsdata"}.get(service, service)
     if code in _EXPIRED:
-        raise Denied(f"the AWS credentials have expired ({code}) for {where}: {_LOG_IN}") from error
+        raise Denied(f"the AWS credentials have expired ({code}) for {where}: {_LOG_IN}", expired=True) from error
     if code in _BAD_CREDENTIALS:
         raise Denied(f"AWS refused the credentials ({code}: {said}) for {where}; {_LOG_IN}") from error
     if code in _DENIED or status in {401, 403}:
@@ -259,7 +276,9 @@ def _raise_service_error(
             action=action,
         ) from error
     if code in _THROTTLED or status == 429:  # noqa: PLR2004 - HTTP's own number
-        raise Throttled(f"{where} was throttled ({code}); the account's quota for it is used up") from error
+        raise Throttled(
+            f"{where} was throttled ({code}); the account's quota for it is used up", retry_after_s=_retry_after(error)
+        ) from error
     if code in {"ResourceNotFoundException", "TerminalStateException"}:
         raise NotFound(f"{where}: not found in this account and region ({said})") from error
     if code in _CONFLICT:

@@ -1,4 +1,4 @@
-"""`iotjobs run`, `iotjobs report` and `iotjobs sandbox`: the kit from a shell and from a scheduler."""
+"""`iotjobs run`, `report`, `restore` and `sandbox`: the kit from a shell and from a scheduler."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from iotjobs import runbook
+from iotjobs.domain import Outcome
 from iotjobs.errors import IotJobsError
 
 
@@ -62,6 +63,22 @@ def report(notebook: Path, out: Path | None) -> None:
     click.echo(str(target))
 
 
+@cli.command()
+@click.argument("run_dir", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Where to; RUN_DIR/restore by default.")
+@click.option("--also-ended", is_flag=True, help="Queue again what had ended as well: its devices do it once more.")
+def restore(run_dir: Path, out: Path | None, *, also_ended: bool) -> None:
+    """Show what the run in RUN_DIR removed, and write the create-job requests that queue it again.
+
+    Creates nothing and asks nothing of AWS. Exits 3 when something that was waiting is in no request.
+    """
+    from iotjobs.restore import restoration  # noqa: PLC0415 - slow to import
+
+    found = restoration(run_dir, out=out, also_ended=also_ended)
+    click.echo(repr(found))
+    sys.exit(0 if found.complete else Outcome.PARTIAL.exit_code)
+
+
 @cli.command(context_settings={"allow_interspersed_args": False})
 @click.option("--scenario", default="fleet", show_default=True, help="The fleet to tell.")
 @click.option("--port", type=int, default=None, help="The port on loopback; any free one by default.")
@@ -99,16 +116,27 @@ def _whole_number(value: str) -> int | str:
     return int(value) if re.fullmatch(r"-?[0-9]{1,30}", value) else value
 
 
+def _number(value: str) -> float | str:
+    """A plain number as one; anything else goes on as text, so that the notebook itself says what is wrong."""
+    return float(value) if re.fullmatch(r"[0-9]*\.?[0-9]+", value) else value
+
+
 def _option(parameter: runbook.Parameter) -> click.Option:
     name = parameter.name.replace("_", "-")
     shown = "" if parameter.default == "None" else f" [default: {parameter.default.strip(chr(34))}]"
     if parameter.type_name == "bool":
         flags = [f"--{name}/--no-{name}", parameter.name]
         return click.Option(flags, default=None, help=parameter.comment + shown)
-    more: dict[str, Any] = {"type": _whole_number, "metavar": "INTEGER"} if parameter.type_name == "int" else {}
+    more = dict(_TYPES.get(parameter.type_name, {}))
     if parameter.bare_value is not None:
         more |= {"is_flag": False, "flag_value": parameter.bare_value}
     return click.Option([f"--{name}", parameter.name], default=None, help=parameter.comment + shown, **more)
+
+
+_TYPES: dict[str, dict[str, Any]] = {
+    "int": {"type": _whole_number, "metavar": "INTEGER"},
+    "float": {"type": _number, "metavar": "NUMBER"},
+}
 
 
 if __name__ == "__main__":

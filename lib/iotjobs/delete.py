@@ -16,7 +16,7 @@ from iotjobs.errors import IotJobsError, NotFound
 from iotjobs.guards import Refusal
 from iotjobs.journal import Journal
 from iotjobs.journal import read as read_journal
-from iotjobs.plan import Plan, Surroundings
+from iotjobs.plan import DELETE, Plan, Surroundings, may_have_acted
 from iotjobs.run import Run
 
 
@@ -39,6 +39,7 @@ class Deletion:
         skeleton: str | None = None,
         cancel_first: Any = False,
         confirm: Any = None,
+        ticket: Any = None,
         **given: Any,
     ) -> None:
         self.run = run
@@ -49,6 +50,7 @@ class Deletion:
         self.request: request.DeleteRequest | None = None
         self.skeleton: dict[str, Any] | None = None
         self._confirm = parameters.text(confirm, name="confirm")
+        self._ticket = parameters.text(ticket, name="ticket")
         self.cancel_first = bool(parameters.flag(cancel_first, name="cancel_first"))
         if skeleton == "input":
             self._show_skeleton(request.INPUT_SKELETON)
@@ -118,7 +120,10 @@ class Deletion:
         refused = guards.refusals(plan) or guards.phrase_must_match(plan, phrase)
         if not refused:
             with Journal(self.run.directory.path) as journal:
-                refused = Application(self.run.connection, plan, journal, self.run.directory.path.name).carry_out()
+                self.run.note(counts={"planned": 1, "deleted": 0})
+                run_name = self.run.directory.path.name
+                work = Application(self.run.connection, plan, journal, run_name, ticket=self._ticket)
+                refused = work.carry_out()
         if refused:
             self._say_refused(refused)
         else:
@@ -154,22 +159,24 @@ class Deletion:
 
         A confirmation, or a choice by hand, of another execution with the same number is a wish of its own.
         """
-        entries, _ = read_journal(self.run.directory.path / "journal.jsonl")
+        directory = self.run.directory.path
         wanted = {"job_id": key.job_id, "thing_name": key.thing_name, "execution_number": key.execution_number}
         here = wanted | {"account": self.run.connection.account, "region": self.run.connection.region}
-        mine = [entry for entry in entries if here.items() <= entry.items()]
-        sent = [entry for entry in mine if entry.get("operation") == "DeleteJobExecution"]
-        if not sent or mine[-1]["event"] == "refused":
+        mine = [entry for entry in read_journal(directory / "journal.jsonl")[0] if here.items() <= entry.items()]
+        if not mine or mine[-1]["event"] == "drifted" or not may_have_acted(mine, DELETE):
             return False
-        then = sent[-1]["queued_at"]
-        if self._confirm is not None and f"queued {then}" not in self._confirm and not self._by_hand:
+        then = datetime.fromisoformat(mine[-1]["queued_at"])
+        if self._confirm is not None and f"queued {utc_text(then)}" not in self._confirm and not self._by_hand:
             return False
         try:
-            now = utc_text(fetch.describe_execution(self.run.connection, key).queued_at)
+            now: datetime | None = fetch.describe_execution(self.run.connection, key).queued_at
         except NotFound:
             now = None
         if now == then or (now is not None and self._by_hand):
             return False
+        if mine[-1]["event"] != "verified":
+            with Journal(directory) as journal:
+                journal.write("verified", **here, queued_at=mine[-1]["queued_at"], settled="found gone")
         self._say_applied(f"{key} was deleted already by an earlier run in this directory")
         return True
 

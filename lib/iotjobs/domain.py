@@ -165,7 +165,8 @@ EXECUTION_COLUMNS: dict[str, str] = {
     "version_number": COUNT,
 }
 
-#: What a diagnosis adds, in this order: `executions.csv` has all of these first.
+#: What a diagnosis adds, in this order: `executions.csv` has all of these first. `why_unknown` names the evidence
+#: that is missing where the cause is unknown, `verify` is a command that shows what the evidence says.
 DIAGNOSIS_COLUMNS: dict[str, str] = {
     "age_s": COUNT,
     "stuck": "boolean",
@@ -173,6 +174,8 @@ DIAGNOSIS_COLUMNS: dict[str, str] = {
     "evidence": TEXT,
     "suggestion": TEXT,
     "unblocks": COUNT,
+    "why_unknown": TEXT,
+    "verify": TEXT,
 }
 
 #: One row a job, from ListJobs and DescribeJob. Counts are executions by status.
@@ -203,3 +206,8 @@ def table(columns: dict[str, str], rows: dict[str, Any] | None = None) -> pd.Dat
 def utc_text(moment: datetime) -> str:
     """A moment as ISO 8601 UTC to the second, the form of phrases and files: `2026-11-20T10:00:00Z`."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def exact_text(moment: datetime) -> str:
+    """A moment as ISO 8601 UTC with all that it has, so that it can be read back: an identity must not be rounded."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

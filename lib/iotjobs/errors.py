@@ -28,14 +28,16 @@ class InvalidInput(IotJobsError):
 class Denied(IotJobsError):
     """No credentials, expired ones, or a permission that is missing.
 
-    ``action`` is the IAM action that was refused, where AWS named a call.
+    ``action`` is the IAM action that was refused, where AWS named a call; ``expired`` says that the credentials were
+    good once, so that fresh ones may be there by now.
     """
 
     outcome = Outcome.DENIED
 
-    def __init__(self, message: str, *, action: str | None = None) -> None:
+    def __init__(self, message: str, *, action: str | None = None, expired: bool = False) -> None:
         super().__init__(message)
         self.action = action
+        self.expired = expired
 
 
 class NotFound(IotJobsError):
@@ -65,7 +67,11 @@ class StateConflict(IotJobsError):
 
 
 class Throttled(IotJobsError):
-    """The service asked to slow down; the call did nothing."""
+    """The service asked to slow down; the call did nothing. ``retry_after_s``: how long it asked to wait, if it did."""
+
+    def __init__(self, message: str, *, retry_after_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class Unsettled(IotJobsError):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+import numpy as np
 import pandas as pd
 
 from iotjobs.aws import Connection
@@ -25,6 +26,7 @@ from iotjobs.picture import QUEUE_COLUMNS
 
 PAGE_ROWS = 250
 _AT_ONCE = 8
+_GIVE_UP_AFTER = _AT_ONCE
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -44,18 +46,27 @@ _COUNTS = {
 def side_by_side(ask: Callable[[Item], Answer], items: Iterable[Item]) -> list[Answer | IotJobsError]:
     """Ask for many items at once; an item whose reading failed gives its error in place of an answer.
 
-    A job or thing that we may not read is one gap; no credentials at all is raised.
+    A job or thing that we may not read is one gap; no credentials at all is raised. When one after the other fails
+    although each was retried, the rest is not asked: an outage of the service must not take hours to be told.
     """
+    in_a_row: list[IotJobsError] = []
 
     def asked(item: Item) -> Answer | IotJobsError:
+        if len(in_a_row) >= _GIVE_UP_AFTER:
+            return in_a_row[-1]
         try:
-            return ask(item)
+            answer = ask(item)
         except Denied as error:
             if error.action is None:
                 raise
             return error
-        except (IotJobsError, InvalidInput) as error:
+        except (NotFound, InvalidInput) as error:
             return error
+        except IotJobsError as error:
+            in_a_row.append(error)
+            return error
+        in_a_row.clear()
+        return answer
 
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
         return list(pool.map(asked, items))
@@ -76,6 +87,29 @@ def describe_job(connection: Connection, job_id: str) -> dict[str, Any]:
             "check the id, the profile and the region"
         ) from error
     return _job_row(job, described=True)
+
+
+def job_snapshot(connection: Connection, job_id: str) -> dict[str, Any]:
+    """A job with its document as JSON can hold it, for `journal.append_job_snapshot`; `restore` makes a job of it.
+
+    Never in the way of what it goes before: a part that cannot be read is None, and `gaps` says why. Raises Denied
+    where there are no usable credentials at all. Source: DescribeJob, GetJobDocument.
+    """
+    snapshot: dict[str, Any] = {"job_id": job_id, "job": None, "document": None, "document_source": None, "gaps": []}
+    described = _or_gap(snapshot, "settings", connection, "DescribeJob", job_id)
+    snapshot |= {"job": described.get("job"), "document_source": described.get("documentSource")}
+    snapshot["document"] = _or_gap(snapshot, "document", connection, "GetJobDocument", job_id).get("document")
+    return dict(json.loads(json.dumps(snapshot, default=str)))
+
+
+def _or_gap(snapshot: dict[str, Any], part: str, connection: Connection, operation: str, job_id: str) -> dict[str, Any]:
+    try:
+        return connection.read(operation, jobId=job_id)
+    except IotJobsError as error:
+        if isinstance(error, Denied) and error.action is None:
+            raise
+        snapshot["gaps"].append(f"the job's {part} could not be read: {error}")
+        return {}
 
 
 def jobs_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
@@ -118,22 +152,40 @@ def thing_queue(connection: Connection, thing_name: str) -> pd.DataFrame:
     return with_delivery(connection, executions[executions["status"].isin(UNFINISHED)])
 
 
-def with_delivery(connection: Connection, executions: pd.DataFrame) -> pd.DataFrame:
-    """Add `delivery`, which breaks ties of the same second by the device's own list, and sort by it."""
-    queue = executions.assign(delivery=pd.array([0] * len(executions), dtype="Int64"))
+def list_things(connection: Connection) -> Iterator[set[str]]:
+    """The names of the registry's things, a page at a time."""
+    for page in connection.pages("ListThings", "things", maxResults=PAGE_ROWS):
+        yield {str(thing["thingName"]) for thing in page}
+
+
+def with_delivery(
+    connection: Connection,
+    executions: pd.DataFrame,
+    *,
+    on_error: Callable[[str, IotJobsError], None] = lambda _thing_name, _error: None,
+) -> pd.DataFrame:
+    """Add `delivery`, which breaks ties of the same second by the device's own list, and sort by it.
+
+    The lists of the control plane tell no fractions of a second. Where the device's list cannot be read (which
+    `on_error` is told) or does not name an execution, its `delivery` is missing.
+    """
+    queue = executions.assign(delivery=pd.array([0] * len(executions), dtype="Int64")).reset_index(drop=True)
     queued = queue[queue["status"] == Status.QUEUED]
-    tied = queued[queued.duplicated(["thing_name", "queued_at"], keep=False)]["thing_name"].unique()
+    ties = queued[queued.duplicated(["thing_name", "queued_at"], keep=False)]
+    tied = ties["thing_name"].unique()
 
     def pending(thing_name: str) -> list[str]:
         answer = connection.read_device_plane("GetPendingJobExecutions", thingName=thing_name)
         return [item["jobId"] for item in answer.get("queuedJobs", [])]
 
+    places: dict[tuple[str, str], int] = {}
     for thing_name, order in zip(tied, side_by_side(pending, tied), strict=True):
         if isinstance(order, IotJobsError):
-            continue
-        place = {job_id: number for number, job_id in enumerate(order)}
-        rows = queue["thing_name"] == thing_name
-        queue.loc[rows, "delivery"] = queue.loc[rows, "job_id"].map(place).fillna(len(place)).astype("Int64")
+            on_error(thing_name, order)
+        else:
+            places |= {(thing_name, job_id): number for number, job_id in enumerate(order)}
+    found = [places.get(pair) for pair in zip(ties["thing_name"], ties["job_id"], strict=True)]
+    queue.loc[ties.index, "delivery"] = pd.array(found, dtype="Int64")
     running = queue["status"].ne(Status.IN_PROGRESS.value).rename("waits")
     order_by = queue.assign(waits=running).sort_values(
         ["thing_name", "waits", "queued_at", "delivery"], kind="stable", ignore_index=True
@@ -155,7 +207,24 @@ def describe_execution(connection: Connection, key: ExecutionKey) -> Execution:
             f"there is no execution {key} in account {connection.account}, region {connection.region}: "
             "the job, the thing or the number is wrong, or it was deleted already"
         ) from error
-    found = answer["execution"]
+    return _execution(key, answer["execution"])
+
+
+def newest_execution(connection: Connection, *, job_id: str, thing_name: str) -> Execution:
+    """A thing's newest execution of a job, the one that calls without a number mean. Raises NotFound."""
+    found = connection.read("DescribeJobExecution", jobId=job_id, thingName=thing_name)["execution"]
+    return _execution(ExecutionKey(job_id, thing_name, int(found["executionNumber"])), found)
+
+
+def group_members(connection: Connection, group: str) -> set[str]:
+    """The things of a group and of the groups below it (ListThingsInThingGroup, all pages). Raises NotFound."""
+    pages = connection.pages(
+        "ListThingsInThingGroup", "things", thingGroupName=group, recursive=True, maxResults=PAGE_ROWS
+    )
+    return {str(name) for page in pages for name in page}
+
+
+def _execution(key: ExecutionKey, found: dict[str, Any]) -> Execution:
     return Execution(
         key=key,
         status=Status(found["status"]),
@@ -192,9 +261,12 @@ def _job_row(job: dict[str, Any], *, described: bool) -> dict[str, Any]:
 def _executions_table(rows: list[tuple[str, str, dict[str, Any]]]) -> pd.DataFrame:
     summaries = [summary for _, _, summary in rows]
 
-    def moments(name: str) -> pd.Series:
-        values = pd.Series([summary.get(name) for summary in summaries], dtype="float64")
-        return pd.to_datetime(values, unit="s", utc=True).astype("datetime64[ns, UTC]")
+    def moments(name: str) -> pd.DatetimeIndex:
+        seconds = np.array([summary.get(name) for summary in summaries], dtype="float64")
+        whole = np.rint(seconds * 1e6)  # to the microsecond, which is as far as a float holds and a datetime goes
+        known = np.nan_to_num(whole).astype("int64").view("datetime64[us]")
+        known[np.isnan(whole)] = np.datetime64("NaT")
+        return pd.DatetimeIndex(known.astype("datetime64[ns]")).tz_localize("UTC")
 
     return table(
         EXECUTION_COLUMNS,

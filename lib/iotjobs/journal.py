@@ -10,11 +10,12 @@ import fcntl
 import hashlib
 import json
 import os
+import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 from iotjobs.domain import utc_text
 from iotjobs.errors import RecordError
@@ -59,9 +60,24 @@ class Journal:
             self._file.flush()
             os.fsync(self._file.fileno())
         except OSError as error:
-            raise RecordError(f"the journal {self.path} cannot be written: {error}; nothing was called") from error
+            raise RecordError(
+                f"the journal {self.path} cannot be written ({event}): {error}; nothing more is called. Make room, "
+                "then run again with the same run_dir"
+            ) from error
         self._last = _digest(line)
         self.entries.append(entry)
+
+    def mark(self) -> str:
+        """A word that only this run directory has, on record before it is used: what carries it was done here."""
+        for entry in self.entries:
+            if entry["event"] == "marked":
+                return str(entry["mark"])
+        self.write("marked", mark=uuid.uuid4().hex)
+        return self.mark()
+
+    def about(self, identity: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The entries about one execution, by what makes it itself."""
+        return [entry for entry in self.entries if identity.items() <= entry.items()]
 
 
 def read(path: Path) -> tuple[list[dict[str, Any]], int]:
@@ -121,14 +137,49 @@ def _sync_names(directory: Path) -> None:
 
 def append_snapshot(directory: Path, execution: Mapping[str, Any]) -> None:
     """Keep an execution as it was in `before.jsonl`, on disk before it is changed. Raises RecordError."""
+    _append(directory, "before.jsonl", execution)
+
+
+def append_job_snapshot(directory: Path, job: Mapping[str, Any]) -> None:
+    """Keep a job (`fetch.job_snapshot`) in `jobs_before.jsonl`, before its first execution is deleted.
+
+    `restore` makes the request that queues it again from this; the first of a job counts. Raises RecordError.
+    """
+    _append(directory, "jobs_before.jsonl", job)
+
+
+def snapshots(path: Path) -> list[dict[str, Any]]:
+    """The lines of `before.jsonl` or `jobs_before.jsonl`, oldest first.
+
+    A line that was torn by a crash is left out: nothing was called before it was whole on disk.
+    """
+    found = []
+    for line in path.read_bytes().split(b"\n") if path.exists() else []:
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            continue
+    return found
+
+
+def _append(directory: Path, name: str, document: Mapping[str, Any]) -> None:
     try:
-        with (directory / "before.jsonl").open("ab") as file:
-            file.write(_line(execution))
+        with (directory / name).open("a+b") as file:
+            if _is_torn(file):
+                file.write(b"\n")
+            file.write(_line(document))
             file.flush()
             os.fsync(file.fileno())
         _sync_names(directory)
     except OSError as error:
-        raise RecordError(f"before.jsonl cannot be written in {directory}: {error}; nothing was called") from error
+        raise RecordError(f"{name} cannot be written in {directory}: {error}; nothing was called") from error
+
+
+def _is_torn(file: BinaryIO) -> bool:
+    if not file.seek(0, os.SEEK_END):
+        return False
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) != b"\n"
 
 
 def _line(entry: Mapping[str, Any]) -> bytes:

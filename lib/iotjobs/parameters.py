@@ -6,6 +6,7 @@ that is not text is therefore refused with the remedy, never guessed back.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Sequence
 from datetime import timedelta
@@ -60,6 +61,22 @@ def flag(value: Any, *, name: str) -> bool | None:
     raise InvalidInput(f"{name} is {value!r}; it takes True or False")
 
 
+def count(value: Any, *, name: str) -> int:
+    """A whole number from 0, as a number or as its digits."""
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise InvalidInput(f"{name} is {value!r}; it takes a whole number from 0")
+    return value
+
+
+def fraction(value: Any, *, name: str) -> float:
+    """A number from 0 to 1."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise InvalidInput(f"{name} is {value!r}; it takes a number from 0 to 1, such as 0.1 for a tenth")
+    return float(value)
+
+
 def duration(value: Any, *, name: str) -> timedelta:
     """A duration such as `45s`, `90m`, `24h`, `30d`."""
     found = re.fullmatch(r"(\d{1,6})([smhd])", value.strip()) if isinstance(value, str) else None
@@ -84,6 +101,21 @@ def statuses(value: Any) -> Sequence[Status] | None:
     if unknown:
         raise InvalidInput(f"statuses has {', '.join(unknown)}; there are {', '.join(Status)}")
     return tuple(dict.fromkeys(Status(part) for part in parts)) or None
+
+
+def injected(cells: Sequence[str]) -> set[str]:
+    """The names that papermill's injected cells assign: such a cell begins with the comment `# Parameters`."""
+    names: set[str] = set()
+    for source in cells:
+        if source.lstrip().startswith("# Parameters"):
+            names |= {
+                target.id
+                for node in ast.parse(source).body
+                if isinstance(node, ast.Assign)
+                for target in node.targets
+                if isinstance(target, ast.Name)
+            }
+    return names
 
 
 def _name(value: Any, parameter: str, pattern: re.Pattern[str], form: str) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from iotjobs.domain import Execution, ExecutionKey, JobStatus, Status, utc_text
+from iotjobs.domain import Execution, ExecutionKey, JobStatus, Status, exact_text, utc_text
 from iotjobs.wording import duration_text
 
+CANCEL, DELETE = "CancelJobExecution", "DeleteJobExecution"
 AT_WORK_WORDS = " while it works"
 _AT_WORK = timedelta(hours=1)
 _GOING_ON = (JobStatus.SCHEDULED, JobStatus.IN_PROGRESS)
@@ -74,6 +76,7 @@ class Plan:
         execution = self.execution
         return {
             "schema": 1,
+            "kind": "delete_job_execution",
             "phrase": self.phrase,
             "job_id": execution.key.job_id,
             "thing_name": execution.key.thing_name,
@@ -137,3 +140,27 @@ class Plan:
         if last_one and around.job_status == "IN_PROGRESS":
             return (f"It is the last unfinished execution of the snapshot job {job}: the job completes by it.",)
         return (f"Job {job} goes on without {self.execution.key.thing_name}.",)
+
+
+def identity_of(plan: Plan) -> dict[str, Any]:
+    """What every line of the journal about a plan's execution holds."""
+    key = plan.execution.key
+    return {
+        "account": plan.account,
+        "region": plan.region,
+        "job_id": key.job_id,
+        "thing_name": key.thing_name,
+        "execution_number": key.execution_number,
+        "queued_at": exact_text(plan.execution.queued_at),
+    }
+
+
+def may_have_acted(entries: Sequence[Mapping[str, Any]], operation: str) -> bool:
+    """Whether the entries about one execution leave it open, or say, that a changing call acted.
+
+    A call that was declined did nothing; one without an answer may have acted, or act late.
+    """
+    sent = [entry["event"] for entry in entries if entry.get("operation") == operation]
+    if not {"called", "unanswered"}.isdisjoint(sent):
+        return True
+    return sent.count("calling") > sent.count("declined")

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pandas as pd
 
 from iotjobs.domain import DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, utc_text
-from iotjobs.errors import InvalidInput
+from iotjobs.errors import InvalidInput, RecordError, Refused
 
 SCHEMA = 1
 _MOST_STEPS = 7
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+_held: dict[Path, IO[bytes]] = {}
 
 
 class RunDirectory:
@@ -24,6 +30,35 @@ class RunDirectory:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    def hold(self, lock: str = ".lock", *, patience_s: float = 0.0) -> None:
+        """Keep other runs out of the directory for as long as this process lives, or until `release`.
+
+        Raises Refused when another run holds it for longer than `patience_s`; nothing of its files was touched then.
+        """
+        name = self.path / lock
+        if name in _held:
+            return
+        try:
+            file = name.open("ab")
+        except OSError as error:
+            raise InvalidInput(f"run_dir {str(self.path)!r} cannot be written: {error}") from error
+        until = time.monotonic() + patience_s
+        while not _locked(file):
+            if time.monotonic() >= until:
+                file.close()
+                raise Refused(
+                    f"another run is at work in {self.path}: wait for it to end, or give another run_dir; nothing was "
+                    "changed"
+                )
+            time.sleep(0.1)
+        _held[name] = file
+
+    def release(self, lock: str = ".lock") -> None:
+        """Let other runs into the directory."""
+        file = _held.pop(self.path / lock, None)
+        if file is not None:
+            file.close()
 
     @classmethod
     def open(cls, run_dir: Any, *, notebook: str, started_at: datetime) -> RunDirectory:
@@ -44,16 +79,31 @@ class RunDirectory:
         """Write `result.json`, whole or not at all."""
         self.write_json("result.json", {"schema": SCHEMA, **result})
 
+    def sealed(self) -> Any:
+        """The seal of the journal that an earlier run left in its `result.json`; None where there is none."""
+        try:
+            return self.read_json("result.json").get("journal")
+        except (OSError, ValueError, AttributeError):
+            return None
+
+    def read_json(self, name: str) -> Any:
+        """What a JSON file of the directory holds. Raises OSError, ValueError."""
+        return json.loads((self.path / name).read_text(encoding="utf-8"))
+
     def write_json(self, name: str, document: Mapping[str, Any]) -> None:
-        """Write a JSON file atomically and durably."""
-        target = self.path / name
+        """Write a JSON file atomically and durably. Raises RecordError; what stood there before stays then."""
         partial = self.path / f".{name}.{os.getpid()}"
-        with partial.open("w", encoding="utf-8") as file:
-            json.dump(document, file, indent=2, default=str)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(target)
+        try:
+            with partial.open("w", encoding="utf-8") as file:
+                json.dump(document, file, indent=2, default=str)
+                file.write("\n")
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(self.path / name)
+        except OSError as error:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+            raise RecordError(f"{name} cannot be written in {self.path}: {error}; make room, then run again") from error
 
     def write_executions(self, executions: pd.DataFrame) -> None:
         """Write `executions.csv`, safe to open in a spreadsheet, and `executions.parquet`."""
@@ -63,7 +113,7 @@ class RunDirectory:
         self.write_csv("executions.csv", ordered)
 
     def write_csv(self, name: str, table: pd.DataFrame) -> None:
-        """Write a table that is safe to open in a spreadsheet, with times in ISO 8601 UTC."""
+        """Write a table as CSV: times ISO 8601 UTC, and no cell that a spreadsheet would run."""
         readable = table.copy()
         for column in readable.columns:
             if isinstance(readable[column].dtype, pd.DatetimeTZDtype):
@@ -71,6 +121,14 @@ class RunDirectory:
             elif readable[column].dtype in ("str", "object"):
                 readable[column] = readable[column].map(_harmless)
         readable.to_csv(self.path / name, index=False)
+
+
+def _locked(file: IO[bytes]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def default_path(notebook: str, started_at: datetime) -> Path:

@@ -21,6 +21,7 @@ from iotjobs.errors import (
     InvalidInput,
     IotJobsError,
     PartlyDone,
+    RecordError,
     Refused,
 )
 from iotjobs.results import RunDirectory, blank_result
@@ -39,14 +40,20 @@ _watching: list[Run] = []
 
 
 def start(notebook: str, *, profile: Any = None, region: Any = None, run_dir: Any = None, **given: Any) -> Run:
-    """Open the run directory and keep the parameters; nothing is asked of AWS yet. Raises InvalidInput."""
+    """Open the run directory and keep the parameters; nothing is asked of AWS yet.
+
+    Raises InvalidInput, Refused when another run is at work in the directory, and RecordError when the journal that
+    lies there was cut or edited.
+    """
     started_at = datetime.now(UTC)
     directory = RunDirectory.open(run_dir, notebook=notebook, started_at=started_at)
+    directory.hold()
     run = Run(notebook, directory, started_at, {**given, "profile": profile, "region": region})
     run.watch_cells()
     try:
         _check_early({**given, "profile": profile, "region": region})
-    except InvalidInput as error:
+        journal.verify(directory.path)
+    except (InvalidInput, RecordError) as error:
         run.failed(error)
         raise
     return run
@@ -62,6 +69,9 @@ def _check_early(given: Mapping[str, Any]) -> None:
         "execution_number": parameters.execution_number,
         "stuck_after": lambda value: parameters.duration(value, name="stuck_after"),
         "statuses": parameters.statuses,
+        "older_than": lambda value: parameters.duration(value, name="older_than"),
+        "max_deletes": lambda value: parameters.count(value, name="max_deletes"),
+        "max_fraction": lambda value: parameters.fraction(value, name="max_fraction"),
         "profile": lambda value: parameters.text(value, name="profile"),
         "region": lambda value: parameters.text(value, name="region"),
     }
@@ -85,7 +95,8 @@ class Run:
         self._region = given.get("region")
         self._connection: aws.Connection | None = None
         self._unwatch: Callable[[], None] | None = None
-        self._result = blank_result(notebook, started_at, {name: _plain(value) for name, value in given.items()})
+        plain = {name: _plain(value) for name, value in given.items()}
+        self._result = {**blank_result(notebook, started_at, plain), "journal": directory.sealed()}
         directory.write_result(self._result)
 
     @property
@@ -132,11 +143,34 @@ class Run:
         }
         self.directory.write_result(self._result)
 
+    def note(self, *, counts: Mapping[str, int]) -> None:
+        """Write down how far a run is that changes things: from its first call on it is no plan any more."""
+        self._result |= {
+            "outcome": Outcome.ERROR.value,
+            "reason": "",
+            "finished_at": None,
+            "counts": dict(counts),
+            "confirm": None,
+            "refusals": [],
+            "journal": None,  # unsealed, since it grows from here on
+            "warnings": ["this run has not ended; what it did is in journal.jsonl"],
+        }
+        self.directory.write_result(self._result)
+
+    def said_explicitly(self, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> set[str]:
+        """The parameters that somebody gave: those that differ from their defaults, and those that papermill injected.
+
+        A cap that was given as what happens to be its default was given all the same.
+        """
+        differing = {name for name, value in given.items() if value is not None and value != defaults.get(name)}
+        return differing | (parameters.injected(_cells_run()) & set(given))
+
     def end(self) -> Ending:
         """Close the notebook: raise why when the outcome is a failure, else show where the files lie."""
         if self.outcome is None:
             self.finish(Outcome.ERROR, reason="the notebook ended before it did anything")
         self.unwatch_cells()
+        self.directory.release()
         assert self.outcome is not None  # noqa: S101 - for the type checker
         if self.outcome.exit_code:
             raise _ERRORS[self.outcome](self.reason or self.outcome.value)
@@ -179,6 +213,14 @@ class Run:
         if self._unwatch is not None:
             self._unwatch()
             self._unwatch = None
+
+
+def _cells_run() -> list[str]:
+    """The sources of the cells that this kernel has run, oldest first; none outside of IPython."""
+    from IPython import get_ipython  # noqa: PLC0415 - the library works without IPython
+
+    shell = get_ipython()
+    return [] if shell is None else [str(source) for source in shell.user_ns.get("In", [])]
 
 
 class Ending:

@@ -25,6 +25,8 @@ from iotjobs.results import RunDirectory, blank_result, numbered_steps
 _KERNEL = "iotjobs"
 _BARE_VALUES = {"generate_cli_skeleton": "input"}
 _RUN_ARGUMENTS = 2
+_RUNNER_LOCK = ".lock-runner"
+_DYING_S = 5.0  # so long may the kernel of a run that was killed take to follow it
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +86,12 @@ def run(path: Path, given: Mapping[str, Any]) -> int:
 
     started_at = datetime.now(UTC)
     directory = RunDirectory.open(given.get("run_dir"), notebook=path.stem, started_at=started_at)
+    directory.hold(_RUNNER_LOCK)
+    directory.hold(patience_s=_DYING_S)  # no kernel may be at work there; the one of this run takes the lock next
+    directory.release()
     values = {**given, "run_dir": given.get("run_dir") or os.path.relpath(directory.path)}
     executed = directory.path / path.name
-    directory.write_result(blank_result(path.stem, started_at, values))
+    directory.write_result({**blank_result(path.stem, started_at, values), "journal": directory.sealed()})
     problem = ""
     try:
         with _ending_is_an_interrupt(), _this_python():
@@ -107,8 +112,7 @@ def run(path: Path, given: Mapping[str, Any]) -> int:
     result = _result(directory)
     if result["finished_at"] is None or (problem and result["outcome"] in _GOOD):
         _record(directory, Outcome.ERROR, problem or "the notebook left no result")
-    _tidy(executed)
-    _report(executed, directory.path / "report.html")
+    _finish(executed, directory.path / "report.html")
     _say(_result(directory), directory, executed)
     return Outcome(_result(directory)["outcome"]).exit_code
 
@@ -169,7 +173,8 @@ def _this_python() -> Iterator[None]:
     with tempfile.TemporaryDirectory() as folder:
         spec = Path(folder) / "kernels" / _KERNEL
         spec.mkdir(parents=True)
-        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=40"]
+        kernel = str(Path(__file__).with_name("kernel.py"))
+        argv = [sys.executable, "-P", kernel, str(os.getpid()), "-f", "{connection_file}", "--log-level=50"]
         (spec / "kernel.json").write_text(
             json.dumps({"argv": argv, "display_name": "iotjobs", "language": "python"}), encoding="utf-8"
         )
@@ -186,8 +191,6 @@ def _this_python() -> Iterator[None]:
 
 def _tidy(executed: Path) -> None:
     """Take this machine's paths out of the executed notebook's metadata."""
-    if not executed.exists():
-        return
     document = json.loads(executed.read_text(encoding="utf-8"))
     document["metadata"]["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     papermill = document["metadata"].get("papermill", {})
@@ -197,13 +200,14 @@ def _tidy(executed: Path) -> None:
     executed.write_text(json.dumps(document, indent=1), encoding="utf-8")
 
 
-def _report(executed: Path, report: Path) -> None:
-    """Write the report; where it cannot be written the run's outcome stands, and it is said."""
+def _finish(executed: Path, report: Path) -> None:
+    """Tidy the notebook and write the report; where that cannot be done the outcome stands, and it is said."""
     from iotjobs.report import write_report  # noqa: PLC0415 - slow to import
 
     if not executed.exists():
         return
     try:
+        _tidy(executed)
         write_report(executed, report)
     except Exception as error:  # noqa: BLE001 - a template's error must not hide what was deleted
         click.echo(f"warning: no report: {type(error).__name__}: {error}", err=True)

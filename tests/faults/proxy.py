@@ -1,27 +1,78 @@
-"""A proxy between the kit and the service that counts changing calls and loses, delays or breaks their answers."""
+"""A proxy between the kit and the service: it counts every changing call, and breaks answers by a schedule.
+
+What a changing call hit is asked from the service itself, right before the call is handed on, so that it can be judged
+without believing the kit.
+"""
 
 from __future__ import annotations
 
 import http.client
+import json
 import socket
+import struct
 import threading
+import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit
+
+from calls import Call, understood
+from service_model import Accepted, Held
+
+Schedule = Callable[[Call], str]
+
+#: What a fault answers instead of the service: HTTP status, error, headers. `_after`: when the service has acted.
+_ANSWERS: dict[str, tuple[int, str, dict[str, str]]] = {
+    "429": (429, "TooManyRequestsException", {}),
+    "429_retry_after": (429, "TooManyRequestsException", {"Retry-After": "1"}),
+    "throttled": (400, "ThrottlingException", {}),
+    "500_before": (500, "InternalFailureException", {}),
+    "500_after": (500, "InternalFailureException", {}),
+    "503_before": (503, "ServiceUnavailableException", {}),
+    "503_after": (503, "ServiceUnavailableException", {}),
+    "expired": (403, "ExpiredTokenException", {}),
+    "denied": (403, "AccessDeniedException", {}),
+}
+FAULTS = (
+    *_ANSWERS,
+    "lost_before",
+    "lost_after",
+    "reset_before",
+    "reset_after",
+    "reset_in_the_body",
+    "truncated",
+    "delay",
+    "does_nothing",
+)
+_DELAY_S = 0.3
 
 
 class FaultyProxy:
-    """Faults are taken in order, one for each changing call; after the last, calls pass.
+    """Faults by schedule: a list is taken in order by changing calls; a function is asked for every call.
 
-    `lost_before` and `lost_after`: the connection is cut before or after the service acted; `500_before`,
-    `500_after`, `429`: that answer, before or after it acted; `pass`.
+    ``before`` is called in between any two steps of the kit, before a call is judged and handed on. ``accepted`` hears
+    each changing call that the service accepted, and the execution as it was.
     """
 
-    def __init__(self, endpoint_url: str, faults: list[str]) -> None:
+    def __init__(
+        self,
+        endpoint_url: str,
+        faults: list[str] | Schedule = lambda _call: "",
+        *,
+        before: Callable[[Call], None] | None = None,
+        accepted: Callable[[Accepted], None] | None = None,
+    ) -> None:
         self.target = urlsplit(endpoint_url).netloc
-        self.faults = list(faults)
         self.acted: list[str] = []
+        self.accepted: list[Accepted] = []
+        self.hit: list[tuple[str, str]] = []
+        self._schedule = in_order(faults) if isinstance(faults, list) else faults
+        self._before = before
+        self._hears = accepted
+        self._calls = 0
+        self._lock = threading.Lock()
         proxy = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -40,7 +91,7 @@ class FaultyProxy:
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
     def __exit__(
@@ -50,42 +101,118 @@ class FaultyProxy:
         self._server.server_close()
 
     def handle(self, request: BaseHTTPRequestHandler) -> None:
+        """One call: its fault, before or after the service acted."""
         body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
-        changing = request.command == "DELETE" or request.path.split("?")[0].endswith("/cancel")
-        fault = self.faults.pop(0) if changing and self.faults else "pass"
-        if fault == "lost_before":
-            return self._cut(request)
-        if fault in ("500_before", "429"):
-            return self._answer(request, 500 if fault == "500_before" else 429, b"{}", "ThrottlingException")
-        status, headers, content = self._forward(request, body)
-        if changing and status < 300:
-            self.acted.append(f"{request.command} {request.path}")
-        if fault == "lost_after":
-            return self._cut(request)
-        if fault == "500_after":
-            return self._answer(request, 500, b"{}", "InternalFailureException")
-        return self._answer(request, status, content, headers.get("x-amzn-ErrorType"))
+        with self._lock:  # one at a time, so that what is asked right before a call is what the call hits
+            self._calls += 1
+            call = understood(self._calls, request, body)
+            if self._before:
+                self._before(call)
+            fault = self._schedule(call)
+            if fault:
+                self.hit.append((fault, call.operation))
+            if fault == "does_nothing":
+                answer: tuple[int, dict[str, str], bytes] = (200, {}, b"{}")
+            elif fault in _ANSWERS and not fault.endswith("_after"):
+                answer = _refusal(fault)
+            elif fault in ("lost_before", "reset_before"):
+                answer = (0, {}, b"")
+            else:
+                answer = self._forward(call, request, body)
+        if fault == "delay":
+            time.sleep(_DELAY_S)
+        if fault in _ANSWERS:
+            answer = _refusal(fault)
+        if fault.startswith("lost"):
+            _cut(request)
+        elif fault in ("reset_before", "reset_after"):
+            _reset(request)
+        elif fault == "reset_in_the_body":
+            _send(request, answer, announced=len(answer[2]) + 100)
+            _reset(request)
+        elif fault == "truncated":
+            _send(request, (answer[0], answer[1], (answer[2] or b'{"execution": {}}')[:-2]))
+        else:
+            _send(request, answer)
 
-    def _forward(self, request: BaseHTTPRequestHandler, body: bytes) -> tuple[int, http.client.HTTPMessage, bytes]:
-        connection = http.client.HTTPConnection(self.target, timeout=20)
+    def _forward(self, call: Call, request: BaseHTTPRequestHandler, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        hits = self._hit_by(call) if call.changing else None
         headers = {name: value for name, value in request.headers.items() if name.lower() != "connection"}
-        connection.request(request.command, request.path, body, headers)
+        status, answered, content = self._ask(request.command, request.path, body, headers)
+        if call.changing and status < 300:
+            self.acted.append(f"{request.command} {request.path}")
+            if hits is not None:
+                heard = Accepted(call.operation, hits, {"force": call.force})
+                self.accepted.append(heard)
+                if self._hears:
+                    self._hears(heard)
+        kept = {name: value for name, value in answered.items() if name.lower() in ("x-amzn-errortype", "content-type")}
+        return status, kept, content
+
+    def _hit_by(self, call: Call) -> Held | None:
+        """The execution that a call would change, as the service has it now."""
+        if not call.thing_name or not call.job_id:
+            return None
+        number = f"?executionNumber={call.execution_number}" if call.execution_number else ""
+        status, _, content = self._ask("GET", f"/things/{call.thing_name}/jobs/{call.job_id}{number}", b"", call.scope)
+        if status != 200:
+            return None
+        found = json.loads(content)["execution"]
+        return Held(
+            uid=0,
+            job_id=call.job_id,
+            thing_name=call.thing_name,
+            number=found["executionNumber"],
+            queued_at=found["queuedAt"],
+            updated_at=found["lastUpdatedAt"],
+            status=found["status"],
+            version=found["versionNumber"],
+        )
+
+    def _ask(self, method: str, path: str, body: bytes, headers: dict[str, Any]) -> tuple[int, Any, bytes]:
+        connection = http.client.HTTPConnection(self.target, timeout=20)
+        connection.request(method, path, body, headers)
         answer = connection.getresponse()
         content = answer.read()
         connection.close()
         return answer.status, answer.headers, content
 
-    @staticmethod
-    def _cut(request: BaseHTTPRequestHandler) -> None:
-        request.close_connection = True
-        request.connection.shutdown(socket.SHUT_RDWR)
 
-    @staticmethod
-    def _answer(request: BaseHTTPRequestHandler, status: int, content: bytes, error: str | None) -> None:
-        request.send_response(status)
-        if error and status >= 400:
-            request.send_header("x-amzn-ErrorType", error)
-        request.send_header("Content-Type", "application/json")
-        request.send_header("Content-Length", str(len(content)))
-        request.end_headers()
-        request.wfile.write(content)
+def in_order(faults: list[str]) -> Schedule:
+    """Faults for the changing calls, first to last; the others pass, and so do all after the last fault."""
+    coming = list(faults)
+
+    def fault_of(call: Call) -> str:
+        return coming.pop(0) if call.changing and coming else ""
+
+    return fault_of
+
+
+def _refusal(fault: str) -> tuple[int, dict[str, str], bytes]:
+    status, error, headers = _ANSWERS[fault]
+    return status, {"x-amzn-ErrorType": error, **headers}, json.dumps({"message": f"{error} by the proxy"}).encode()
+
+
+def _send(
+    request: BaseHTTPRequestHandler, answer: tuple[int, dict[str, str], bytes], *, announced: int | None = None
+) -> None:
+    status, headers, content = answer
+    request.send_response(status)
+    for name, value in ({"Content-Type": "application/json"} | headers).items():
+        request.send_header(name, value)
+    request.send_header("Content-Length", str(len(content) if announced is None else announced))
+    request.end_headers()
+    request.wfile.write(content)
+
+
+def _cut(request: BaseHTTPRequestHandler) -> None:
+    request.close_connection = True
+    request.connection.shutdown(socket.SHUT_RDWR)
+
+
+def _reset(request: BaseHTTPRequestHandler) -> None:
+    """Close so that the other end sees a reset, not an end."""
+    request.close_connection = True
+    request.wfile.flush()
+    request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    request.connection.close()

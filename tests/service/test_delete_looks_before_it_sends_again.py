@@ -162,7 +162,7 @@ def test_canceled_but_not_deleted_is_partial(
     fleet, thing = one_of_each
     named = _job(fleet, thing, "IN_PROGRESS")
     faults.extend([None, _raises(Denied("not allowed", action="iot:DeleteJobExecution"))])
-    with pytest.raises(PartlyDone, match="was canceled but not deleted: not allowed"):
+    with pytest.raises(PartlyDone, match="was canceled, but not deleted: not allowed"):
         _confirmed(tmp_path, force=True, cancel_first=True, **named)
     assert (_result(tmp_path)["outcome"], _status(fleet, thing)) == ("partial", "CANCELED")
 
@@ -179,8 +179,9 @@ def test_the_cancel_says_who_and_which_run(
         return send()
 
     faults.append(watch)
-    _confirmed(tmp_path, force=True, cancel_first=True, **named)
+    _confirmed(tmp_path, force=True, cancel_first=True, ticket="OPS-7", **named)
     assert (seen["expectedVersion"], seen["statusDetails"]["run"]) == (2, tmp_path.name)
+    assert seen["statusDetails"]["ticket"] == "OPS-7"
     assert seen["statusDetails"]["canceledBy"].startswith("arn:")
 
 
@@ -196,7 +197,7 @@ def test_a_killed_run_goes_on_in_the_same_directory(
     run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path))
     iotjobs.delete_job_execution(run, **named).plan().apply()
     assert _result(tmp_path)["outcome"] == "applied"
-    assert _events(tmp_path)[-1] == "calling"
+    assert _events(tmp_path)[-1] == "verified"
 
 
 def test_a_record_of_another_account_settles_nothing(

@@ -93,7 +93,6 @@ WAITING = execution("j", "t")
         (Cause.FRESH, False, STALLED | {"last_updated_at": NOW - timedelta(hours=1)}, job("j"), thing("t")),
         (Cause.WAITING_WINDOW, False, WAITING, job("j", status="SCHEDULED"), thing("t")),
         (Cause.WAITING_WINDOW, False, WAITING, job("j", scheduling={"startTime": "2027-01-01T10:00"}), thing("t")),
-        (Cause.TIMEOUT_PENDING, False, STALLED, job("j", timeout_minutes=10080), thing("t", connected=False)),
         (Cause.DEVICE_OFFLINE, True, STALLED, job("j"), thing("t", connected=False)),
         (Cause.DEVICE_OFFLINE, True, WAITING, job("j"), thing("t", connected=False, changed_at=None)),
         (Cause.STALLED, True, STALLED, job("j"), thing("t")),
@@ -161,7 +160,7 @@ def test_an_ota_update_is_not_to_be_deleted_here() -> None:
 
 
 def test_what_is_missing_is_said_with_how_to_switch_it_on() -> None:
-    gap = Gap("the device's connectivity", "fleet indexing is off", "switch it on with X")
+    gap = Gap("the device's connectivity", "fleet indexing is off", "switch it on with X", indexing_off=True)
     row = found(picture([WAITING], [job("j")], [thing("t", connected=None)], gaps=(gap,)))["j/t"]
     assert "switch it on with X" in row["evidence"]
     assert row["suggestion"] == "enable_indexing"

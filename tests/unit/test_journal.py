@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from iotjobs.errors import RecordError
-from iotjobs.journal import Journal, read, seal, verify
+from iotjobs.journal import Journal, append_job_snapshot, read, seal, snapshots, verify
 
 
 def _written(directory: Path) -> Path:
@@ -70,3 +70,11 @@ def test_a_line_is_on_disk_before_write_returns(tmp_path: Path) -> None:
     with Journal(tmp_path) as journal:
         journal.write("calling", number=1)
         assert [entry["number"] for entry in read(journal.path)[0]] == [1]
+
+
+def test_a_snapshot_after_a_torn_one_is_found(tmp_path: Path) -> None:
+    append_job_snapshot(tmp_path, {"job_id": "a"})
+    with (tmp_path / "jobs_before.jsonl").open("a") as file:
+        file.write('{"job_id": "to')
+    append_job_snapshot(tmp_path, {"job_id": "b"})
+    assert snapshots(tmp_path / "jobs_before.jsonl") == [{"job_id": "a"}, {"job_id": "b"}]

@@ -53,7 +53,47 @@ def test_the_next_opening_of_a_weekly_window() -> None:
     assert windows.next_opening(WEEKLY_TUESDAY_3AM, as_of=NOW) == datetime(2026, 12, 1, 3, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("text", ["every Tuesday", "cron(61 3 ? * 3 *)", "cron(0 3 * *)", ""])
+@pytest.mark.parametrize(
+    ("cron", "opens"),
+    [
+        ("cron(0 3 ? * 2/2 *)", (2026, 11, 25)),  # Monday, Wednesday, Friday
+        ("cron(0 3 ? * MON-FRI *)", (2026, 11, 25)),
+        ("cron(0 3 ? * 6L *)", (2026, 11, 27)),  # the month's last Friday
+        ("cron(0 3 ? * fri#1 *)", (2026, 12, 4)),
+        ("cron(0 3 ? * L *)", (2026, 11, 28)),  # the week's last day
+        ("cron(0 3 L * ? *)", (2026, 11, 30)),
+        ("cron(0 3 1 JAN ? 2025-2028)", (2027, 1, 1)),
+        ("cron(0 3 1 1 ? 2025,2029)", (2029, 1, 1)),
+        ("cron(0 3 1 1 ? 2020/3)", (2029, 1, 1)),
+        ("0 3 ? * 1 *", (2026, 11, 29)),
+    ],
+)
+def test_the_cron_expressions_of_aws(cron: str, opens: tuple[int, int, int]) -> None:
+    scheduling = {"maintenanceWindows": [{"startTime": cron, "durationInMinutes": 60}]}
+    assert windows.next_opening(scheduling, as_of=NOW) == datetime(*opens, 3, tzinfo=UTC)
+
+
+def test_a_window_after_the_end_time_does_not_open() -> None:
+    over = WEEKLY_TUESDAY_3AM | {"endTime": "2026-11-23T10:00"}
+    assert windows.has_opened(over, queued_at=NOW - timedelta(days=3), as_of=NOW) is False
+    assert windows.next_opening(over, as_of=NOW) is None
+    assert windows.has_opened(over, queued_at=NOW - timedelta(days=9), as_of=NOW) is True
+
+
+def test_a_window_may_open_with_the_job_itself() -> None:
+    both = WEEKLY_TUESDAY_3AM | {"startTime": "2026-12-01T03:00"}
+    assert windows.next_opening(both, as_of=NOW) == datetime(2026, 12, 1, 3, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("window", [{}, {"startTime": "cron(0 3 ? * 3 *)"}, "tonight"])
+def test_a_window_without_start_or_length_is_not_taken_for_an_open_one(window: object) -> None:
+    with pytest.raises(windows.UnreadableSchedule):
+        windows.has_opened({"maintenanceWindows": [window]}, queued_at=NOW, as_of=NOW)
+
+
+@pytest.mark.parametrize(
+    "text", ["every Tuesday", "cron(61 3 ? * 3 *)", "cron(0 3 * *)", "", "cron(0 3 1 * MON *)", "cron(0 3 ? * 3 x)"]
+)
 def test_a_window_we_cannot_read_is_not_taken_for_an_open_one(text: str) -> None:
     scheduling = {"maintenanceWindows": [{"startTime": text, "durationInMinutes": 60}]}
     with pytest.raises(windows.UnreadableSchedule):

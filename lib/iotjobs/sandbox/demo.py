@@ -18,16 +18,24 @@ from iotjobs.sandbox.server import identity_of
 
 FINISHED = ("config-2026-q3", "meter-munich-04", "1")
 RUNNING = ("firmware-2-4-1", "pump-berlin-01", "1")
+LEFT_BEHIND = ("--causes", "orphaned", "--older-than", "7d", "--force")
 
 
 def main() -> int:
-    """Investigate, plan a delete, apply it, be refused one; say what was found and where it lies."""
+    """Investigate; sweep, planned then applied; delete one, be refused one; say what was found and where it lies."""
     if identity_of(os.environ.get("AWS_ENDPOINT_URL")) is None:  # it deletes: never against anything else
         return command.run([sys.executable, "-m", "iotjobs.sandbox.demo"])
     base = Path("runs") / f"demo-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     _step("Investigate every job that is not finished")
     _run(base / "investigate", "ok", "investigate")
-    _step("Delete an execution that failed: first the plan")
+    _step("Sweep what a cancelled rollout left behind: first the plan, and the caps refuse it")
+    capped = _run(base / "sweep-capped", "refused", "sweep", *LEFT_BEHIND)
+    _step("... a plan that says how much of a small job is meant")
+    sweep = _run(base / "sweep-plan", "planned", "sweep", *LEFT_BEHIND, "--max-fraction", "0.5")
+    _step("... then that plan, confirmed with its phrase")
+    approved = ("--plan-file", str(base / "sweep-plan" / "plan.json"), "--confirm", str(sweep["confirm"]))
+    swept = _run(base / "sweep", "applied", "sweep", *approved)
+    _step("Delete one execution that failed: first the plan")
     plan = _run(base / "delete", "planned", "delete_job_execution", *_names(FINISHED))
     _step("... then the same, confirmed with the phrase of the plan")
     confirmed = ("--confirm", str(plan["confirm"]))
@@ -42,8 +50,11 @@ def main() -> int:
     _say(f"{sum(stuck.values())} of {len(rows)} unfinished executions are stuck:")
     for cause, count in stuck.most_common():
         _say(f"  {count:3} {cause}")
-    _say(f"Deleted: {applied['reason']}")
+    _say(f"Deleted: {applied['reason']}; by the sweep {swept['reason']}:")
+    for target in json.loads((base / "sweep-plan" / "plan.json").read_text(encoding="utf-8"))["targets"]:
+        _say(f"  {target['job_id']}/{target['thing_name']}/{target['execution_number']}, was {target['status']}")
     _say(f"Refused: {refused['reason']}")
+    _say(f"Refused: {capped['reason']}")
     _step("Where it lies")
     for report in sorted(base.glob("*/report.html")):
         notebook = next(report.parent.glob("*.ipynb"))

@@ -1,0 +1,186 @@
+"""A confirmed sweep: exactly the plan, the safe way, what moved is left alone, and what became of each is said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sweeping import called, confirmed, guards_of, left, old_job, result, sweep
+
+from iotjobs import apply
+from iotjobs.aws import Connection
+from iotjobs.errors import Denied, IotJobsError
+from iotjobs.sandbox.fleet import Fleet
+
+FOUR = ["FAILED", "SUCCEEDED", "FAILED", "REJECTED"]
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apply, "_FIRST_PAUSE_S", 0.0)
+
+
+@pytest.fixture
+def fails(monkeypatch: pytest.MonkeyPatch) -> Callable[[Exception, set[str]], None]:
+    """Have every changing call for some things fail."""
+
+    def set_up(error: Exception, things: set[str]) -> None:
+        send = Connection.change
+
+        def change(connection: Connection, operation: str, **given: Any) -> dict[str, Any]:
+            if given["thingName"] in things:
+                raise error
+            return send(connection, operation, **given)
+
+        monkeypatch.setattr(Connection, "change", change)
+
+    return set_up
+
+
+def test_exactly_the_plan_is_deleted(aged_fleet: Fleet, tmp_path: Path) -> None:
+    things = old_job(aged_fleet, "swept", FOUR)
+    confirmed(tmp_path, job_id="swept", statuses="FAILED")
+    said = result(tmp_path)
+    assert (said["outcome"], said["counts"]["deleted"], said["confirm"]) == ("applied", 2, None)
+    assert left(aged_fleet, "swept") == {things[1]: "SUCCEEDED", things[3]: "REJECTED"}
+    assert called(tmp_path) == [("DeleteJobExecution", things[0]), ("DeleteJobExecution", things[2])]
+    assert len((tmp_path / "before.jsonl").read_text().splitlines()) == 2
+
+
+def test_live_ones_are_cancelled_by_version_and_deleted_without_force(
+    aged_fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    things = old_job(aged_fleet, "swept-live", ["QUEUED", "IN_PROGRESS"])
+    sent: list[tuple[str, Any, Any]] = []
+    send = Connection.change
+
+    def watch(connection: Connection, operation: str, **given: Any) -> dict[str, Any]:
+        sent.append((operation, given.get("expectedVersion"), given.get("force")))
+        return send(connection, operation, **given)
+
+    monkeypatch.setattr(Connection, "change", watch)
+    swept = confirmed(tmp_path, job_id="swept-live", force=True)
+    assert sent == [
+        ("CancelJobExecution", 1, True),
+        ("DeleteJobExecution", None, False),
+        ("CancelJobExecution", 2, True),
+        ("DeleteJobExecution", None, False),
+    ]
+    assert left(aged_fleet, "swept-live") == {}
+    assert set(swept.results["afterwards"]) == {"its queue is empty; the job is COMPLETED"}
+    assert things
+
+
+def test_what_moved_since_the_plan_is_left_alone_and_named(aged_fleet: Fleet, tmp_path: Path) -> None:
+    things = old_job(aged_fleet, "drifting", ["IN_PROGRESS", "IN_PROGRESS", "FAILED"])
+    planned = sweep(tmp_path, job_id="drifting", force=True)
+    aged_fleet.report("drifting", things[0], "IN_PROGRESS")
+    planned.apply(planned.current_plan.phrase)
+    said = result(tmp_path)
+    assert (said["outcome"], said["counts"]["deleted"], said["counts"]["drifted"]) == ("partial", 2, 1)
+    assert [(refusal["guard"], refusal["thing_name"]) for refusal in said["refusals"]] == [("drifted", things[0])]
+    assert "the device reported" in said["refusals"][0]["message"]
+    assert left(aged_fleet, "drifting") == {things[0]: "IN_PROGRESS"}
+
+
+def test_all_drifted_is_refused(aged_fleet: Fleet, tmp_path: Path) -> None:
+    thing = old_job(aged_fleet, "all-drifted", ["QUEUED"])[0]
+    planned = sweep(tmp_path, job_id="all-drifted", force=True)
+    aged_fleet.report("all-drifted", thing, "IN_PROGRESS")
+    planned.apply(planned.current_plan.phrase)
+    assert (result(tmp_path)["outcome"], guards_of(tmp_path)) == ("refused", ["drifted"])
+
+
+def test_a_number_used_again_is_not_hit(aged_fleet: Fleet, tmp_path: Path) -> None:
+    thing = old_job(aged_fleet, "number-again", ["FAILED"])[0]
+    planned = sweep(tmp_path, job_id="number-again")
+    aged_fleet.iot.delete_job(jobId="number-again", force=True)
+    with aged_fleet.ago(days=5):
+        aged_fleet.job("number-again", things=[thing])
+        aged_fleet.report("number-again", thing, "FAILED")
+    planned.apply(planned.current_plan.phrase)
+    assert (result(tmp_path)["outcome"], guards_of(tmp_path)) == ("refused", ["drifted"])
+    assert left(aged_fleet, "number-again") == {thing: "FAILED"}
+
+
+def test_an_older_number_of_a_job_is_never_cancelled_in_place_of_the_newest(aged_fleet: Fleet, tmp_path: Path) -> None:
+    thing = "rejoined-thing"
+    with aged_fleet.ago(days=50):
+        aged_fleet.things("rejoining", [thing])
+    with aged_fleet.ago(days=45):
+        aged_fleet.job("rejoined", group="rejoining", targetSelection="CONTINUOUS")
+    with aged_fleet.ago(days=44):
+        aged_fleet.report("rejoined", thing, "IN_PROGRESS")
+    with aged_fleet.ago(days=43):
+        aged_fleet.iot.remove_thing_from_thing_group(thingGroupName="rejoining", thingName=thing)
+    with aged_fleet.ago(days=42):
+        aged_fleet.iot.add_thing_to_thing_group(thingGroupName="rejoining", thingName=thing)
+    numbers = [
+        one["jobExecutionSummary"]["executionNumber"]
+        for one in aged_fleet.iot.list_job_executions_for_thing(thingName=thing)["executionSummaries"]
+    ]
+    confirmed(tmp_path, job_id="rejoined", force=True)
+    cancels = [operation for operation, _ in called(tmp_path) if operation == "CancelJobExecution"]
+    assert len(cancels) == 1
+    if len(numbers) > 1:
+        assert guards_of(tmp_path) == ["drifted"]
+
+
+def test_a_canary_that_fails_leaves_the_rest_alone(
+    aged_fleet: Fleet, tmp_path: Path, fails: Callable[[Exception, set[str]], None]
+) -> None:
+    things = old_job(aged_fleet, "canary", FOUR)
+    fails(IotJobsError("no"), {things[0]})
+    confirmed(tmp_path, job_id="canary")
+    said = result(tmp_path)
+    assert (said["outcome"], said["counts"]["failed"], said["counts"]["left"]) == ("error", 1, 3)
+    assert len(left(aged_fleet, "canary")) == 4
+
+
+def test_three_failures_in_a_row_stop_it(
+    aged_fleet: Fleet, tmp_path: Path, fails: Callable[[Exception, set[str]], None]
+) -> None:
+    things = old_job(aged_fleet, "failing", ["FAILED"] * 6)
+    fails(IotJobsError("no"), set(things[1:5]))
+    confirmed(tmp_path, job_id="failing")
+    said = result(tmp_path)
+    assert (said["outcome"], said["counts"]["deleted"], said["counts"]["failed"]) == ("partial", 1, 3)
+    assert "3 in a row failed" in said["reason"]
+    assert len(left(aged_fleet, "failing")) == 5
+
+
+def test_a_missing_permission_stops_it_at_once(
+    aged_fleet: Fleet, tmp_path: Path, fails: Callable[[Exception, set[str]], None]
+) -> None:
+    things = old_job(aged_fleet, "not-allowed", FOUR)
+    fails(Denied("iot:DeleteJobExecution is missing", action="iot:DeleteJobExecution"), set(things))
+    confirmed(tmp_path, job_id="not-allowed")
+    assert (result(tmp_path)["outcome"], result(tmp_path)["counts"]["left"]) == ("denied", 4)
+
+
+def test_a_file_named_stop_stops_it_and_the_same_directory_goes_on(aged_fleet: Fleet, tmp_path: Path) -> None:
+    old_job(aged_fleet, "stopped", FOUR)
+    planned = sweep(tmp_path, job_id="stopped")
+    phrase = planned.current_plan.phrase
+    planned.apply(phrase, progress=lambda _row: (tmp_path / "stop").touch())
+    assert (result(tmp_path)["outcome"], result(tmp_path)["counts"]["deleted"]) == ("interrupted", 1)
+    (tmp_path / "stop").unlink()
+    assert result(tmp_path)["confirm"] is None
+    again = sweep(tmp_path, job_id="stopped")
+    assert (result(tmp_path)["outcome"], result(tmp_path)["confirm"]) == ("planned", phrase)
+    again.apply("delete 3 0123456789ab")
+    assert guards_of(tmp_path) == ["phrase_must_match"]
+    again.apply(phrase)
+    assert (result(tmp_path)["outcome"], result(tmp_path)["counts"]["deleted"]) == ("applied", 4)
+    assert left(aged_fleet, "stopped") == {}
+
+
+def test_done_is_done_when_it_is_run_again(aged_fleet: Fleet, tmp_path: Path) -> None:
+    old_job(aged_fleet, "done-twice", FOUR)
+    phrase = confirmed(tmp_path, job_id="done-twice").current_plan.phrase
+    before = called(tmp_path)
+    sweep(tmp_path, job_id="done-twice").apply(phrase)
+    assert result(tmp_path)["outcome"] == "applied"
+    assert called(tmp_path) == before

@@ -1,0 +1,148 @@
+"""Any fleet that hypothesis thinks of, with any evidence taken away, against the contract read in plain Python.
+
+`pytest -s` prints the confusion table.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contract_oracle import HOUR, NOW, STUCK_AFTER, AJob, AnExecution, AThing, World
+from iotjobs.diagnose import could_be, diagnose
+from iotjobs.picture import Evidence, Picture
+
+QUICK = settings(max_examples=40, deadline=None, derandomize=True, database=None)
+FLEETS = given(seed=st.integers(0, 2**40), things=st.integers(1, 40))
+AGES = [timedelta(seconds=20), HOUR, 23 * HOUR, STUCK_AFTER, 30 * HOUR, 80 * HOUR, 200 * HOUR, 500 * HOUR]
+CONFUSION: Counter[tuple[str, str]] = Counter()
+
+
+def imagine(chance: random.Random, things: int) -> World:
+    """A fleet of so many things, made by chance; most of it of the kinds that take the most evidence to tell."""
+    world = World([])
+    world.jobs = [a_job(chance, f"job-{number}") for number in range(2 * things)]
+    for number in range(things):
+        thing = AThing(f"thing-{number}", exists=chance.random() < 0.95)
+        thing.connected = thing.exists and chance.random() < 0.75
+        thing.seen = None if not thing.connected and chance.random() < 0.3 else 100 * HOUR
+        world.things.append(thing)
+        chosen = chance.sample(world.jobs, chance.randint(1, min(6, len(world.jobs))))
+        world.executions += [an_execution(chance, job, thing) for job in chosen]
+    return world
+
+
+def a_job(chance: random.Random, job_id: str) -> AJob:
+    job = AJob(job_id, updated=chance.choice([5000, 5000, 50]) * HOUR)
+    if chance.random() < 0.15:
+        job.status = chance.choice(["SCHEDULED", "CANCELED", "COMPLETED", "DELETION_IN_PROGRESS"])
+    kind = chance.choice(["none"] * 7 + ["start", "windows", "both"])
+    if kind in ("start", "both"):
+        job.start = chance.choice([-300, -60, -5, 5, 90]) * HOUR
+    if kind in ("windows", "both"):
+        job.daily = chance.randrange(24), chance.choice([30, 90, 600])
+        job.weekday = chance.choice([None, 0, 1, 2, 5, 6])
+    job.minutes = chance.choice([None, None, None, 60, 7 * 1440])
+    return job
+
+
+def an_execution(chance: random.Random, job: AJob, thing: AThing) -> AnExecution:
+    status = chance.choice(["QUEUED"] * 9 + ["IN_PROGRESS"] * 3 + ["SUCCEEDED"])
+    one = AnExecution(job, thing, status, chance.choice(AGES), number=chance.choice([1, 1, 1, 2]))
+    one.place = chance.getrandbits(40)
+    if status == "QUEUED":
+        one.retry = chance.choice([0, 0, 0, 2])
+        return one
+    newest = chance.choice([STUCK_AFTER, STUCK_AFTER, AGES[0]])
+    one.started = chance.choice([age for age in AGES if newest <= age <= one.queued] or [one.queued])
+    one.reported = chance.choice([age for age in AGES if newest <= age <= one.started] or [one.started])
+    one.left = chance.choice([None, None, None, None, 5.0, 1e5])
+    if job.minutes is not None and job.updated > one.started and one.left is None:
+        # the job's own timer holds; one that has passed would have ended the execution, but for a step timer
+        left = job.minutes * 60 - one.started.total_seconds()
+        one.left = left if left > 0 else 60.0
+    return one
+
+
+def take_away(chance: random.Random, world: World) -> frozenset[tuple[Evidence, str]]:
+    """Evidence to take away: one to three kinds, each of all that it is about or of some."""
+    things = [thing.name for thing in world.things]
+    of_jobs = (Evidence.JOB_STATUS, Evidence.SCHEDULE, Evidence.TIMER)
+    lost = set()
+    for kind in chance.sample(list(Evidence), chance.randint(1, 3)):
+        about = [job.job_id for job in world.jobs] if kind in of_jobs else things
+        some = about if chance.random() < 0.4 else chance.sample(about, chance.randint(1, len(about)))
+        lost |= {(kind, name) for name in some}
+    return frozenset(lost)
+
+
+def said(picture: Picture) -> dict[tuple[str, str, int], dict]:
+    rows = diagnose(picture, stuck_after=STUCK_AFTER).to_dict("records")
+    return {(row["job_id"], row["thing_name"], row["execution_number"]): row for row in rows}
+
+
+def unfinished(world: World) -> Iterator[AnExecution]:
+    return (one for one in world.executions if one.status in ("QUEUED", "IN_PROGRESS"))
+
+
+@QUICK
+@FLEETS
+def test_every_execution_has_the_contracts_cause_stuck_and_unblocks(seed: int, things: int) -> None:
+    world = imagine(random.Random(seed), things)
+    rows = said(world.tables())
+    for one in unfinished(world):
+        row, label = rows[one.key], world.label(one)
+        CONFUSION[label[0], row["cause"]] += 1
+        assert (row["cause"], bool(row["stuck"]), row["unblocks"]) == label, row["evidence"]
+
+
+@QUICK
+@FLEETS
+def test_with_evidence_taken_away_it_is_unknown_or_right_and_never_wrong(seed: int, things: int) -> None:
+    chance = random.Random(seed)
+    world = imagine(chance, things)
+    without = take_away(chance, world)
+    rows = said(world.tables(without))
+    for one in unfinished(world):
+        row, (cause, stuck, unblocks) = rows[one.key], world.label(one)
+        CONFUSION[cause, row["cause"] + (" (evidence gone)" if row["cause"] != cause else "")] += 1
+        assert row["cause"] in (cause, "unknown"), row["evidence"]
+        assert pd.isna(row["unblocks"]) or row["unblocks"] == unblocks
+        if row["cause"] == "unknown":
+            assert row["stuck"]
+            # of its own, or of the one that it waits behind
+            names = {*one.key[:2], *(other.job.job_id for other in world.queue(one.thing)[:1])}
+            assert {(row["why_unknown"], name) for name in names} & without
+            assert cause in could_be(row["why_unknown"])
+            assert "taken away; allow it" in row["evidence"]
+        else:
+            assert row["why_unknown"] == ""
+            assert row["stuck"] == stuck
+
+
+@QUICK
+@FLEETS
+def test_the_evidence_names_a_state_with_its_age_and_a_command_verifies_it(seed: int, things: int) -> None:
+    world = imagine(random.Random(seed), things)
+    for key, row in said(world.tables()).items():
+        if row["cause"]:
+            assert row["evidence"].startswith((f"{row['status']} for ", "QUEUED for"))
+            assert row["verify"].startswith("aws iot")
+            assert key[0] in row["verify"] or key[1] in row["verify"]
+        else:
+            assert (row["evidence"], row["verify"], row["unblocks"]) == ("finished", "", 0)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def confusion_table() -> Iterator[None]:
+    yield
+    print(f"\nas of {NOW:%Y-%m-%d}: contract's cause -> what was said: count")
+    for (label, answer), count in sorted(CONFUSION.items()):
+        print(f"{label:16} -> {answer:32} {count:6}")
