@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
+from iotjobs.domain import UNFINISHED
 from iotjobs.steps import Step
 from iotjobs.ui.callbacks import shown
 from iotjobs.ui.model import Selection, choose_step
@@ -69,6 +70,10 @@ def steps_html(findings: Findings) -> str:
 def after_steps_html(findings: Findings) -> str:
     """What the steps leave out: the smaller ones, and what goes on by itself."""
     steps, lines = findings.steps, []
+    unfinished = int(findings.executions["status"].isin(UNFINISHED).sum())
+    if steps.unfinished > unfinished:
+        others = steps.unfinished - unfinished
+        lines.append(f"The steps also count {others} executions of other jobs in the queues of these things.")
     smaller = steps.ranked[MOST_STEPS:]
     if smaller:
         count = sum(step.executions + step.frees for step in smaller)
