@@ -21,7 +21,7 @@ import botocore.exceptions as boto_errors
 import botocore.session
 from botocore.parsers import ResponseParserError
 
-from iotjobs import listing
+from iotjobs import answers
 from iotjobs.errors import (
     Denied,
     InvalidInput,
@@ -29,12 +29,15 @@ from iotjobs.errors import (
     NotFound,
     StateConflict,
     Throttled,
+    Unavailable,
     Unsettled,
 )
 
 _CONNECT_TIMEOUT_S = 5
 _READ_TIMEOUT_S = 30
 _READ_ATTEMPTS = 8
+_FIRST_ATTEMPTS = 3  # of the very first call: an endpoint that is not there should be said within seconds
+_FIRST_READ_TIMEOUT_S = 10
 _MADE_UP_ACCOUNTS = {"000000000000", "123456789012", "111111111111", "111122223333"}
 
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
@@ -51,7 +54,7 @@ _BAD_CREDENTIALS = {
 }
 _THROTTLED = {"ThrottlingException", "Throttling", "TooManyRequestsException", "LimitExceededException"}
 _CONFLICT = {"InvalidStateTransitionException", "VersionConflictException", "ConflictException"}
-_INVALID = {"InvalidRequestException", "ValidationException", "SerializationException"}
+_CHECK_ENDPOINT = "is the endpoint really AWS? check AWS_ENDPOINT_URL"
 _LOG_IN = "log in again (`aws sso login`, or your usual way to get credentials), then run this again"
 
 
@@ -63,7 +66,7 @@ def connect(*, profile: str | None = None, region: str | None = None) -> Connect
     """
     try:
         core = botocore.session.Session(profile=profile)
-        core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_seconds)
+        core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=answers.seconds)
         session = boto3.Session(botocore_session=core, region_name=region)
         if not session.region_name:
             raise InvalidInput(
@@ -87,14 +90,14 @@ class Connection:
     def __init__(self, session: boto3.Session, *, profile: str | None = None) -> None:
         self._session = session
         self._lock = threading.RLock()
-        self._clients: dict[tuple[str, str], Any] = {}
+        self._clients: dict[tuple[str, str, int], Any] = {}
         self.calls: Counter[str] = Counter()
         self.profile = profile
         self.region: str = session.region_name
-        identity = self._send("sts", "GetCallerIdentity", {}, retried=True)
+        identity = self._who()
         self.account: str = identity["Account"]
         self.caller_arn: str = identity["Arn"]
-        self.endpoint: str = self._client("iot", "ListJobs", retried=True).meta.endpoint_url
+        self.endpoint: str = self._client("iot", "ListJobs", attempts=_READ_ATTEMPTS).meta.endpoint_url
 
     @property
     def sandbox(self) -> bool:
@@ -106,7 +109,7 @@ class Connection:
 
     def read(self, operation: str, **parameters: Any) -> dict[str, Any]:
         """Call a reading operation of the control plane (`iot`); throttled and lost calls are retried."""
-        return self._send("iot", operation, parameters, retried=True)
+        return self._send("iot", operation, parameters, attempts=_READ_ATTEMPTS)
 
     def pages(self, operation: str, key: str, **parameters: Any) -> Iterator[list[dict[str, Any]]]:
         """Yield the rows under `key`, a page at a time, until the service says there are no more."""
@@ -124,56 +127,65 @@ class Connection:
 
     def read_device_plane(self, operation: str, **parameters: Any) -> dict[str, Any]:
         """Call a reading operation of the jobs data plane (`iot-jobs-data`), whose quota is far higher."""
-        return self._send("iot-jobs-data", operation, parameters, retried=True)
+        return self._send("iot-jobs-data", operation, parameters, attempts=_READ_ATTEMPTS)
 
     def change(self, operation: str, **parameters: Any) -> dict[str, Any]:
         """Send one changing call to the control plane, once.
 
         Raises NotFound, StateConflict, Throttled (nothing was done) and Unsettled (it may have been done).
         """
-        return self._send("iot", operation, parameters, retried=False)
+        return self._send("iot", operation, parameters, attempts=1)
 
-    def _send(self, service: str, operation: str, parameters: dict[str, Any], *, retried: bool) -> dict[str, Any]:
-        given = {name: value for name, value in parameters.items() if value is not None}
+    def _who(self) -> dict[str, Any]:
         try:
-            client = self._client(service, operation, retried=retried)
+            return self._send("sts", "GetCallerIdentity", {}, attempts=_FIRST_ATTEMPTS)
+        except (Throttled, Unavailable):  # it is there, and busy
+            return self._send("sts", "GetCallerIdentity", {}, attempts=_READ_ATTEMPTS)
+
+    def _send(self, service: str, operation: str, parameters: dict[str, Any], *, attempts: int) -> dict[str, Any]:
+        given = {name: value for name, value in parameters.items() if value is not None}
+        changing = attempts == 1
+        try:
+            client = self._client(service, operation, attempts=attempts)
             answer: dict[str, Any] = getattr(client, _snake(operation))(**given)
         except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
-            _raise_ours(error, service, operation, given, changing=not retried)
+            _raise_ours(error, service, operation, given, changing=changing)
         except (KeyError, TypeError, ValueError, ResponseParserError) as error:
             where = f"the answer to {operation}{_about(given)} cannot be read ({error!r})"
-            if not retried:
+            if changing:
                 raise Unsettled(f"{where}; it may or may not have been done") from error
-            raise IotJobsError(f"{where}: is the endpoint really AWS? check AWS_ENDPOINT_URL") from error
+            raise IotJobsError(f"{where}; {_CHECK_ENDPOINT}") from error
         answer.pop("ResponseMetadata", None)
+        if lacks := answers.missing(operation, answer):
+            raise IotJobsError(f"the answer to {operation}{_about(given)} has no {lacks}; {_CHECK_ENDPOINT}")
         with self._lock:
             self.calls[operation] += 1
         return answer
 
-    def _client(self, service: str, operation: str, *, retried: bool) -> Any:
+    def _client(self, service: str, operation: str, *, attempts: int) -> Any:
         with self._lock:
-            key = (service, operation)
+            key = (service, operation, attempts)
             if key not in self._clients:
-                retries = (
-                    {"mode": "adaptive", "total_max_attempts": _READ_ATTEMPTS}
-                    if retried
-                    else {"mode": "standard", "total_max_attempts": 1}
-                )
-                config = botocore.config.Config(
-                    retries=retries,
-                    connect_timeout=_CONNECT_TIMEOUT_S,
-                    read_timeout=_READ_TIMEOUT_S,
-                    max_pool_connections=16,
-                )
-                endpoint = self._jobs_endpoint() if service == "iot-jobs-data" else None
-                try:
-                    self._clients[key] = self._session.client(service, config=config, endpoint_url=endpoint)
-                except ValueError as error:
-                    raise InvalidInput(f"{error}: check AWS_ENDPOINT_URL, which takes https://HOST") from error
-                if operation in listing.ROWS_OF:
-                    events = self._clients[key].meta.events
-                    events.register(f"before-parse.{service}.{operation}", listing.take_rows)
+                self._clients[key] = self._new_client(service, operation, attempts)
             return self._clients[key]
+
+    def _new_client(self, service: str, operation: str, attempts: int) -> Any:
+        config = botocore.config.Config(
+            retries={"mode": "standard" if attempts == 1 else "adaptive", "total_max_attempts": attempts},
+            connect_timeout=_CONNECT_TIMEOUT_S,
+            read_timeout=_FIRST_READ_TIMEOUT_S if attempts == _FIRST_ATTEMPTS else _READ_TIMEOUT_S,
+            max_pool_connections=16,
+        )
+        endpoint = self._jobs_endpoint() if service == "iot-jobs-data" else None
+        try:
+            client = self._session.client(service, config=config, endpoint_url=endpoint)
+            where = urlsplit(client.meta.endpoint_url)
+            if where.scheme not in {"http", "https"} or where.port == 0:  # `port` raises for one out of range
+                raise ValueError(f"Invalid endpoint: {client.meta.endpoint_url}")  # noqa: TRY301
+        except ValueError as error:
+            raise InvalidInput(f"{error}: check AWS_ENDPOINT_URL, which takes https://HOST") from error
+        client.meta.events.register(f"before-parse.{service}.{operation}", answers.before_parse)
+        return client
 
     def _jobs_endpoint(self) -> str | None:
         """The account's own data plane: at another one a call may answer 200 and do nothing."""
@@ -183,16 +195,6 @@ class Connection:
             return None
         answer = self.read("DescribeEndpoint", endpointType="iot:Jobs")
         return f"https://{answer['endpointAddress']}"
-
-
-def _seconds(value: Any) -> float:
-    """Read a timestamp as the service sends it: a number, or text for the few operations that send ISO."""
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        from botocore.utils import parse_timestamp  # noqa: PLC0415 - off the hot path
-
-        return float(parse_timestamp(value).timestamp())
 
 
 def _snake(operation: str) -> str:
@@ -268,6 +270,8 @@ def _raise_service_error(
         raise Denied(f"the AWS credentials have expired ({code}) for {where}: {_LOG_IN}", expired=True) from error
     if code in _BAD_CREDENTIALS:
         raise Denied(f"AWS refused the credentials ({code}: {said}) for {where}; {_LOG_IN}") from error
+    if status in {401, 403} and (not code or code.isdigit()):
+        raise Denied(f"{where} was answered {status} without an error of AWS: a proxy? {_CHECK_ENDPOINT}") from error
     if code in _DENIED or status in {401, 403}:
         action = f"{prefix}:{operation}"
         raise Denied(
@@ -283,8 +287,8 @@ def _raise_service_error(
         raise NotFound(f"{where}: not found in this account and region ({said})") from error
     if code in _CONFLICT:
         raise StateConflict(f"{where} was refused by AWS ({code}: {said})") from error
-    if code in _INVALID and not changing:
-        raise IotJobsError(f"{where} was not accepted ({code}: {said})") from error
-    if changing and status >= 500:  # noqa: PLR2004 - HTTP's own number
-        raise Unsettled(f"{where} answered {status} ({code}); it may or may not have been done") from error
+    if status >= 500:  # noqa: PLR2004 - HTTP's own number
+        if changing:
+            raise Unsettled(f"{where} answered {status} ({code}); it may or may not have been done") from error
+        raise Unavailable(f"{where} failed ({code or status}: {said})") from error
     raise IotJobsError(f"{where} failed ({code or status}: {said})") from error

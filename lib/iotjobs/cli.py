@@ -19,6 +19,17 @@ def cli() -> None:
     """Find out why AWS IoT job executions are stuck, and clean up without hurting a device."""
 
 
+class _Notebook(click.Command):
+    """One notebook's command: of `--force` and `--no-force` only one can be meant, as in the AWS CLI."""
+
+    def parse_args(self, context: click.Context, arguments: list[str]) -> list[str]:
+        for option in self.params:
+            both = [*option.opts, *option.secondary_opts]
+            if option.secondary_opts and set(both) <= set(arguments):
+                raise click.UsageError(f"{' and '.join(both)}: only one of them can be meant", context)
+        return super().parse_args(context, arguments)
+
+
 class _Notebooks(click.Group):
     """`iotjobs run NOTEBOOK`: each notebook is a command, its options read from its own parameters cell."""
 
@@ -36,7 +47,7 @@ class _Notebooks(click.Group):
             meant = {name: value for name, value in given.items() if value is not None}
             sys.exit(runbook.run(path, meant))
 
-        return click.Command(
+        return _Notebook(
             path.stem,
             params=options,
             callback=run,
@@ -99,12 +110,14 @@ def sandbox(scenario: str, port: int | None, command: tuple[str, ...]) -> None:
 def main() -> None:
     """The entry point: usage errors exit 2, and a usage error of a run is on record where `--run-dir` says."""
     try:
-        cli.main(standalone_mode=False)
-    except click.exceptions.Abort:
-        sys.exit(130)
+        with runbook.ending_is_an_interrupt():
+            cli.main(standalone_mode=False)
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        runbook.record_early_end(sys.argv[1:], Outcome.INTERRUPTED, "the run was stopped before it began")
+        sys.exit(Outcome.INTERRUPTED.exit_code)
     except click.ClickException as error:
         error.show()
-        runbook.record_usage_error(sys.argv[1:], error.format_message())
+        runbook.record_early_end(sys.argv[1:], Outcome.INVALID, error.format_message())
         sys.exit(error.exit_code)
     except IotJobsError as error:
         click.echo(f"{type(error).__name__}: {error}", err=True)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 from iotjobs import fetch, guards, parameters, request
 from iotjobs.apply import Application
-from iotjobs.domain import UNFINISHED, ExecutionKey, Outcome, utc_text
-from iotjobs.errors import IotJobsError, NotFound
+from iotjobs.domain import UNFINISHED, Execution, ExecutionKey, Outcome, utc_text
+from iotjobs.errors import NotFound
 from iotjobs.guards import Refusal
 from iotjobs.journal import Journal
 from iotjobs.journal import read as read_journal
@@ -84,7 +83,7 @@ class Deletion:
         """Describe the execution and say what its deletion would do. Raises NotFound, Denied, IotJobsError."""
         self.current_plan, self.refusals, self._done = None, [], False
         if self.request is not None and self.skeleton is None:
-            with self._recorded():
+            with self.run.recorded():
                 self._look_around(self.request)
         return self
 
@@ -103,7 +102,7 @@ class Deletion:
             caller_arn=connection.caller_arn,
             endpoint=connection.endpoint,
             made_at=datetime.now(UTC),
-            surroundings=self._surroundings(wanted.key),
+            surroundings=self._surroundings(execution),
         )
         self.run.directory.write_json("plan.json", self.current_plan.as_document())
         self._say_planned(self.current_plan)
@@ -112,7 +111,7 @@ class Deletion:
         """Carry the plan out if it is confirmed; without a phrase it stays a plan. Raises IotJobsError."""
         phrase = confirm if confirm is not None else self._confirm
         if self.current_plan is not None and phrase is not None and not self._done:
-            with self._recorded():
+            with self.run.recorded(), self.run.directory.held():
                 self._carry_out(self.current_plan, phrase)
         return self
 
@@ -129,30 +128,27 @@ class Deletion:
         else:
             self._say_applied(f"deleted {plan.execution.key}")
 
-    @contextmanager
-    def _recorded(self) -> Iterator[None]:
-        """Write down what ends the work, also where no cell fails by it: in the panel, in a script."""
-        try:
-            yield
-        except BaseException as error:
-            self.run.failed(error)
-            raise
+    def _surroundings(self, execution: Execution) -> Surroundings:
+        """The job and the queue around an unfinished execution; nothing follows from the end of a finished one.
 
-    def _surroundings(self, key: ExecutionKey) -> Surroundings:
-        """The job and the queue around the execution; what cannot be read is said to be unknown, not guessed."""
+        A reading that fails ends the plan: without it the consequences are not known. That there is no such job or
+        thing any more is an answer, and no failure.
+        """
+        if execution.finished:
+            return Surroundings()
         facts: dict[str, Any] = {}
-        try:
-            job = fetch.describe_job(self.run.connection, key.job_id)
+        with suppress(NotFound):
+            job = fetch.describe_job(self.run.connection, execution.key.job_id)
             facts = {
                 "job_status": job["status"],
                 "target_selection": job["target_selection"],
                 "unfinished_in_job": sum(job[status.value] or 0 for status in UNFINISHED),
             }
-            queue = fetch.thing_queue(self.run.connection, key.thing_name)
-        except IotJobsError:
-            return Surroundings(**facts)
-        named = zip(queue["job_id"], queue["thing_name"], queue["execution_number"], strict=True)
-        return Surroundings(**facts, queue=tuple(ExecutionKey(*row) for row in named), queue_known=True)
+        with suppress(NotFound):
+            queue = fetch.thing_queue(self.run.connection, execution.key.thing_name)
+            named = zip(queue["job_id"], queue["thing_name"], queue["execution_number"], strict=True)
+            facts |= {"queue": tuple(ExecutionKey(*row) for row in named), "queue_known": True}
+        return Surroundings(**facts)
 
     def _done_before(self, key: ExecutionKey) -> bool:
         """Settle what an earlier run in this directory left: a delete on record is not done a second time.

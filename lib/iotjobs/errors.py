@@ -14,6 +14,10 @@ class IotJobsError(Exception):
 
     outcome = Outcome.ERROR
 
+    def __str__(self) -> str:
+        """One line: it is the last line of a notebook, and what a scheduler shows of a run."""
+        return " ".join(super().__str__().split())
+
     def _render_traceback_(self) -> list[str]:
         """Show one sentence instead of a stack: IPython calls this for an error that ends a cell."""
         return [f"{type(self).__name__}: {self}"]
@@ -72,6 +76,10 @@ class Throttled(IotJobsError):
     def __init__(self, message: str, *, retry_after_s: float = 0.0) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class Unavailable(IotJobsError):
+    """The service answered a reading call that it cannot serve it now."""
 
 
 class Unsettled(IotJobsError):

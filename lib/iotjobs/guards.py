@@ -7,7 +7,7 @@ moment: the phrase when it is given, the drift right before each delete.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -223,6 +223,19 @@ def made_here(plan: SweepPlan, here: Here) -> list[Refusal]:
             f"{here.region}: connect there, or make a plan here",
         )
     ]
+
+
+def in_a_sentence(refusals: Sequence[Refusal]) -> str:
+    """What the guards say, each once: the first of its refusals, and how many more are like it."""
+    by_guard: dict[str, list[Refusal]] = {}
+    for refusal in refusals:
+        by_guard.setdefault(refusal.guard, []).append(refusal)
+    more = {guard: len(mine) - 1 for guard, mine in by_guard.items()}
+    said = [
+        mine[0].message + (f" (and {more[guard]} more like it)" if more[guard] else "")
+        for guard, mine in by_guard.items()
+    ]
+    return "; ".join(said)
 
 
 SWEEP_GUARDS: tuple[Callable[[SweepPlan, Here], list[Refusal]], ...] = (

@@ -105,17 +105,33 @@ def statuses(value: Any) -> Sequence[Status] | None:
 
 def injected(cells: Sequence[str]) -> set[str]:
     """The names that papermill's injected cells assign: such a cell begins with the comment `# Parameters`."""
-    names: set[str] = set()
+    return {name for source in cells if _is_injected(source) for name in _assigned(source)}
+
+
+def mistyped(cells: Sequence[str]) -> set[str]:
+    """The names that papermill injected although no cell before it declares them; papermill itself only warns."""
+    declared: set[str] = set()
+    unknown: set[str] = set()
     for source in cells:
-        if source.lstrip().startswith("# Parameters"):
-            names |= {
-                target.id
-                for node in ast.parse(source).body
-                if isinstance(node, ast.Assign)
-                for target in node.targets
-                if isinstance(target, ast.Name)
-            }
-    return names
+        if _is_injected(source):
+            unknown |= _assigned(source) - declared if declared else set()
+        else:
+            declared |= _assigned(source)
+    return unknown
+
+
+def _is_injected(source: str) -> bool:
+    return source.lstrip().startswith("# Parameters")
+
+
+def _assigned(source: str) -> set[str]:
+    try:
+        body = ast.parse(source).body
+    except SyntaxError:  # a cell with a magic of IPython
+        return set()
+    single = [node.target for node in body if isinstance(node, ast.AnnAssign)]
+    listed = [target for node in body if isinstance(node, ast.Assign) for target in node.targets]
+    return {target.id for target in (*single, *listed) if isinstance(target, ast.Name)}
 
 
 def _name(value: Any, parameter: str, pattern: re.Pattern[str], form: str) -> str:

@@ -64,7 +64,8 @@ class Plan:
                 "see that it is CANCELED",
                 "DeleteJobExecution without force",
             )
-        return (f"DeleteJobExecution {'with' if self.force else 'without'} force",)
+        forced = self.force and not self.execution.finished  # a finished one needs none
+        return (f"DeleteJobExecution {'with' if forced else 'without'} force",)
 
     @property
     def consequences(self) -> tuple[str, ...]:

@@ -91,7 +91,7 @@ def _from_json(source: Any) -> dict[str, Any]:
     text = parameters.text(source, name="cli_input_json") or ""
     if text.startswith(_FILE):
         try:
-            text = Path(text.removeprefix(_FILE)).expanduser().read_text(encoding="utf-8")
+            text = Path(text.removeprefix(_FILE)).expanduser().read_text(encoding="utf-8-sig")
         except (OSError, ValueError, RuntimeError) as error:  # also: not UTF-8, a NUL in the path, no such ~user
             raise InvalidInput(f"cli_input_json: {text} cannot be read: {error}") from error
     try:

@@ -6,8 +6,8 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -54,6 +54,17 @@ class RunDirectory:
             time.sleep(0.1)
         _held[name] = file
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the directory for as long as the context lasts, also where this process holds it already."""
+        mine = self.path / ".lock" not in _held
+        self.hold()
+        try:
+            yield
+        finally:
+            if mine:
+                self.release()
+
     def release(self, lock: str = ".lock") -> None:
         """Let other runs into the directory."""
         file = _held.pop(self.path / lock, None)
@@ -64,7 +75,9 @@ class RunDirectory:
     def open(cls, run_dir: Any, *, notebook: str, started_at: datetime) -> RunDirectory:
         """Make the directory, or use the one given. Raises InvalidInput when it cannot be written."""
         if run_dir is not None and (not isinstance(run_dir, str) or not run_dir.strip()):
-            raise InvalidInput(f"run_dir is {run_dir!r}; it takes the path of a directory")
+            raise InvalidInput(
+                f"run_dir is {run_dir!r}; it takes the path of a directory, as text: `-r run_dir PATH` with papermill"
+            )
         try:
             path = Path(run_dir).expanduser() if run_dir else _fresh(notebook, started_at)
             path.mkdir(parents=True, exist_ok=True)
@@ -79,31 +92,24 @@ class RunDirectory:
         """Write `result.json`, whole or not at all."""
         self.write_json("result.json", {"schema": SCHEMA, **result})
 
-    def sealed(self) -> Any:
-        """The seal of the journal that an earlier run left in its `result.json`; None where there is none."""
-        try:
-            return self.read_json("result.json").get("journal")
-        except (OSError, ValueError, AttributeError):
-            return None
-
     def read_json(self, name: str) -> Any:
         """What a JSON file of the directory holds. Raises OSError, ValueError."""
         return json.loads((self.path / name).read_text(encoding="utf-8"))
 
     def write_json(self, name: str, document: Mapping[str, Any]) -> None:
-        """Write a JSON file atomically and durably. Raises RecordError; what stood there before stays then."""
+        """Write a JSON file atomically and durably; what was there stays when it fails. Raises RecordError."""
         partial = self.path / f".{name}.{os.getpid()}"
-        try:
-            with partial.open("w", encoding="utf-8") as file:
-                json.dump(document, file, indent=2, default=str)
-                file.write("\n")
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(self.path / name)
-        except OSError as error:
-            with suppress(OSError):
+        with self._written(name):
+            try:
+                with partial.open("w", encoding="utf-8") as file:
+                    json.dump(document, file, indent=2, default=str)
+                    file.write("\n")
+                    file.flush()
+                    os.fsync(file.fileno())
+                partial.replace(self.path / name)
+            finally:
                 partial.unlink(missing_ok=True)
-            raise RecordError(f"{name} cannot be written in {self.path}: {error}; make room, then run again") from error
+            sync_names(self.path)
 
     def write_executions(self, executions: pd.DataFrame) -> None:
         """Write `executions.csv`, safe to open in a spreadsheet, and `executions.parquet`."""
@@ -113,14 +119,31 @@ class RunDirectory:
         self.write_csv("executions.csv", ordered)
 
     def write_csv(self, name: str, table: pd.DataFrame) -> None:
-        """Write a table as CSV: times ISO 8601 UTC, and no cell that a spreadsheet would run."""
+        """Write a table as CSV: times ISO 8601 UTC, and no cell that a spreadsheet would run. Raises RecordError."""
         readable = table.copy()
         for column in readable.columns:
             if isinstance(readable[column].dtype, pd.DatetimeTZDtype):
                 readable[column] = readable[column].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
             elif readable[column].dtype in ("str", "object"):
                 readable[column] = readable[column].map(_harmless)
-        readable.to_csv(self.path / name, index=False)
+        with self._written(name):
+            readable.to_csv(self.path / name, index=False)
+
+    @contextmanager
+    def _written(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise RecordError(f"{name} cannot be written in {self.path}: {error}; make room, then run again") from error
+
+
+def sync_names(directory: Path) -> None:
+    """Put the directory's own entries on disk: a file that was just made is lost with its name otherwise."""
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _locked(file: IO[bytes]) -> bool:

@@ -18,8 +18,9 @@ from typing import Any
 
 import click
 
+from iotjobs import journal
 from iotjobs.domain import Outcome, utc_text
-from iotjobs.errors import InvalidInput
+from iotjobs.errors import InvalidInput, Refused
 from iotjobs.results import RunDirectory, blank_result, numbered_steps
 
 _KERNEL = "iotjobs"
@@ -27,6 +28,9 @@ _BARE_VALUES = {"generate_cli_skeleton": "input"}
 _RUN_ARGUMENTS = 2
 _RUNNER_LOCK = ".lock-runner"
 _DYING_S = 5.0  # so long may the kernel of a run that was killed take to follow it
+_KERNEL_STARTS = 3
+_NEVER_STARTED = "Kernel died before replying to kernel_info"
+_ENDING_SIGNALS = ("SIGTERM", "SIGHUP")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +85,6 @@ def parameters_of(path: Path) -> list[Parameter]:
 
 def run(path: Path, given: Mapping[str, Any]) -> int:
     """Run a notebook and return the exit code of its outcome."""
-    import papermill  # noqa: PLC0415 - slow to import
-    from papermill.exceptions import PapermillException  # noqa: PLC0415
-
     started_at = datetime.now(UTC)
     directory = RunDirectory.open(given.get("run_dir"), notebook=path.stem, started_at=started_at)
     directory.hold(_RUNNER_LOCK)
@@ -91,37 +92,51 @@ def run(path: Path, given: Mapping[str, Any]) -> int:
     directory.release()
     values = {**given, "run_dir": given.get("run_dir") or os.path.relpath(directory.path)}
     executed = directory.path / path.name
-    directory.write_result({**blank_result(path.stem, started_at, values), "journal": directory.sealed()})
-    problem = ""
+    directory.write_result({**blank_result(path.stem, started_at, values), "journal": journal.sealed(directory.path)})
     try:
-        with _ending_is_an_interrupt(), _this_python():
-            papermill.execute_notebook(
-                str(path),
-                str(executed),
-                values,
-                kernel_name=_KERNEL,
-                progress_bar=sys.stderr.isatty(),
-                cwd=str(Path.cwd()),
-            )
+        problem = _execute(path, executed, values)
+        result = _result(directory)
+        if result["finished_at"] is None or (problem and result["outcome"] in _GOOD):
+            _record(directory, Outcome.ERROR, problem or "the notebook left no result")
     except KeyboardInterrupt:
         _record(directory, Outcome.INTERRUPTED, "the run was stopped; what was done is in the journal")
-    except PapermillException as error:
-        problem = str(error).strip().splitlines()[-1]
-    except Exception as error:  # noqa: BLE001 - whatever ends a kernel ends the run, on record
-        problem = f"{type(error).__name__}: {error}"
-    result = _result(directory)
-    if result["finished_at"] is None or (problem and result["outcome"] in _GOOD):
-        _record(directory, Outcome.ERROR, problem or "the notebook left no result")
-    _finish(executed, directory.path / "report.html")
-    _say(_result(directory), directory, executed)
+    with _undisturbed():
+        _finish(executed, directory.path / "report.html")
+        _say(_result(directory), directory, executed)
     return Outcome(_result(directory)["outcome"]).exit_code
+
+
+def _execute(path: Path, executed: Path, values: Mapping[str, Any]) -> str:
+    """Run the notebook; says what ended it, where that was not its end."""
+    import papermill  # noqa: PLC0415 - slow to import
+    from papermill.exceptions import PapermillException  # noqa: PLC0415
+
+    for starts_left in reversed(range(_KERNEL_STARTS)):
+        try:
+            with _this_python():
+                papermill.execute_notebook(
+                    str(path),
+                    str(executed),
+                    dict(values),
+                    kernel_name=_KERNEL,
+                    progress_bar=sys.stderr.isatty(),
+                    cwd=str(Path.cwd()),
+                )
+        except PapermillException as error:
+            return str(error).strip().splitlines()[-1]
+        except Exception as error:  # noqa: BLE001 - whatever ends a kernel ends the run, on record
+            if _NEVER_STARTED in str(error) and starts_left:
+                continue  # another kernel took its port first; no cell was run
+            return f"{type(error).__name__}: {error}"
+        break
+    return ""
 
 
 _GOOD = {outcome.value for outcome in Outcome if outcome.exit_code == 0}
 
 
-def record_usage_error(arguments: Sequence[str], message: str) -> None:
-    """Leave a result where `--run-dir` says, when the options of a run were wrong."""
+def record_early_end(arguments: Sequence[str], outcome: Outcome, message: str) -> None:
+    """Leave a result where `--run-dir` says, when a run ended before its notebook was begun."""
     if len(arguments) < _RUN_ARGUMENTS or arguments[0] != "run":
         return
     named = [after for option, after in pairwise(arguments) if option == "--run-dir"]
@@ -131,11 +146,13 @@ def record_usage_error(arguments: Sequence[str], message: str) -> None:
     started_at, notebook = datetime.now(UTC), Path(arguments[1]).stem
     try:
         directory = RunDirectory.open(named[-1], notebook=notebook, started_at=started_at)
-    except InvalidInput as error:
+        for lock in (_RUNNER_LOCK, ".lock"):  # a run that is at work there keeps its files
+            directory.hold(lock)
+    except (InvalidInput, Refused) as error:
         click.echo(f"Error: {error}", err=True)
         return
     directory.write_result(blank_result(notebook, started_at, {}))
-    _record(directory, Outcome.INVALID, message)
+    _record(directory, outcome, message)
 
 
 def _result(directory: RunDirectory) -> dict[str, Any]:
@@ -150,21 +167,34 @@ def _record(directory: RunDirectory, outcome: Outcome, why: str) -> None:
 
 
 @contextmanager
-def _ending_is_an_interrupt() -> Iterator[None]:
+def ending_is_an_interrupt() -> Iterator[None]:
     """A scheduler's SIGTERM and a lost terminal stop the kernel as Ctrl-C does: it must not delete on by itself."""
 
     def interrupt(_signal: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    signals = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    signals = [getattr(signal, name) for name in _ENDING_SIGNALS if hasattr(signal, name)]
     changed = [each for each in signals if signal.getsignal(each) == signal.SIG_DFL]  # `nohup` ignores SIGHUP
-    for each in changed:
-        signal.signal(each, interrupt)
+    with _handled(changed, interrupt):
+        yield
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """The run has ended: a signal that comes now must not take its report away."""
+    signals = [getattr(signal, name) for name in ("SIGINT", *_ENDING_SIGNALS) if hasattr(signal, name)]
+    with _handled(signals, signal.SIG_IGN):
+        yield
+
+
+@contextmanager
+def _handled(signals: Sequence[signal.Signals], handler: Any) -> Iterator[None]:
+    before = {each: signal.signal(each, handler) for each in signals}
     try:
         yield
     finally:
-        for each in changed:
-            signal.signal(each, signal.SIG_DFL)
+        for each, was in before.items():
+            signal.signal(each, was)
 
 
 @contextmanager

@@ -6,12 +6,17 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
+import papermill
 import pytest
 import shell
 from processes import gone
+
+from iotjobs import cli, runbook
+from iotjobs.results import RunDirectory
 
 
 def test_a_kernel_that_dies_is_an_error(tmp_path: Path) -> None:
@@ -69,6 +74,53 @@ def test_a_usage_error_does_not_keep_what_an_earlier_run_said(tmp_path: Path) ->
     code, result, _ = shell.run(directory, "investigate", "--nope")
     assert (code, result["outcome"]) == (2, "invalid")
     assert (result["confirm"], result["account"]) == (None, None)
+
+
+def test_a_run_stopped_before_its_notebook_begins_is_on_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "result.json").write_text('{"outcome": "planned", "confirm": "delete j/t/1 queued then"}')
+    monkeypatch.setattr(sys, "argv", ["iotjobs", "run", "investigate", "--run-dir", str(tmp_path)])
+    monkeypatch.setattr(runbook, "parameters_of", lambda _path: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 130
+    result = shell.result(tmp_path)
+    assert (result["outcome"], result["confirm"]) == ("interrupted", None)
+
+
+def test_a_usage_error_leaves_the_files_of_a_run_at_work_alone(tmp_path: Path) -> None:
+    (tmp_path / "result.json").write_text('{"outcome": "planned"}')
+    at_work = RunDirectory(tmp_path)
+    at_work.hold()
+    try:
+        code, result, printed = shell.run(tmp_path, "investigate", "--nope")
+    finally:
+        at_work.release()
+    assert (code, result) == (2, {"outcome": "planned"})
+    assert "another run is at work" in printed
+
+
+def test_a_kernel_whose_port_was_taken_is_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    really, starts = papermill.execute_notebook, []
+
+    def execute(*arguments: object, **more: object) -> object:
+        starts.append(1)
+        if len(starts) == 1:
+            raise RuntimeError("Kernel died before replying to kernel_info")  # what nbclient raises
+        return really(*arguments, **more)
+
+    monkeypatch.setattr(papermill, "execute_notebook", execute)
+    one = shell.notebook(tmp_path / "one.ipynb", "from iotjobs.domain import Outcome\nrun.finish(Outcome.OK)", "run.end()")
+    assert runbook.run(one, {"run_dir": str(tmp_path / "run")}) == 0
+    assert len(starts) == 2
+
+
+def test_a_parameter_mistyped_for_papermill_is_invalid(tmp_path: Path) -> None:
+    one = shell.notebook(tmp_path / "one.ipynb", "run.end()")
+    with pytest.raises(papermill.PapermillExecutionError, match="there is no parameter protct"):
+        papermill.execute_notebook(one, tmp_path / "out.ipynb", {"run_dir": str(tmp_path / "run"), "protct": "prod-*"})
+    assert shell.result(tmp_path / "run")["outcome"] == "invalid"
 
 
 def _wait(until: object, *, seconds: float) -> None:

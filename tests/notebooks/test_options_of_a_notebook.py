@@ -64,6 +64,12 @@ def test_a_value_arrives_as_it_was_meant(
     assert {name: type(value) for name, value in passed_on.items()} == {name: type(v) for name, v in meant.items()}
 
 
+def test_of_force_and_no_force_only_one_can_be_meant(passed_on: dict[str, Any]) -> None:
+    ended = _delete("--job-id", "j", "--no-force", "--force")
+    assert (ended.exit_code, passed_on) == (2, {})
+    assert "only one of them can be meant" in ended.output
+
+
 @pytest.mark.parametrize("arguments", [["--thing", "t"], ["--forced"], ["--job_id", "j"], ["j"], ["--job-id"]])
 def test_an_unknown_or_shortened_option_is_an_error(passed_on: dict[str, Any], arguments: list[str]) -> None:
     assert _delete(*arguments).exit_code == 2

@@ -76,3 +76,21 @@ def test_statuses() -> None:
 def test_what_is_no_list_of_statuses(bad: Any) -> None:
     with pytest.raises(InvalidInput, match="statuses"):
         parameters.statuses(bad)
+
+
+DECLARES = "job_id: str = None  # the job\nforce: bool = False  # with force"
+
+
+@pytest.mark.parametrize(
+    ("cells", "unknown"),
+    [
+        ([DECLARES, '# Parameters\njob_id = "j"\nforce = True'], set()),
+        ([DECLARES, "# Parameters\nforse = True"], {"forse"}),
+        (["", "%matplotlib inline", DECLARES, '\n# Parameters\njob = "j"'], {"job"}),
+        ([DECLARES, "job = 1"], set()),
+        (['# Parameters\njob_id = "j"'], set()),
+    ],
+    ids=["declared", "mistyped", "after a magic", "not injected", "nothing declared"],
+)
+def test_a_mistyped_parameter_of_papermill_is_found(cells: list[str], unknown: set[str]) -> None:
+    assert parameters.mistyped(cells) == unknown

@@ -83,6 +83,7 @@ def test_cancel_first_is_two_steps_and_none_for_a_finished_one() -> None:
         "DeleteJobExecution",
     ]
     assert plan(cancel_first=True).steps == ("DeleteJobExecution without force",)
+    assert plan(force=True).steps == ("DeleteJobExecution without force",)
 
 
 def test_plan_json_holds_the_target_with_its_identity() -> None:

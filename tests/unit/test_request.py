@@ -39,6 +39,8 @@ def test_the_json_may_be_in_a_file(tmp_path: Path) -> None:
     file = tmp_path / "request.json"
     file.write_text(json.dumps(AS_JSON))
     assert request.build(cli_input_json=f"file://{file}").key.thing_name == "t"
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())  # as editors on Windows write it
+    assert request.build(cli_input_json=f"file://{file}").key.thing_name == "t"
 
 
 def test_the_input_skeleton_is_the_one_of_the_service_model() -> None:

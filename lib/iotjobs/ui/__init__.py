@@ -9,13 +9,4 @@ from iotjobs.ui.steps_view import what_to_do
 from iotjobs.ui.sweep_panel import sweep_panel
 from iotjobs.ui.sweep_view import sweep_report
 
-__all__ = [
-    "banner",
-    "delete_panel",
-    "estate",
-    "explore",
-    "sweep_panel",
-    "sweep_report",
-    "what_changed",
-    "what_to_do",
-]
+__all__ = ["banner", "delete_panel", "estate", "explore", "sweep_panel", "sweep_report", "what_changed", "what_to_do"]

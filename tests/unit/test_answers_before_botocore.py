@@ -1,4 +1,4 @@
-"""The rows of a long listing go past botocore's parser, and only when they are what they should be."""
+"""Answers before botocore reads them: rows go past its parser only when they are rows, and errors can be read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from iotjobs.listing import take_rows
+from iotjobs.answers import before_parse
 
 ROW = {"thingArn": "arn:aws:iot:x:0:thing/t", "jobExecutionSummary": {"status": "QUEUED", "queuedAt": 1790000000.123}}
 
@@ -16,7 +16,7 @@ ROW = {"thingArn": "arn:aws:iot:x:0:thing/t", "jobExecutionSummary": {"status": 
 def _taken(body: bytes, *, status: int = 200, operation: str = "ListJobExecutionsForJob") -> tuple[dict[str, Any], Any]:
     taken: dict[str, Any] = {}
     response = {"status_code": status, "headers": {}, "body": body}
-    take_rows(
+    before_parse(
         operation_model=SimpleNamespace(name=operation),
         response_dict=response,
         customized_response_dict=taken,
@@ -55,3 +55,26 @@ def test_an_error_is_left_to_botocore() -> None:
 def test_another_operation_is_left_to_botocore() -> None:
     body = json.dumps({"executionSummaries": [ROW]}).encode()
     assert _taken(body, operation="ListJobs") == ({}, body)
+
+
+@pytest.mark.parametrize(
+    ("headers", "said", "code"),
+    [
+        ({"x-amzn-errortype": "ExpiredTokenException:http://x/"}, {"message": "old"}, "ExpiredTokenException"),
+        ({}, {"__type": "com.amazon#AccessDeniedException", "Message": "no <b>"}, "AccessDeniedException"),
+        ({}, {"code": "ThrottlingException"}, "ThrottlingException"),
+    ],
+)
+def test_an_error_in_json_is_put_into_the_xml_of_sts(headers: dict[str, str], said: dict[str, str], code: str) -> None:
+    body = json.dumps(said).encode()
+    response = {"status_code": 403, "headers": headers, "body": body}
+    before_parse(
+        operation_model=SimpleNamespace(name="GetCallerIdentity"), response_dict=response, customized_response_dict={}
+    )
+    assert f"<Code>{code}</Code>".encode() in response["body"]
+    assert b"<b>" not in response["body"]
+
+
+def test_an_error_in_xml_stays_as_it_is() -> None:
+    body = b"<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>"
+    assert _taken(body, status=403, operation="GetCallerIdentity") == ({}, body)
