@@ -22,6 +22,7 @@ _HELD_BY = {
     **_ROWS_OF,
     "ListJobs": "jobs",
     "ListThings": "things",
+    "ListThingsInThingGroup": "things",
     "DescribeJob": "job",
     "DescribeJobExecution": "execution",
     "GetCallerIdentity": "Account",
