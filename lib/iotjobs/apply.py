@@ -26,11 +26,14 @@ _LONGEST_PAUSE_S = 60.0
 class Application:
     """One execution's removal being carried out, with the journal open."""
 
-    def __init__(self, connection: Connection, plan: Plan, journal: Journal, run_name: str) -> None:
+    def __init__(
+        self, connection: Connection, plan: Plan, journal: Journal, run_name: str, *, ticket: str | None = None
+    ) -> None:
         self._connection = connection
         self._plan = plan
         self._journal = journal
         self._run_name = run_name
+        self._ticket = ticket
         self._identity = identity_of(plan)
 
     def carry_out(self) -> list[Refusal]:
@@ -133,6 +136,7 @@ class Application:
             statusDetails={
                 "canceledBy": _detail(self._plan.caller_arn),
                 "reason": "deleted with iotjobs",
+                **({"ticket": _detail(self._ticket)} if self._ticket else {}),
                 "run": _detail(self._run_name),
                 "mark": self._journal.mark(),
             },

@@ -14,9 +14,9 @@ import pandas as pd
 
 from iotjobs import fetch
 from iotjobs.aws import Connection
-from iotjobs.diagnose import diagnose
+from iotjobs.diagnose import could_be, diagnose
 from iotjobs.domain import UNFINISHED, Cause, Execution, ExecutionKey
-from iotjobs.errors import IotJobsError, NotFound
+from iotjobs.errors import Denied, IotJobsError, NotFound
 from iotjobs.evidence import take_picture
 from iotjobs.guards import Refusal, too_many
 from iotjobs.picture import KEY, Picture
@@ -72,17 +72,20 @@ def _require_whole(picture: Picture, rule: Rule, in_scope: pd.DataFrame) -> None
     """Raise when what is missing could change what the rule chooses."""
     for gap in picture.gaps:
         if gap.evidence.startswith("the executions of job"):
-            raise IotJobsError(f"{gap}: a plan is made of whole pictures only")
-    if not rule.causes or set(rule.causes) == {Cause.UNKNOWN.value}:
-        return
-    unknown = in_scope[in_scope["cause"] == Cause.UNKNOWN.value]
-    if len(unknown) and Cause.UNKNOWN.value not in rule.causes:
-        first = unknown.iloc[0]
-        raise IotJobsError(
-            f"the rule asks for causes, and the cause of {len(unknown)} executions is unknown, first "
-            f"{first['job_id']}/{first['thing_name']}/{first['execution_number']} ({first['evidence']}): a plan is "
-            "made of whole pictures only"
-        )
+            raise _incomplete(str(gap), denied=gap.denied)
+    wanted = set(rule.causes) - {Cause.UNKNOWN.value}
+    for row in in_scope[in_scope["why_unknown"] != ""].to_dict("records"):
+        if wanted & could_be(row["why_unknown"]):
+            key = ExecutionKey(row["job_id"], row["thing_name"], int(row["execution_number"]))
+            denied = any(gap.denied for gap in picture.gaps if gap.evidence == row["why_unknown"])
+            raise _incomplete(
+                f"the rule asks for causes, and that of {key} is unknown: {row['evidence']}", denied=denied
+            )
+
+
+def _incomplete(what: str, *, denied: bool) -> IotJobsError:
+    message = f"{what}. A plan is made of whole pictures only, so there is none"
+    return Denied(message) if denied else IotJobsError(message)
 
 
 def _protected(rule: Rule, fitting: pd.DataFrame, jobs: pd.DataFrame) -> tuple[pd.DataFrame, list[Refusal]]:

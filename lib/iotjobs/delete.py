@@ -39,6 +39,7 @@ class Deletion:
         skeleton: str | None = None,
         cancel_first: Any = False,
         confirm: Any = None,
+        ticket: Any = None,
         **given: Any,
     ) -> None:
         self.run = run
@@ -49,6 +50,7 @@ class Deletion:
         self.request: request.DeleteRequest | None = None
         self.skeleton: dict[str, Any] | None = None
         self._confirm = parameters.text(confirm, name="confirm")
+        self._ticket = parameters.text(ticket, name="ticket")
         self.cancel_first = bool(parameters.flag(cancel_first, name="cancel_first"))
         if skeleton == "input":
             self._show_skeleton(request.INPUT_SKELETON)
@@ -119,7 +121,9 @@ class Deletion:
         if not refused:
             with Journal(self.run.directory.path) as journal:
                 self.run.note(counts={"planned": 1, "deleted": 0})
-                refused = Application(self.run.connection, plan, journal, self.run.directory.path.name).carry_out()
+                run_name = self.run.directory.path.name
+                work = Application(self.run.connection, plan, journal, run_name, ticket=self._ticket)
+                refused = work.carry_out()
         if refused:
             self._say_refused(refused)
         else:

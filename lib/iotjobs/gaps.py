@@ -15,18 +15,25 @@ class Gaps:
         self._found: dict[tuple[str, str, str], Gap] = {}
 
     def add(
-        self, evidence: str, why: str, remedy: str, *, about: Iterable[str] = (), indexing_off: bool = False
+        self,
+        evidence: str,
+        why: str,
+        remedy: str,
+        *,
+        about: Iterable[str] = (),
+        indexing_off: bool = False,
+        denied: bool = False,
     ) -> None:
         """Note that evidence is missing; gaps of one kind are drawn together."""
         key = (evidence, why, remedy)
         names = frozenset(about)
         if key in self._found:
             names |= self._found[key].about
-        self._found[key] = Gap(evidence, why, remedy, names, indexing_off)
+        self._found[key] = Gap(evidence, why, remedy, names, indexing_off, denied)
 
     def add_error(self, evidence: str, error: IotJobsError, *, about: Iterable[str] = ()) -> None:
         """Note that evidence is missing because of an error, which also tells the remedy."""
-        self.add(evidence, reason(error), remedy(error), about=about)
+        self.add(evidence, reason(error), remedy(error), about=about, denied=isinstance(error, Denied))
 
     def all(self) -> tuple[Gap, ...]:
         """The gaps so far, in the order in which they were met."""

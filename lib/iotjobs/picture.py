@@ -56,7 +56,7 @@ class Gap:
     """Evidence that could not be had: which, why, and how to switch it on.
 
     ``about`` holds the things, jobs or executions it is missing for; empty when it is missing for all.
-    ``indexing_off`` is whether switching fleet indexing on is the remedy.
+    ``indexing_off`` is whether switching fleet indexing on is the remedy, ``denied`` whether a permission is missing.
     """
 
     evidence: str
@@ -64,6 +64,7 @@ class Gap:
     remedy: str
     about: frozenset[str] = frozenset()
     indexing_off: bool = False
+    denied: bool = False
 
     def __str__(self) -> str:
         of = ""

@@ -78,6 +78,13 @@ class RunDirectory:
         """Write `result.json`, whole or not at all."""
         self.write_json("result.json", {"schema": SCHEMA, **result})
 
+    def sealed(self) -> Any:
+        """The seal of the journal that an earlier run left in its `result.json`; None where there is none."""
+        try:
+            return self.read_json("result.json").get("journal")
+        except (OSError, ValueError, AttributeError):
+            return None
+
     def read_json(self, name: str) -> Any:
         """What a JSON file of the directory holds. Raises OSError, ValueError."""
         return json.loads((self.path / name).read_text(encoding="utf-8"))

@@ -21,6 +21,7 @@ from iotjobs.errors import (
     InvalidInput,
     IotJobsError,
     PartlyDone,
+    RecordError,
     Refused,
 )
 from iotjobs.results import RunDirectory, blank_result
@@ -41,7 +42,8 @@ _watching: list[Run] = []
 def start(notebook: str, *, profile: Any = None, region: Any = None, run_dir: Any = None, **given: Any) -> Run:
     """Open the run directory and keep the parameters; nothing is asked of AWS yet.
 
-    Raises InvalidInput, and Refused when another run is at work in the directory.
+    Raises InvalidInput, Refused when another run is at work in the directory, and RecordError when the journal that
+    lies there was cut or edited.
     """
     started_at = datetime.now(UTC)
     directory = RunDirectory.open(run_dir, notebook=notebook, started_at=started_at)
@@ -53,7 +55,8 @@ def start(notebook: str, *, profile: Any = None, region: Any = None, run_dir: An
         if unknown:
             raise InvalidInput(f"there is no parameter {', '.join(sorted(unknown))} in {notebook}; mistyped?")  # noqa: TRY301
         _check_early({**given, "profile": profile, "region": region})
-    except InvalidInput as error:
+        journal.verify(directory.path)
+    except (InvalidInput, RecordError) as error:
         run.failed(error)
         raise
     return run
@@ -95,7 +98,8 @@ class Run:
         self._region = given.get("region")
         self._connection: aws.Connection | None = None
         self._unwatch: Callable[[], None] | None = None
-        self._result = blank_result(notebook, started_at, {name: _plain(value) for name, value in given.items()})
+        plain = {name: _plain(value) for name, value in given.items()}
+        self._result = {**blank_result(notebook, started_at, plain), "journal": directory.sealed()}
         directory.write_result(self._result)
 
     @property
@@ -151,6 +155,7 @@ class Run:
             "counts": dict(counts),
             "confirm": None,
             "refusals": [],
+            "journal": None,  # unsealed, since it grows from here on
             "warnings": ["this run has not ended; what it did is in journal.jsonl"],
         }
         self.directory.write_result(self._result)
@@ -218,7 +223,7 @@ def _cells_run() -> list[str]:
     from IPython import get_ipython  # noqa: PLC0415 - the library works without IPython
 
     shell = get_ipython()
-    return [] if shell is None else [str(source) for source in shell.user_ns.get("In", [])]
+    return [str(source) for source in getattr(shell, "user_ns", {}).get("In", [])]
 
 
 class Ending:

@@ -90,7 +90,7 @@ def run(path: Path, given: Mapping[str, Any]) -> int:
     directory.release()
     values = {**given, "run_dir": given.get("run_dir") or os.path.relpath(directory.path)}
     executed = directory.path / path.name
-    directory.write_result(blank_result(path.stem, started_at, values))
+    directory.write_result({**blank_result(path.stem, started_at, values), "journal": directory.sealed()})
     try:
         problem = _execute(path, executed, values)
         result = _result(directory)
@@ -149,7 +149,7 @@ def record_early_end(arguments: Sequence[str], outcome: Outcome, message: str) -
     except (InvalidInput, Refused) as error:
         click.echo(f"Error: {error}", err=True)
         return
-    directory.write_result(blank_result(notebook, started_at, {}))
+    directory.write_result({**blank_result(notebook, started_at, {}), "journal": directory.sealed()})
     _record(directory, outcome, message)
 
 

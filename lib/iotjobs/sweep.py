@@ -43,6 +43,7 @@ def sweep(
     max_fraction: Any = 0.1,
     protect: Any = None,
     plan_file: Any = None,
+    ticket: Any = None,
     confirm: Any = None,
     unattended: Any = False,
 ) -> Sweep:
@@ -73,6 +74,7 @@ class Sweep:
             parameters.fraction(given["max_fraction"], name="max_fraction"),
         )
         self._confirm = parameters.text(given["confirm"], name="confirm")
+        self._ticket = parameters.text(given["ticket"], name="ticket")
         self._unattended = bool(parameters.flag(given["unattended"], name="unattended"))
         self._plan_file = parameters.text(given["plan_file"], name="plan_file")
         self._rule = rule.from_parameters({name: given[name] for name in _RULE})
@@ -238,7 +240,14 @@ class Sweep:
         with Journal(self.run.directory.path) as journal:
             if not any(entry["event"] == "begun" for entry in journal.entries):
                 who = self.run.connection.caller_arn
-                journal.write("begun", plan_id=plan.plan_id, count=len(plan.targets), by=who, made_by=plan.caller_arn)
+                journal.write(
+                    "begun",
+                    plan_id=plan.plan_id,
+                    count=len(plan.targets),
+                    by=who,
+                    made_by=plan.caller_arn,
+                    ticket=self._ticket,
+                )
             self._application(plan, journal).carry_out(stop=stop, progress=noted)
 
     def _application(self, plan: SweepPlan, journal: Journal) -> SweepApplication:
@@ -246,6 +255,7 @@ class Sweep:
             plan=plan,
             journal=journal,
             directory=self.run.directory.path,
+            ticket=self._ticket,
             connect=lambda: self.run.connection,
             reconnect=self.run.reconnect,
         )

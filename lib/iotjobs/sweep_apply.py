@@ -33,12 +33,14 @@ class SweepApplication:
         plan: SweepPlan,
         journal: Journal,
         directory: Path,
+        ticket: str | None,
         connect: Callable[[], Connection],
         reconnect: Callable[[], None],
     ) -> None:
         self.plan = plan
         self._journal = journal
         self._directory = directory
+        self._ticket = ticket
         self._connect = connect
         self._reconnect = reconnect
 
@@ -90,7 +92,7 @@ class SweepApplication:
                 f"the credentials now are for account {connection.account}, region {connection.region}, and the plan "
                 f"is for {self.plan.account}, {self.plan.region}: nothing more is done"
             )
-        return Application(connection, target.removal, self._journal, self._directory.name)
+        return Application(connection, target.removal, self._journal, self._directory.name, ticket=self._ticket)
 
     def _attempt(self, target: Target) -> Row:
         try:

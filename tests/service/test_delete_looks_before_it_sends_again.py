@@ -179,8 +179,9 @@ def test_the_cancel_says_who_and_which_run(
         return send()
 
     faults.append(watch)
-    _confirmed(tmp_path, force=True, cancel_first=True, **named)
+    _confirmed(tmp_path, force=True, cancel_first=True, ticket="OPS-7", **named)
     assert (seen["expectedVersion"], seen["statusDetails"]["run"]) == (2, tmp_path.name)
+    assert seen["statusDetails"]["ticket"] == "OPS-7"
     assert seen["statusDetails"]["canceledBy"].startswith("arn:")
 
 

@@ -14,7 +14,8 @@ import pytest
 
 import iotjobs
 from iotjobs.domain import DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, Outcome, table
-from iotjobs.errors import InvalidInput
+from iotjobs.errors import InvalidInput, RecordError
+from iotjobs.journal import Journal
 from iotjobs.results import RunDirectory
 
 AT = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -125,3 +126,16 @@ def test_no_cell_runs_in_a_spreadsheet(tmp_path: Path, start: str) -> None:
     assert read.loc[0, "evidence"].startswith("'")
     assert read.loc[0, "age_s"] == "-5"
     assert pd.read_parquet(tmp_path / "executions.parquet").loc[0, "evidence"] == evil
+
+
+def test_a_journal_that_was_cut_since_the_last_run_shows_before_anything_is_done(tmp_path: Path) -> None:
+    with Journal(tmp_path) as journal:
+        journal.write("calling", number=1)
+        journal.write("called", number=1)
+    iotjobs.start("sweep", run_dir=str(tmp_path)).finish(Outcome.OK)
+    iotjobs.start("sweep", run_dir=str(tmp_path))
+    lines = (tmp_path / "journal.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "journal.jsonl").write_text(lines[0])
+    with pytest.raises(RecordError, match="cut or edited at its end"):
+        iotjobs.start("sweep", run_dir=str(tmp_path))
+    assert _result(tmp_path)["outcome"] == "error"
