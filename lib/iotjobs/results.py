@@ -31,6 +31,12 @@ class RunDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    @property
+    def shown(self) -> str:
+        """The path as a notebook may show it: below the working directory, else its name; no path of this machine."""
+        here = Path.cwd()
+        return str(self.path.relative_to(here)) if self.path.is_relative_to(here) else self.path.name
+
     def hold(self, lock: str = ".lock", *, patience_s: float = 0.0) -> None:
         """Keep other runs out of the directory for as long as this process lives, or until `release`.
 

@@ -199,15 +199,16 @@ class Run:
     def failed(self, error: BaseException) -> None:
         """Write down that an error ended the run."""
         if isinstance(error, IotJobsError):
-            outcome = error.outcome
+            outcome, reason = error.outcome, str(error)
         else:
             outcome = Outcome.INTERRUPTED if isinstance(error, KeyboardInterrupt) else Outcome.ERROR
-        if self.outcome == outcome and self.reason == str(error):
+            reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        if (self.outcome, self.reason) == (outcome, reason):
             return
         kept = {name: self._result[name] for name in ("counts", "refusals", "warnings")}
-        if self.outcome is None:
+        if self._result["finished_at"] is None:  # they say that it has not ended
             kept["warnings"] = []
-        self.finish(outcome, reason=str(error) or type(error).__name__, **kept)
+        self.finish(outcome, reason=reason, **kept)
 
     def watch_cells(self) -> None:
         """Have IPython tell when a cell fails, so that `result.json` says so."""
@@ -240,7 +241,7 @@ def _cells_run() -> list[str]:
     from IPython import get_ipython  # noqa: PLC0415 - the library works without IPython
 
     shell = get_ipython()
-    return [] if shell is None else [str(source) for source in shell.user_ns.get("In", [])]
+    return [str(source) for source in getattr(shell, "user_ns", {}).get("In", [])]
 
 
 class Ending:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -30,6 +31,7 @@ _RUNNER_LOCK = ".lock-runner"
 _DYING_S = 5.0  # so long may the kernel of a run that was killed take to follow it
 _KERNEL_STARTS = 3
 _NEVER_STARTED = "Kernel died before replying to kernel_info"
+_RUN_DIR = re.compile(r'^(run_dir = ").*/')
 _ENDING_SIGNALS = ("SIGTERM", "SIGHUP")
 
 
@@ -151,7 +153,7 @@ def record_early_end(arguments: Sequence[str], outcome: Outcome, message: str) -
     except (InvalidInput, Refused) as error:
         click.echo(f"Error: {error}", err=True)
         return
-    directory.write_result(blank_result(notebook, started_at, {}))
+    directory.write_result({**blank_result(notebook, started_at, {}), "journal": directory.sealed()})
     _record(directory, outcome, message)
 
 
@@ -220,13 +222,16 @@ def _this_python() -> Iterator[None]:
 
 
 def _tidy(executed: Path) -> None:
-    """Take this machine's paths out of the executed notebook's metadata."""
+    """Take this machine's paths out of the executed notebook: its metadata, and the parameters that were injected."""
     document = json.loads(executed.read_text(encoding="utf-8"))
     document["metadata"]["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     papermill = document["metadata"].get("papermill", {})
     for holder, name in ((papermill, "input_path"), (papermill, "output_path"), (papermill["parameters"], "run_dir")):
         if holder.get(name):
             holder[name] = Path(holder[name]).name
+    for cell in document["cells"]:
+        if "injected-parameters" in cell["metadata"].get("tags", []):
+            cell["source"] = [_RUN_DIR.sub(r"\1", line) for line in cell["source"]]
     executed.write_text(json.dumps(document, indent=1), encoding="utf-8")
 
 
