@@ -153,7 +153,7 @@ def record_early_end(arguments: Sequence[str], outcome: Outcome, message: str) -
     except (InvalidInput, Refused) as error:
         click.echo(f"Error: {error}", err=True)
         return
-    directory.write_result({**blank_result(notebook, started_at, {}), "journal": directory.sealed()})
+    directory.write_result({**blank_result(notebook, started_at, {}), "journal": journal.sealed(directory.path)})
     _record(directory, outcome, message)
 
 
