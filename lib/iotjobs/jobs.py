@@ -16,6 +16,8 @@ from iotjobs.errors import IotJobsError, NotFound
 from iotjobs.gaps import Gaps
 from iotjobs.picture import Evidence
 
+_LATEST_COMPLETED = 20
+
 
 class Jobs:
     """The jobs of one reading, by id."""
@@ -35,12 +37,22 @@ class Jobs:
         return self._listed
 
     def alive(self) -> list[str]:
-        """Jobs that can have unfinished executions: a COMPLETED snapshot job has none by definition."""
-        return [
-            job_id
-            for job_id, job in self.listed().items()
-            if job["status"] != JobStatus.COMPLETED or job.get("targetSelection") == "CONTINUOUS"
+        """Jobs that can have unfinished executions. Raises IotJobsError.
+
+        A COMPLETED snapshot job has none by definition, and an account keeps thousands of them: only the latest are
+        looked at, for what an end time may have left behind.
+        """
+        done = [
+            job
+            for job in self.listed().values()
+            if job["status"] == JobStatus.COMPLETED and job.get("targetSelection") != "CONTINUOUS"
         ]
+        done.sort(key=lambda job: job.get("lastUpdatedAt") or 0, reverse=True)
+        latest = [job["jobId"] for job in done[:_LATEST_COMPLETED]]
+        self.look_up(latest)
+        left_behind = {job_id for job_id in latest if job_id in self.rows and self.may_have(job_id, UNFINISHED)}
+        over = {job["jobId"] for job in done} - left_behind
+        return [job_id for job_id in self.listed() if job_id not in over]
 
     def describe(self, job_ids: Iterable[str]) -> None:
         """Describe jobs that the reading is about."""
