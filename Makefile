@@ -19,7 +19,7 @@ INSTALL = set -- --quiet --requirement requirements.lock; \
   else echo "uv cannot serve here, so pip does"; $(BIN)/python -m pip install "$$@"; fi
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab browser test lint format clean
+.PHONY: help airflow setup demo lab browser test lint format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -52,6 +52,11 @@ browser: setup  ## a Chromium for the browser tests
 
 test: setup browser lint  ## all checks and tests
 	CHROMIUM="$(CHROMIUM_FOUND)" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 --dist loadscope
+
+airflow: setup  ## the example for Airflow, in Airflow itself (a minute to install)
+	@test -x build/airflow/bin/airflow || { $(BIN)/python -m venv build/airflow && \
+	  build/airflow/bin/python -m pip install --quiet --requirement tests/scheduling/airflow.txt; }
+	$(BIN)/iotjobs sandbox -- build/airflow/bin/python tests/scheduling/run_dags.py $(CURDIR)/$(BIN)/python
 
 lint: setup  ## the checks that need no service
 	$(BIN)/ruff check .

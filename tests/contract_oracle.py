@@ -33,7 +33,10 @@ class AThing:
 
 @dataclass
 class AJob:
-    """A job as it is. ``daily`` windows are (hour of the day, minutes); ``start`` is from now, either way."""
+    """A job as it is. ``daily`` windows are (hour of the day, minutes); ``start`` is from now, either way.
+
+    ``opened`` says of a schedule that is made elsewhere whether it has opened since its executions were queued.
+    """
 
     job_id: str
     status: str = "IN_PROGRESS"
@@ -42,6 +45,11 @@ class AJob:
     weekday: int | None = None  # of the windows, 0 is Monday; None: every day
     minutes: int | None = None
     updated: timedelta = 5000 * HOUR
+    opened: bool | None = None
+
+    @property
+    def scheduled(self) -> bool:
+        return self.opened is not None or self.start is not None or self.daily is not None
 
     @property
     def scheduling(self) -> dict[str, Any]:
@@ -56,6 +64,8 @@ class AJob:
         return found
 
     def opened_since(self, queued_at: datetime) -> bool:
+        if self.opened is not None:
+            return self.opened
         start = NOW + self.start if self.start is not None else datetime.min.replace(tzinfo=UTC)
         if start > NOW:
             return False
@@ -72,7 +82,7 @@ class AJob:
         return False
 
 
-@dataclass
+@dataclass(eq=False)
 class AnExecution:
     """An execution as it is; ages are from now. ``place`` orders those queued in the same second."""
 
@@ -130,7 +140,7 @@ class World:
             return "retrying"
         if one.last_change < STUCK_AFTER:
             return "fresh"
-        if one.job.status == "SCHEDULED" or (one.job.scheduling and not one.job.opened_since(NOW - one.queued)):
+        if one.job.status == "SCHEDULED" or (one.job.scheduled and not one.job.opened_since(NOW - one.queued)):
             return "waiting_window"
         if one.status == "IN_PROGRESS" and one.left is not None:
             return "timeout_pending"
@@ -144,9 +154,20 @@ class World:
             return "waiting_turn"
         return "not_picked_up"
 
-    def tables(self, without: Collection[tuple[Evidence, str]] = ()) -> Picture:
-        """The world as a reading sees it, with evidence about some things, jobs or executions taken away."""
-        unfinished = [one for one in self.executions if one.status in ("QUEUED", "IN_PROGRESS")]
+    def tables(
+        self, without: Collection[tuple[Evidence, str]] = (), *, asked: Collection[str] | None = None
+    ) -> Picture:
+        """The world as a reading of some jobs (of all: None) sees it, with evidence taken away.
+
+        Where a thing's queue is taken away, nothing is seen of it but the executions that were asked for.
+        """
+        chosen = [one for one in self.executions if asked is None or one.job.job_id in asked]
+        unfinished = [
+            one
+            for one in self.executions
+            if one.status in ("QUEUED", "IN_PROGRESS")
+            and (one in chosen or (Evidence.QUEUE, one.thing.name) not in without)
+        ]
         timers = [
             {"job_id": one.job.job_id, "thing_name": one.thing.name, "execution_number": one.number}
             | {"seconds_left": one.left, "version_number": 7}
@@ -154,7 +175,7 @@ class World:
             if one.status == "IN_PROGRESS" and (Evidence.TIMER, one.job.job_id) not in without
         ]
         return Picture(
-            executions=_table(EXECUTION_COLUMNS, [_row(one) for one in self.executions]),
+            executions=_table(EXECUTION_COLUMNS, [_row(one) for one in chosen]),
             queues=_table(QUEUE_COLUMNS, [_row(one) | self._place(one, without) for one in unfinished]),
             jobs=_table(JOB_COLUMNS, [row for job in self.jobs if (row := _job_row(job, without))]),
             things=_table(THING_COLUMNS, [_thing_row(thing, without) for thing in self.things]),

@@ -8,7 +8,7 @@ from iotjobs.investigation import Findings, investigate
 from iotjobs.restore import removed
 from iotjobs.run import Run, start
 from iotjobs.sweep import Sweep, sweep
-from iotjobs.ui import banner, delete_panel, estate, explore, what_changed
+from iotjobs.ui import banner, delete_panel, estate, explore, sweep_panel, sweep_report, what_changed, what_to_do
 
 __all__ = [
     "Findings",
@@ -23,5 +23,8 @@ __all__ = [
     "removed",
     "start",
     "sweep",
+    "sweep_panel",
+    "sweep_report",
     "what_changed",
+    "what_to_do",
 ]

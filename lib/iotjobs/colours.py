@@ -40,6 +40,6 @@ STATUS_LOOKS: dict[str, Look] = {
     Status.FAILED: Look("#4d4d4d"),
     Status.TIMED_OUT: Look("#4d4d4d", "//"),
     Status.REJECTED: Look("#4d4d4d", ".."),
-    Status.REMOVED: Look("#c9ccd1", "//"),
-    Status.CANCELED: Look("#c9ccd1", "xx"),
+    Status.REMOVED: Look("#7d838c", "//"),
+    Status.CANCELED: Look("#7d838c", "xx"),
 }

@@ -23,6 +23,8 @@ from iotjobs.wording import describe_evidence
 __all__ = ["could_be", "diagnose", "diagnose_queues"]
 
 _FOUND = ["stuck", "cause", "evidence", "suggestion", "unblocks", "why_unknown", "verify"]
+#: Evidence without which a head can be stuck or not.
+_PERHAPS_CALM = [evidence.value for evidence in Evidence if could_be(evidence).intersection(NOT_STUCK)]
 _CHANGES = (Suggestion.CANCEL, Suggestion.DELETE, Suggestion.FORCE_DELETE)
 
 
@@ -65,11 +67,7 @@ def diagnose_queues(picture: Picture, *, stuck_after: timedelta) -> pd.DataFrame
         cause = cause.mask(open_rows & known & holds, name.value)
     table["cause"] = cause.fillna(Cause.UNKNOWN.value)
     table["why_unknown"] = why_unknown
-    table["stuck"] = ~table["cause"].isin([cause.value for cause in NOT_STUCK])
-    heads = table[table["head"] | table["perhaps_head"]]
-    head_stuck = table["thing_name"].map(heads.groupby("thing_name")["stuck"].any())
-    waits = table["cause"] == Cause.WAITING_TURN
-    table["stuck"] = table["stuck"].mask(waits, head_stuck.fillna(value=True).astype(bool)).astype("boolean")
+    table["stuck"] = _stuck_as_its_head(table)
     table["unblocks"] = _waiting_behind(table)
     table["suggestion"] = _suggestions(table, picture)
     table["evidence"] = describe_evidence(table, picture)
@@ -146,6 +144,23 @@ def _rules(table: pd.DataFrame, picture: Picture, stuck_after: timedelta) -> Ite
     yield Cause.BLOCKED, queued & (table["runs_on_thing"] > 0), table["queue_known"], Evidence.QUEUE
     yield Cause.WAITING_TURN, queued & ~table["head"], ~table["perhaps_head"], Evidence.ORDER
     yield Cause.NOT_PICKED_UP, queued, always, ""
+
+
+def _stuck_as_its_head(table: pd.DataFrame) -> pd.Series:
+    """Whether each one is stuck. Who waits its turn is so as its head is; where that is not known, nor is the rest.
+
+    Then the cause becomes `unknown` here, for the reason for which the head's is.
+    """
+    stuck = ~table["cause"].isin([cause.value for cause in NOT_STUCK])
+    heads = table.assign(stuck=stuck)[table["head"] | table["perhaps_head"]].groupby("thing_name")
+    found = heads.agg(any_stuck=("stuck", "any"), all_stuck=("stuck", "all"), why=("why_unknown", "first"))
+    of_row = found.reindex(table["thing_name"]).set_axis(table.index)
+    why = of_row["why"].where(of_row["why"].isin(_PERHAPS_CALM), "")
+    why = why.mask(of_row["any_stuck"] & ~of_row["all_stuck"].astype(bool), Evidence.ORDER.value)
+    waits = table["cause"] == Cause.WAITING_TURN
+    table["why_unknown"] = table["why_unknown"].mask(waits, why)
+    table["cause"] = table["cause"].mask(waits & (why != ""), Cause.UNKNOWN.value)
+    return stuck.mask(waits, of_row["any_stuck"]).astype("boolean")
 
 
 def _is(flags: pd.Series, *, value: bool) -> pd.Series:

@@ -16,7 +16,8 @@ from iotjobs.changes import COMPARED
 from iotjobs.domain import COUNT, TIME
 from iotjobs.errors import InvalidInput
 
-_SCOPE = ("job_id", "thing_name", "statuses", "stuck_after")
+#: The parameters that decide what an investigation reads and calls stuck, with their defaults.
+_SCOPE = {"job_id": None, "thing_name": None, "statuses": None, "stuck_after": "24h"}
 _TIMES = ("queued_at", "last_updated_at")
 _NOTEBOOK = "investigate"
 
@@ -39,12 +40,13 @@ class EarlierRun:
 
     def differences(self, given: Mapping[str, Any]) -> tuple[str, ...]:
         """How this run's parameters differ from the earlier one's, as sentences."""
-        return tuple(
-            f"the earlier run had {name} = {self.parameters.get(name)!r}, this one has {given.get(name)!r}; "
-            + ("what counts as stuck differs" if name == "stuck_after" else "only what both read is compared")
-            for name in _SCOPE
-            if name in self.parameters and self.parameters.get(name) != given.get(name)
-        )
+        said = []
+        for name, default in _SCOPE.items():
+            then, this = self.parameters.get(name, default), given.get(name, default)
+            if then != this:
+                what = "what counts as stuck differs" if name == "stuck_after" else "only what both read is compared"
+                said.append(f"the earlier run had {name} = {then!r}, this one has {this!r}; {what}")
+        return tuple(said)
 
     def require_same_place(self, *, account: str, region: str) -> None:
         """Refuse to compare with a run of another account or region. Raises InvalidInput."""

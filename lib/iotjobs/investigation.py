@@ -125,10 +125,11 @@ def summarise(executions: pd.DataFrame) -> str:
 def _record(run: Run, findings: Findings) -> None:
     """Write the tables and the result of an investigation."""
     run.directory.write_executions(findings.executions)
-    counts, warnings = _counts(findings.executions), list(findings.warnings)
+    reason, counts, warnings = findings.summary, _counts(findings.executions), list(findings.warnings)
     if findings.changes is not None:
         run.directory.write_csv("changes.csv", findings.changes.table)
         counts |= findings.changes.counts
+        reason = f"{reason} {findings.changes.summary(findings.as_of)}"
         warnings += findings.changes.warnings
     steps = [
         {"rank": rank, **asdict(step), "effect": step.effect}
@@ -136,7 +137,7 @@ def _record(run: Run, findings: Findings) -> None:
     ]
     run.finish(
         Outcome.OK,
-        reason=findings.summary,
+        reason=reason,
         counts=counts,
         warnings=warnings,
         as_of=utc_text(findings.as_of),
@@ -162,7 +163,7 @@ def _jobs(picture: Picture, queues: pd.DataFrame) -> pd.DataFrame:
     jobs = picture.jobs.copy()
     jobs["stuck"] = jobs["job_id"].map(stuck.size()).fillna(0).astype("Int64")
     worst = stuck.agg(lambda causes: causes.value_counts().index[0]) if len(stuck) else pd.Series(dtype="str")
-    jobs["worst_cause"] = jobs["job_id"].map(worst).fillna("").astype("str")
+    jobs["worst_cause"] = jobs["job_id"].map(worst).astype("str").fillna("")
     return jobs.sort_values(["stuck", "IN_PROGRESS", "QUEUED"], ascending=False, kind="stable", ignore_index=True)
 
 

@@ -26,6 +26,7 @@ class Jobs:
         self._connection = connection
         self._gaps = gaps
         self._listed: dict[str, dict[str, Any]] | None = None
+        self._wanted: set[str] = set()
 
     def listed(self) -> dict[str, dict[str, Any]]:
         """All jobs as `ListJobs` sums them up, read once. Raises IotJobsError."""
@@ -42,6 +43,12 @@ class Jobs:
         ]
 
     def describe(self, job_ids: Iterable[str]) -> None:
+        """Describe jobs that the reading is about."""
+        wanted = set(job_ids)
+        self._wanted |= wanted
+        self.look_up(sorted(wanted))
+
+    def look_up(self, job_ids: Iterable[str]) -> None:
         """Describe the jobs that were not yet, one call each: nothing else tells their schedule and timer."""
         wanted = [job_id for job_id in job_ids if job_id not in self.rows and job_id not in self.errors]
         answers = fetch.side_by_side(lambda job_id: fetch.describe_job(self._connection, job_id), wanted)
@@ -56,14 +63,15 @@ class Jobs:
 
         The list is read anew: the executions were read since, and a status older than they are could mislead.
         """
-        if not self.errors:
+        errors = {job_id: error for job_id, error in self.errors.items() if job_id in self._wanted}
+        if not errors:
             return
         try:
             self._listed = None
             listed = self.listed()
         except IotJobsError:
             listed = {}
-        for job_id, error in self.errors.items():
+        for job_id, error in errors.items():
             self._gaps.add_error(Evidence.SCHEDULE, error, about=[job_id])
             if job_id in listed:
                 self.rows[job_id] = fetch.job_summary(listed[job_id])
@@ -72,7 +80,7 @@ class Jobs:
 
     def check_schedules(self, as_of: datetime) -> None:
         """Note the schedules that cannot be understood."""
-        for job_id, row in self.rows.items():
+        for job_id, row in self._of_interest():
             if row["status"] == JobStatus.SCHEDULED or not windows.is_scheduled(row["scheduling"]):
                 continue
             try:
@@ -94,26 +102,34 @@ class Jobs:
         return any(row[status.value] is None or row[status.value] > 0 for status in statuses)
 
     def cheapest(self, job_id: str) -> Sequence[Status] | None:
-        """The statuses to ask for, None for all: whole when that fits into the two pages that asking would cost."""
+        """The statuses to ask for to see what is unfinished, None for all: whole where that takes no more calls."""
         counts = self._counts(job_id, Status)
-        return UNFINISHED if counts is None or sum(counts) > 2 * fetch.PAGE_ROWS else None
+        if counts is None or max(1, ceil(sum(counts) / fetch.PAGE_ROWS)) > self._pages(job_id, UNFINISHED):
+            return UNFINISHED
+        return None
 
-    def pages(self, job_id: str, statuses: Collection[Status]) -> int:
-        """How many calls it takes, about, to read a job's executions in these states."""
+    def calls(self, job_id: str) -> int:
+        """How many calls it takes, about, to read what a job has unfinished."""
+        counts = self._counts(job_id, Status)
+        by_status = self._pages(job_id, UNFINISHED)
+        return by_status if counts is None else min(by_status, max(1, ceil(sum(counts) / fetch.PAGE_ROWS)))
+
+    def _pages(self, job_id: str, statuses: Collection[Status]) -> int:
         counts = self._counts(job_id, statuses)
-        if counts is None:
-            return len(statuses)
-        return sum(max(1, ceil(count / fetch.PAGE_ROWS)) for count in counts)
+        return sum(max(1, ceil(count / fetch.PAGE_ROWS)) for count in counts) if counts else len(statuses)
 
     def table(self) -> pd.DataFrame:
-        """All that is known, as a table with JOB_COLUMNS."""
-        return fetch.jobs_table(list(self.rows.values()))
+        """The jobs that the reading is about, as a table with JOB_COLUMNS."""
+        return fetch.jobs_table([row for _, row in self._of_interest()])
 
     def require(self, job_id: str) -> None:
         """Describe the job that was asked for. Raises NotFound when there is none."""
         self.describe([job_id])
         if isinstance(self.errors.get(job_id), NotFound):
             raise self.errors[job_id]
+
+    def _of_interest(self) -> list[tuple[str, dict[str, Any]]]:
+        return [(job_id, row) for job_id, row in self.rows.items() if job_id in self._wanted]
 
     def _counts(self, job_id: str, statuses: Iterable[Status]) -> list[int] | None:
         row = self.rows.get(job_id)

@@ -13,12 +13,14 @@ import os
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
 
 from iotjobs.domain import utc_text
 from iotjobs.errors import RecordError
+from iotjobs.results import sync_names
 
 _START = "0" * 64
 
@@ -33,7 +35,7 @@ class Journal:
 
     def __enter__(self) -> Self:
         try:
-            self._file = self.path.open("a+b")
+            self._file = self.path.open("a+b", buffering=0)  # no line waits in a buffer to be written later
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise RecordError(f"another run is at work in {self.path.parent}; wait for it to end") from error
@@ -43,7 +45,8 @@ class Journal:
         if self.entries:
             self._last = _digest(_line(self.entries[-1]))
         self._file.truncate(whole)
-        _sync_names(self.path.parent)
+        self._whole: int | None = whole
+        sync_names(self.path.parent)
         return self
 
     def __exit__(
@@ -56,14 +59,16 @@ class Journal:
         entry = {"at": utc_text(datetime.now(UTC)), "event": event, **facts, "previous": self._last}
         line = _line(entry)
         try:
-            self._file.write(line)
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            if self._whole is None:
+                raise OSError("an earlier line is torn")  # noqa: TRY301 - one message for all
+            _put(self._file, line)
         except OSError as error:
+            self._whole = _taken_back(self._file, self._whole)
             raise RecordError(
                 f"the journal {self.path} cannot be written ({event}): {error}; nothing more is called. Make room, "
                 "then run again with the same run_dir"
             ) from error
+        self._whole += len(line)
         self._last = _digest(line)
         self.entries.append(entry)
 
@@ -101,38 +106,44 @@ def read(path: Path) -> tuple[list[dict[str, Any]], int]:
 
 
 def seal(directory: Path) -> dict[str, Any] | None:
-    """How long the journal is and the SHA-256 of its last line, for `result.json`; None without a journal."""
+    """How many whole lines the journal has and the SHA-256 of the last, for `result.json`; None without a journal."""
     path = directory / "journal.jsonl"
     if not path.exists():
         return None
-    lines = path.read_bytes().splitlines(keepends=True)
+    lines = _whole_lines(path)
     return {"lines": len(lines), "sha256": _digest(lines[-1]) if lines else _START}
 
 
-def verify(directory: Path) -> list[dict[str, Any]]:
-    """The entries of a run's journal, after checking the chain, and its end against the seal in `result.json`.
-
-    The chain alone does not show a cut or an edit of the last lines. Raises RecordError.
-    """
-    entries, _ = read(directory / "journal.jsonl")
+def sealed(directory: Path) -> dict[str, Any] | None:
+    """What the last `result.json` sealed; None when there is none that says."""
     try:
-        sealed = json.loads((directory / "result.json").read_text(encoding="utf-8")).get("journal")
-    except FileNotFoundError:
-        sealed = None
-    except (OSError, ValueError, AttributeError) as error:
-        raise RecordError(f"result.json in {directory} cannot be read: {error}") from error
-    if sealed is not None and sealed != seal(directory):
-        raise RecordError(f"the journal in {directory} was cut or edited at its end: it is not what result.json sealed")
+        found = json.loads((directory / "result.json").read_text(encoding="utf-8")).get("journal")
+        return {"lines": int(found["lines"]), "sha256": str(found["sha256"])}
+    except (OSError, ValueError, AttributeError, TypeError, KeyError):
+        return None
+
+
+def verify(directory: Path) -> list[dict[str, Any]]:
+    """The entries of a run's journal, after checking the chain, and against the seal in `result.json`.
+
+    The chain alone does not show a cut or an edit of the last lines. Lines may follow what was sealed: those of a run
+    that was killed. Raises RecordError.
+    """
+    path = directory / "journal.jsonl"
+    entries, _ = read(path)
+    before = sealed(directory)
+    if before is not None:
+        lines = [b"", *(_whole_lines(path) if path.exists() else [])]
+        count = before["lines"]
+        if count >= len(lines) or (count and _digest(lines[count]) != before["sha256"]):
+            raise RecordError(
+                f"the journal in {directory} was cut or edited at its end: it is not what result.json sealed"
+            )
     return entries
 
 
-def _sync_names(directory: Path) -> None:
-    """Put the directory's own entries on disk: a file that was just made is lost with its name otherwise."""
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _whole_lines(path: Path) -> list[bytes]:
+    return [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
 
 
 def append_snapshot(directory: Path, execution: Mapping[str, Any]) -> None:
@@ -164,22 +175,41 @@ def snapshots(path: Path) -> list[dict[str, Any]]:
 
 def _append(directory: Path, name: str, document: Mapping[str, Any]) -> None:
     try:
-        with (directory / name).open("a+b") as file:
-            if _is_torn(file):
-                file.write(b"\n")
-            file.write(_line(document))
-            file.flush()
-            os.fsync(file.fileno())
-        _sync_names(directory)
+        with (directory / name).open("a+b", buffering=0) as file:
+            whole = file.seek(0, os.SEEK_END)
+            try:
+                _put(file, (b"\n" if _is_torn(file) else b"") + _line(document))
+            except OSError:
+                _taken_back(file, whole)
+                raise
+        sync_names(directory)
     except OSError as error:
         raise RecordError(f"{name} cannot be written in {directory}: {error}; nothing was called") from error
 
 
-def _is_torn(file: BinaryIO) -> bool:
+def _is_torn(file: FileIO) -> bool:
     if not file.seek(0, os.SEEK_END):
         return False
     file.seek(-1, os.SEEK_END)
     return file.read(1) != b"\n"
+
+
+def _put(file: FileIO, line: bytes) -> None:
+    """Put a line on disk, whole: an unbuffered write may take a part of it only."""
+    rest = line
+    while rest:
+        rest = rest[file.write(rest) :]
+    os.fsync(file.fileno())
+
+
+def _taken_back(file: FileIO, whole: int | None) -> int | None:
+    """Take back the part of a line that was written; the length of the file, None when not even that works."""
+    try:
+        if whole is not None:
+            file.truncate(whole)
+    except OSError:
+        return None
+    return whole
 
 
 def _line(entry: Mapping[str, Any]) -> bytes:

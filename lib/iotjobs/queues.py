@@ -6,7 +6,7 @@ than things, reading what those jobs have unfinished shows the same.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 import pandas as pd
 
@@ -77,35 +77,32 @@ class Queues:
     def _by_job(self, things: Sequence[str], *, most_calls: int) -> bool:
         """Read what every unfinished job has unfinished; False when that is dearer or does not work."""
         try:
-            others = [job_id for job_id in self._jobs.alive() if not self._covered_whole(job_id)]
+            others = [job_id for job_id in self._jobs.alive() if not self._covers(job_id)]
         except IotJobsError:
             return False
         undescribed = [job_id for job_id in others if job_id not in self._jobs.rows]
         if len(undescribed) + len(others) > most_calls:
             return False
-        self._jobs.describe(undescribed)
-        missing = {job_id: self._missing(job_id) for job_id in others}
-        asked = {job_id: states for job_id, states in missing.items() if self._jobs.may_have(job_id, states)}
-        if sum(self._jobs.pages(job_id, states) for job_id, states in asked.items()) > most_calls:
+        self._jobs.look_up(undescribed)
+        asked = [job_id for job_id in others if self._jobs.may_have(job_id, UNFINISHED)]
+        if sum(map(self._jobs.calls, asked)) > most_calls:
             return False
         return self._read_jobs(asked, set(things))
 
-    def _read_jobs(self, asked: Mapping[str, Sequence[Status]], things: set[str]) -> bool:
-        answers = fetch.side_by_side(
-            lambda job_id: fetch.job_executions(self._connection, job_id, statuses=asked[job_id]), asked
-        )
+    def _read_jobs(self, asked: Sequence[str], things: set[str]) -> bool:
+        def read(job_id: str) -> pd.DataFrame:
+            return fetch.job_executions(self._connection, job_id, statuses=self._jobs.cheapest(job_id))
+
+        answers = fetch.side_by_side(read, asked)
         if any(isinstance(answer, IotJobsError) and not isinstance(answer, NotFound) for answer in answers):
             return False
-        read = [answer for answer in answers if isinstance(answer, pd.DataFrame)]
-        self._read += [rows[rows["thing_name"].isin(things)] for rows in read]
+        found = [answer for answer in answers if isinstance(answer, pd.DataFrame)]
+        self._read += [rows[rows["thing_name"].isin(things)] for rows in found]
         self.known |= things
         return True
 
-    def _covered_whole(self, job_id: str) -> bool:
-        return not self._missing(job_id)
-
-    def _missing(self, job_id: str) -> tuple[Status, ...]:
-        return tuple(status for status in UNFINISHED if status not in self._covered.get(job_id, ()))
+    def _covers(self, job_id: str) -> bool:
+        return self._covered.get(job_id, frozenset()).issuperset(UNFINISHED)
 
 
 def together(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
+import re
 from pathlib import Path
+from typing import Any
 
 #: The page may load nothing and run nothing, whatever stands in an output: no scripts, no other host.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:"
@@ -18,6 +20,10 @@ th { background: #f6f8fa; } pre { white-space: pre-wrap; overflow-wrap: anywhere
 .output_html { overflow-x: auto; } .ansi-red-fg, .ansi-red-intense-fg { color: #a40e26; }
 @media print { body { max-width: none; margin: 0; font-size: 11px; } }
 """
+
+#: The tag of cells that tell how to use the notebook by hand, which a reader of the report cannot.
+_BY_HAND = "by-hand"
+_NUMBERED = re.compile(r"^(#+ )\d+\. ", re.MULTILINE)
 
 #: What a widget shows without a front end stands before its live view, which needs a front end.
 _SHOWN = ["text/html", "image/png", "image/svg+xml", "text/markdown", "text/plain"]
@@ -38,6 +44,7 @@ def write_report(notebook: Path, report: Path) -> None:
     exporter.exclude_output_prompt = True
     exporter.exclude_anchor_links = True
     document = nbformat.read(notebook, as_version=4)
+    _leave_out_by_hand(document)
     document.metadata.pop("widgets", None)  # the state of live widgets, which the page does not show
     body, _resources = exporter.from_notebook_node(document)
     shown = BeautifulSoup(body, "html.parser")
@@ -52,3 +59,14 @@ def write_report(notebook: Path, report: Path) -> None:
     )
     page = f'<!DOCTYPE html><html lang="en"><head>{head}</head><body>{shown}</body></html>'
     report.write_text(page, encoding="utf-8")
+
+
+def _leave_out_by_hand(document: Any) -> None:
+    """Drop the cells tagged so, and with them the numbers of the headings, which would no longer be in sequence."""
+    kept = [cell for cell in document.cells if _BY_HAND not in cell.metadata.get("tags", [])]
+    if len(kept) == len(document.cells):
+        return
+    for cell in kept:
+        if cell.cell_type == "markdown":
+            cell.source = _NUMBERED.sub(r"\1", cell.source)
+    document.cells = kept

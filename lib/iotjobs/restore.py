@@ -32,17 +32,18 @@ LOST = (
     "beginning; one that was IN_PROGRESS may have finished meanwhile, so ask it before you queue its job again."
 )
 
-_COLUMNS = (
-    "job_id",
-    "thing_name",
-    "execution_number",
-    "queued_at",
-    "status",
-    "last_updated_at",
-    "status_details",
-    "deleted_at",
-    "again",
-)
+#: The columns of a restoration's table, and their titles for a person.
+_COLUMNS = {
+    "job_id": "Job",
+    "thing_name": "Thing",
+    "execution_number": "No.",
+    "queued_at": "Queued",
+    "status": "Was",
+    "last_updated_at": "Last report",
+    "status_details": "Details",
+    "deleted_at": "Deleted",
+    "again": "Queued again by",
+}
 
 Identity = tuple[str, str, int, str]
 
@@ -86,14 +87,14 @@ class Restoration:
     def _headline(self) -> str:
         if self.table.empty:
             return "This run removed nothing."
-        ready = sum(request.complete for request in self.requests)
-        return (
-            f"Removed: {len(self.table)} executions of {self.table['job_id'].nunique()} jobs. "
-            f"{ready} CreateJob requests are written; nothing is created until you run them."
-        )
+        removed, jobs = _many(len(self.table), "execution"), _many(self.table["job_id"].nunique(), "job")
+        ready = _many(sum(request.complete for request in self.requests), "create-job request")
+        return f"Removed: {removed} of {jobs}. Written: {ready}; nothing is created until you run it."
 
     def _shown(self) -> pd.DataFrame:
-        return self.table.drop(columns="complete")
+        shown = self.table.drop(columns="complete").rename(columns=_COLUMNS)
+        empty = [title for title in ("Last report", "Details") if not shown[title].astype(bool).any()]
+        return shown.drop(columns=empty)
 
     def _remarks(self) -> list[str]:
         if self.table.empty:
@@ -234,6 +235,10 @@ def _by_identity(snapshots: Sequence[Mapping[str, Any]]) -> dict[Identity, Mappi
 def _identity(entry: Mapping[str, Any]) -> Identity:
     number = int(entry["execution_number"])
     return (str(entry["job_id"]), str(entry["thing_name"]), number, str(entry["queued_at"]))
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _stamp(removed: Sequence[Mapping[str, Any]]) -> str:

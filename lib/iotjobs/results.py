@@ -5,8 +5,9 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Mapping
-from contextlib import suppress
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -17,6 +18,7 @@ from iotjobs.domain import DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, utc_text
 from iotjobs.errors import InvalidInput, RecordError, Refused
 
 SCHEMA = 1
+_MOST_STEPS = 7
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -35,10 +37,10 @@ class RunDirectory:
         here = Path.cwd()
         return str(self.path.relative_to(here)) if self.path.is_relative_to(here) else self.path.name
 
-    def hold(self, lock: str = ".lock") -> None:
+    def hold(self, lock: str = ".lock", *, patience_s: float = 0.0) -> None:
         """Keep other runs out of the directory for as long as this process lives, or until `release`.
 
-        Raises Refused when another run holds it; nothing of that run's files was touched then.
+        Raises Refused when another run holds it for longer than `patience_s`; nothing of its files was touched then.
         """
         name = self.path / lock
         if name in _held:
@@ -47,15 +49,27 @@ class RunDirectory:
             file = name.open("ab")
         except OSError as error:
             raise InvalidInput(f"run_dir {str(self.path)!r} cannot be written: {error}") from error
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            file.close()
-            raise Refused(
-                f"another run is at work in {self.path}: wait for it to end, or give another run_dir; nothing was "
-                "changed"
-            ) from error
+        until = time.monotonic() + patience_s
+        while not _locked(file):
+            if time.monotonic() >= until:
+                file.close()
+                raise Refused(
+                    f"another run is at work in {self.path}: wait for it to end, or give another run_dir; nothing was "
+                    "changed"
+                )
+            time.sleep(0.1)
         _held[name] = file
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the directory for as long as the context lasts, also where this process holds it already."""
+        mine = self.path / ".lock" not in _held
+        self.hold()
+        try:
+            yield
+        finally:
+            if mine:
+                self.release()
 
     def release(self, lock: str = ".lock") -> None:
         """Let other runs into the directory."""
@@ -84,31 +98,24 @@ class RunDirectory:
         """Write `result.json`, whole or not at all."""
         self.write_json("result.json", {"schema": SCHEMA, **result})
 
-    def sealed(self) -> Any:
-        """The seal of the journal that an earlier run left in its `result.json`; None where there is none."""
-        try:
-            return self.read_json("result.json").get("journal")
-        except (OSError, ValueError, AttributeError):
-            return None
-
     def read_json(self, name: str) -> Any:
         """What a JSON file of the directory holds. Raises OSError, ValueError."""
         return json.loads((self.path / name).read_text(encoding="utf-8"))
 
     def write_json(self, name: str, document: Mapping[str, Any]) -> None:
-        """Write a JSON file atomically and durably. Raises RecordError; what stood there before stays then."""
+        """Write a JSON file atomically and durably; what was there stays when it fails. Raises RecordError."""
         partial = self.path / f".{name}.{os.getpid()}"
-        try:
-            with partial.open("w", encoding="utf-8") as file:
-                json.dump(document, file, indent=2, default=str)
-                file.write("\n")
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(self.path / name)
-        except OSError as error:
-            with suppress(OSError):
+        with self._written(name):
+            try:
+                with partial.open("w", encoding="utf-8") as file:
+                    json.dump(document, file, indent=2, default=str)
+                    file.write("\n")
+                    file.flush()
+                    os.fsync(file.fileno())
+                partial.replace(self.path / name)
+            finally:
                 partial.unlink(missing_ok=True)
-            raise RecordError(f"{name} cannot be written in {self.path}: {error}; make room, then run again") from error
+            sync_names(self.path)
 
     def write_executions(self, executions: pd.DataFrame) -> None:
         """Write `executions.csv`, safe to open in a spreadsheet, and `executions.parquet`."""
@@ -118,14 +125,39 @@ class RunDirectory:
         self.write_csv("executions.csv", ordered)
 
     def write_csv(self, name: str, table: pd.DataFrame) -> None:
-        """Write a table as CSV: times ISO 8601 UTC, and no cell that a spreadsheet would run."""
+        """Write a table as CSV: times ISO 8601 UTC, and no cell that a spreadsheet would run. Raises RecordError."""
         readable = table.copy()
         for column in readable.columns:
             if isinstance(readable[column].dtype, pd.DatetimeTZDtype):
                 readable[column] = readable[column].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
             elif readable[column].dtype in ("str", "object"):
                 readable[column] = readable[column].map(_harmless)
-        readable.to_csv(self.path / name, index=False)
+        with self._written(name):
+            readable.to_csv(self.path / name, index=False)
+
+    @contextmanager
+    def _written(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise RecordError(f"{name} cannot be written in {self.path}: {error}; make room, then run again") from error
+
+
+def sync_names(directory: Path) -> None:
+    """Put the directory's own entries on disk: a file that was just made is lost with its name otherwise."""
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _locked(file: IO[bytes]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def default_path(notebook: str, started_at: datetime) -> Path:
@@ -166,6 +198,11 @@ def blank_result(notebook: str, started_at: datetime, given: Mapping[str, Any]) 
         "confirm": None,
         "warnings": ["this run has not ended"],
     }
+
+
+def numbered_steps(result: Mapping[str, Any]) -> list[str]:
+    """The first steps of a result as lines, `1. Get 8 things back online: 8 executions`."""
+    return [f"{step['rank']}. {step['what']}: {step['effect']}" for step in result.get("steps", [])[:_MOST_STEPS]]
 
 
 def _harmless(cell: Any) -> Any:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -98,8 +99,8 @@ class Run:
         self._region = given.get("region")
         self._connection: aws.Connection | None = None
         self._unwatch: Callable[[], None] | None = None
-        plain = {name: _plain(value) for name, value in given.items()}
-        self._result = {**blank_result(notebook, started_at, plain), "journal": directory.sealed()}
+        self._result = blank_result(notebook, started_at, {name: _plain(value) for name, value in given.items()})
+        self._result["journal"] = journal.sealed(directory.path)  # a run that is killed leaves the earlier seal
         directory.write_result(self._result)
 
     @property
@@ -141,7 +142,7 @@ class Run:
             "refusals": [dict(refusal) for refusal in refusals],
             "confirm": confirm,
             "warnings": list(warnings),
-            "journal": journal.seal(self.directory.path),
+            "journal": self._seal(),
             **more,
         }
         self.directory.write_result(self._result)
@@ -155,10 +156,17 @@ class Run:
             "counts": dict(counts),
             "confirm": None,
             "refusals": [],
-            "journal": None,  # unsealed, since it grows from here on
             "warnings": ["this run has not ended; what it did is in journal.jsonl"],
         }
         self.directory.write_result(self._result)
+
+    def _seal(self) -> dict[str, Any] | None:
+        """The journal's seal; the earlier one stays where the journal contradicts it, as the proof."""
+        try:
+            journal.verify(self.directory.path)
+        except RecordError:
+            return journal.sealed(self.directory.path)
+        return journal.seal(self.directory.path)
 
     def said_explicitly(self, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> set[str]:
         """The parameters that somebody gave: those that differ from their defaults, and those that papermill injected.
@@ -178,6 +186,15 @@ class Run:
         if self.outcome.exit_code:
             raise _ERRORS[self.outcome](self.reason or self.outcome.value)
         return Ending(self)
+
+    @contextmanager
+    def recorded(self) -> Iterator[None]:
+        """Write down what ends the work, also where no cell fails by it: in a panel, in a script."""
+        try:
+            yield
+        except BaseException as error:
+            self.failed(error)
+            raise
 
     def failed(self, error: BaseException) -> None:
         """Write down that an error ended the run."""

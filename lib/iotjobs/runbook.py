@@ -19,14 +19,16 @@ from typing import Any
 
 import click
 
+from iotjobs import journal
 from iotjobs.domain import Outcome, utc_text
 from iotjobs.errors import InvalidInput, Refused
-from iotjobs.results import RunDirectory, blank_result
+from iotjobs.results import RunDirectory, blank_result, numbered_steps
 
 _KERNEL = "iotjobs"
 _BARE_VALUES = {"generate_cli_skeleton": "input"}
 _RUN_ARGUMENTS = 2
 _RUNNER_LOCK = ".lock-runner"
+_DYING_S = 5.0  # so long may the kernel of a run that was killed take to follow it
 _KERNEL_STARTS = 3
 _NEVER_STARTED = "Kernel died before replying to kernel_info"
 _RUN_DIR = re.compile(r'^(run_dir = ").*/')
@@ -88,11 +90,11 @@ def run(path: Path, given: Mapping[str, Any]) -> int:
     started_at = datetime.now(UTC)
     directory = RunDirectory.open(given.get("run_dir"), notebook=path.stem, started_at=started_at)
     directory.hold(_RUNNER_LOCK)
-    directory.hold()  # to see that no kernel is at work there; the one of this run takes it next
+    directory.hold(patience_s=_DYING_S)  # no kernel may be at work there; the one of this run takes the lock next
     directory.release()
     values = {**given, "run_dir": given.get("run_dir") or os.path.relpath(directory.path)}
     executed = directory.path / path.name
-    directory.write_result({**blank_result(path.stem, started_at, values), "journal": directory.sealed()})
+    directory.write_result({**blank_result(path.stem, started_at, values), "journal": journal.sealed(directory.path)})
     try:
         problem = _execute(path, executed, values)
         result = _result(directory)
@@ -151,7 +153,7 @@ def record_early_end(arguments: Sequence[str], outcome: Outcome, message: str) -
     except (InvalidInput, Refused) as error:
         click.echo(f"Error: {error}", err=True)
         return
-    directory.write_result({**blank_result(notebook, started_at, {}), "journal": directory.sealed()})
+    directory.write_result({**blank_result(notebook, started_at, {}), "journal": journal.sealed(directory.path)})
     _record(directory, outcome, message)
 
 
@@ -203,7 +205,8 @@ def _this_python() -> Iterator[None]:
     with tempfile.TemporaryDirectory() as folder:
         spec = Path(folder) / "kernels" / _KERNEL
         spec.mkdir(parents=True)
-        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=40"]
+        kernel = str(Path(__file__).with_name("kernel.py"))
+        argv = [sys.executable, "-P", kernel, str(os.getpid()), "-f", "{connection_file}", "--log-level=50"]
         (spec / "kernel.json").write_text(
             json.dumps({"argv": argv, "display_name": "iotjobs", "language": "python"}), encoding="utf-8"
         )
@@ -250,6 +253,8 @@ def _say(result: Mapping[str, Any], directory: RunDirectory, executed: Path) -> 
         click.echo(json.dumps(result["skeleton"], indent=4))
     why = str(result.get("reason") or "").strip().splitlines() or ["done"]
     click.echo(f"{result['outcome']}: {why[-1]}", err=True)
+    for step in numbered_steps(result):
+        click.echo(step, err=True)
     for refusal in result.get("refusals", []):
         click.echo(f"refused by {refusal['guard']}: {refusal['message']}", err=True)
     for warning in result.get("warnings", []):

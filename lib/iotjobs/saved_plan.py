@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from iotjobs import sweep_plan
+from iotjobs import rule, sweep_plan
 from iotjobs.errors import InvalidInput, RecordError
 from iotjobs.guards import Refusal
 from iotjobs.sweep_plan import SweepPlan
@@ -25,6 +26,23 @@ def load(path: Path) -> tuple[SweepPlan | None, list[Refusal]]:
         why = f"the plan in {path.name} was edited since it was made: its digest does not fit; make a new plan"
         return None, [Refusal("plan_edited", why)]
     return sweep_plan.from_document(document), []
+
+
+def tightened(
+    plan: SweepPlan, *, given: Mapping[str, Any], caps: Mapping[str, Any]
+) -> tuple[SweepPlan | None, list[Refusal]]:
+    """A plan under the parameters that were given beside it, or why they are refused: they may only tighten it.
+
+    ``given`` and ``caps`` hold only what was said explicitly. Raises InvalidInput.
+    """
+    if "thing_groups" in given:
+        raise InvalidInput("thing_groups cannot be given beside plan_file: a plan names its things")
+    narrower, wider = rule.narrowed(plan.rule, given)
+    wider += [name for name, value in caps.items() if value > getattr(plan.caps, name)]
+    if wider:
+        why = f"{', '.join(sorted(wider))} would widen the plan; beside a plan parameters may only tighten it"
+        return None, [Refusal("plan_loosened", f"{why}: leave them out, or make a new plan")]
+    return sweep_plan.tightened(plan, narrower, replace(plan.caps, **caps)), []
 
 
 def begun(directory: Path, entries: Sequence[Mapping[str, Any]]) -> SweepPlan | None:

@@ -31,8 +31,9 @@ _MOST_GROUPS = 3
 class Step:
     """One act for one cause: `executions` on `things` are dealt with, and `frees` others then start.
 
-    ``job_id`` is None where the cause lies in the devices. ``oldest_s`` is how long the one that has not moved
-    for longest has not, in seconds. `chooses` says which rows of an executions table it is about.
+    ``job_id`` is None where the cause lies in the devices. ``begin_with`` is the thing that holds most back (then
+    the one that has not moved for longest), and ``holds_back`` how many. ``oldest_s`` is for how many seconds the
+    one that has not moved for longest has not. `chooses` says which rows of an executions table it is about.
     """
 
     cause: str
@@ -43,6 +44,8 @@ class Step:
     executions: int
     things: int
     frees: int
+    begin_with: str
+    holds_back: int
     oldest_s: int
 
     def chooses(self, executions: pd.DataFrame) -> pd.Series:
@@ -113,6 +116,7 @@ def _step(names: Any, group: pd.DataFrame) -> Step:
     cause, suggestion, step_job = (str(name) for name in names)
     job_id = step_job or None
     where = _where(group)
+    worst = group.sort_values(["frees", "unmoved_s"], ascending=False, kind="stable").iloc[0]
     return Step(
         cause=cause,
         suggestion=suggestion,
@@ -122,6 +126,8 @@ def _step(names: Any, group: pd.DataFrame) -> Step:
         executions=len(group),
         things=int(group["thing_name"].nunique()),
         frees=int(group["frees"].sum()),
+        begin_with=str(worst["thing_name"]),
+        holds_back=int(worst["frees"]),
         oldest_s=int(group["unmoved_s"].max()),
     )
 

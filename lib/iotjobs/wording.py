@@ -223,11 +223,20 @@ def _not_picked_up(facts: _Facts, around: _Around) -> str:
 
 
 def _unknown(facts: _Facts, around: _Around) -> str:
+    gap = _gap_of(facts, around)
+    head = around.heads.get(facts.thing_name)
+    if gap is None and head is not None and head.why_unknown == facts.why_unknown:
+        gap = _gap_of(head, around)
+        waits = f"behind {_name_head(facts, around)}, of which "
+    else:
+        waits = ""
+    return waits + (_gap_words(gap) if gap else f"{facts.why_unknown or 'the evidence needed'} could not be read")
+
+
+def _gap_of(facts: _Facts, around: _Around) -> Gap | None:
     names = (facts.thing_name, facts.job_id, f"{facts.job_id}/{facts.thing_name}/{facts.number}")
-    for gap in around.picture.gaps:
-        if gap.evidence == facts.why_unknown and gap.concerns(*names):
-            return _gap_words(gap)
-    return f"{facts.why_unknown or 'the evidence needed'} could not be read"
+    of_kind = (gap for gap in around.picture.gaps if gap.evidence == facts.why_unknown)
+    return next((gap for gap in of_kind if gap.concerns(*names)), None)
 
 
 def _gap_words(gap: Gap) -> str:

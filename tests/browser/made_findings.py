@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
 
@@ -46,7 +47,7 @@ class MadeFindings:
     run: Any = field(default_factory=lambda: RUN)
     changes: Any = None
 
-    @property
+    @cached_property
     def steps(self) -> NextSteps:
         return next_steps(self.queues, as_of=self.as_of)
 

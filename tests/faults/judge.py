@@ -6,6 +6,7 @@ Knows nothing of the kit but its files: `plan.json` says what was allowed, `jour
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -21,12 +22,13 @@ class Verdict:
     wrong: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
     unrecorded: list[str] = field(default_factory=list)
+    unchecked: list[str] = field(default_factory=list)  # gone on without a canary, or after failures in a row
     deletes: int = 0
     cancels: int = 0
 
     @property
     def broken(self) -> list[str]:
-        return [*self.wrong, *self.doubled, *self.unrecorded]
+        return [*self.wrong, *self.doubled, *self.unrecorded, *self.unchecked]
 
 
 class Judge:
@@ -37,6 +39,12 @@ class Judge:
         self.phrase: str | None = None  # what was confirmed, where one execution is deleted
         self.verdict = Verdict()
         self.accepted: list[Accepted] = []
+        self.gone: Callable[[dict[str, Any]], bool] | None = None  # asks the service; None where it is not asked
+        self._lines_before = 0
+
+    def run_begins(self) -> None:
+        """Another run of the kit begins."""
+        self._lines_before = len(self.journal())
 
     def hear(self, call: Accepted, *, late: bool = False) -> None:
         """Judge a call at the moment when the service accepted it."""
@@ -46,9 +54,12 @@ class Judge:
             self.verdict.wrong.append(f"not in the plan as it was: {named}")
         if any(same(call, earlier) for earlier in self.accepted):
             self.verdict.doubled.append(f"a second time: {named}")
-        lines = [line for line in self.journal() if _announces(line, call)]
-        if not lines or not (late or _announces(self.journal()[-1], call)):
+        journal = self.journal()
+        lines = [line for line in journal if _announces(line, call)]
+        if not lines or not (late or _announces(journal[-1], call)):
             self.verdict.unrecorded.append(f"not announced in the journal: {named}")
+        elif not late:
+            self._check_caution(journal, named)
         self.accepted.append(call)
 
     def targets(self) -> list[dict[str, Any]]:
@@ -70,6 +81,17 @@ class Judge:
     def deleted(self, target: dict[str, Any]) -> bool:
         """Whether a call of ours deleted a target."""
         return any(c.operation == "DeleteJobExecution" and is_target(c.before, target) for c in self.accepted)
+
+    def _check_caution(self, journal: list[dict[str, Any]], named: str) -> None:
+        """A sweep touches others only when the first one is gone, and no more after three failures in a row."""
+        touched = {key: line for line in journal if line["event"] == "calling" for key in [_key(line)]}
+        drifted = {_key(line) for line in journal if line["event"] == "drifted"}
+        others = [line for key, line in touched.items() if key != _key(journal[-1]) and key not in drifted]
+        if self.gone and others and not any(self.gone(line) for line in others):
+            self.verdict.unchecked.append(f"none of those before it is gone: {named}")
+        ends = [line for line in journal[self._lines_before :] if line["event"] in ("failed", "verified", "drifted")]
+        if len(ends) >= 3 and {line["event"] for line in ends[-3:]} == {"failed"}:
+            self.verdict.unchecked.append(f"after three failures in a row: {named}")
 
     def _count(self, call: Accepted) -> None:
         if call.operation == "DeleteJobExecution":
@@ -110,6 +132,10 @@ def same(one: Accepted, other: Accepted) -> bool:
 def is_same(one: Held, other: Held) -> bool:
     """Whether two pictures are of the same execution."""
     return all(getattr(one, name) == getattr(other, name) for name in ("job_id", "thing_name", "number", "queued_at"))
+
+
+def _key(line: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(line.get(name) for name in ("job_id", "thing_name", "execution_number", "queued_at"))
 
 
 def is_moment(seconds: float, text: Any) -> bool:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 from judge import is_target
@@ -12,6 +15,7 @@ from service_model import LIVE, Held
 from world import Trouble, World
 
 import iotjobs
+from iotjobs.run import Run
 
 _OLD = 30 * 86400
 
@@ -70,8 +74,9 @@ class OneDelete(Kit):
     def _run(self, confirm: str | None) -> Callable[[], None]:
         def act() -> None:
             run = iotjobs.start(self.name, run_dir=str(self.world.run_dir), confirm=confirm, **self.given)
-            iotjobs.delete_job_execution(run, confirm=confirm, **self.given).plan().apply()
-            run.end()
+            with _hooked(run):
+                iotjobs.delete_job_execution(run, confirm=confirm, **self.given).plan().apply()
+                run.end()
 
         return act
 
@@ -81,6 +86,8 @@ class ManyDeletes(Kit):
 
     name = "sweep"
     calls = 30
+    saves = False  # whether the plan is handed over as a file
+    _file: Path | None = None
 
     @classmethod
     def chosen(cls, world: World, luck: random.Random) -> ManyDeletes:
@@ -98,20 +105,27 @@ class ManyDeletes(Kit):
             given["protect"] = "thing-1"
         if luck.random() < 0.2:
             given["unattended"] = True
-        return cls(world, given)
+        made = cls(world, given)
+        made.saves = luck.random() < 0.75
+        return made
 
     def plan(self, trouble: Trouble | None = None) -> str:
         """A run without confirm: the plan is of all that fits, or there is none."""
         expected = self._fitting()
         unattended = self.given.pop("unattended", None)
         ended = super().plan(trouble)
-        if unattended:  # nobody approves a plan: each run makes its own, until one is begun
-            self.given["unattended"], self.world.judge.phrase = True, None
+        if unattended:
+            self.given["unattended"] = True
+            if not self.saves:  # nobody approves a plan: each run makes its own, until one is begun
+                self.world.judge.phrase = None
         if ended == "planned" and not (trouble and trouble.moves):
             targets = self.world.judge.targets()
             assert len(targets) == len(expected), f"{len(expected)} fit, {len(targets)} planned"
             assert all(any(is_target(item, target) for target in targets) for item in expected)
             assert len(targets) <= self.given.get("max_deletes", 25)
+        if ended == "planned" and self.saves:
+            self._file = self.world.run_dir.with_suffix(".approved.json")
+            shutil.copy(self.world.run_dir / "plan.json", self._file)
         return ended
 
     def apply(self, trouble: Trouble | None = None) -> str:
@@ -147,12 +161,25 @@ class ManyDeletes(Kit):
         ]
 
     def _run(self, confirm: str | None) -> Callable[[], None]:
+        handed = {"plan_file": str(self._file)} if self._file else {}
+
         def act() -> None:
-            run = iotjobs.start(self.name, run_dir=str(self.world.run_dir), confirm=confirm, **self.given)
-            iotjobs.sweep(run, confirm=confirm, **self.given).plan().apply()
-            run.end()
+            run = iotjobs.start(self.name, run_dir=str(self.world.run_dir), confirm=confirm, **self.given, **handed)
+            with _hooked(run):
+                iotjobs.sweep(run, confirm=confirm, **self.given, **handed).plan().apply()
+                run.end()
 
         return act
 
 
-KITS = (OneDelete, ManyDeletes, ManyDeletes)
+@contextmanager
+def _hooked(run: Run) -> Iterator[None]:
+    """As the hook of IPython does when a cell fails."""
+    try:
+        yield
+    except Exception as error:
+        run.failed(error)
+        raise
+
+
+KITS = (OneDelete, ManyDeletes)

@@ -22,6 +22,7 @@ from calls import Call, understood
 from service_model import Accepted, Held
 
 Schedule = Callable[[Call], str]
+Answer = tuple[int, dict[str, str], bytes]  # status, headers, body
 
 #: What a fault answers instead of the service: HTTP status, error, headers. `_after`: when the service has acted.
 _ANSWERS: dict[str, tuple[int, str, dict[str, str]]] = {
@@ -100,6 +101,10 @@ class FaultyProxy:
         self._server.shutdown()
         self._server.server_close()
 
+    def between(self, before: Callable[[Call], None]) -> None:
+        """Have this called before every call, from now on."""
+        self._before = before
+
     def handle(self, request: BaseHTTPRequestHandler) -> None:
         """One call: its fault, before or after the service acted."""
         body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
@@ -111,29 +116,24 @@ class FaultyProxy:
             fault = self._schedule(call)
             if fault:
                 self.hit.append((fault, call.operation))
-            if fault == "does_nothing":
-                answer: tuple[int, dict[str, str], bytes] = (200, {}, b"{}")
-            elif fault in _ANSWERS and not fault.endswith("_after"):
-                answer = _refusal(fault)
-            elif fault in ("lost_before", "reset_before"):
-                answer = (0, {}, b"")
-            else:
-                answer = self._forward(call, request, body)
+            answer = self._answered(fault, call, request, body)
         if fault == "delay":
             time.sleep(_DELAY_S)
-        if fault in _ANSWERS:
-            answer = _refusal(fault)
-        if fault.startswith("lost"):
-            _cut(request)
-        elif fault in ("reset_before", "reset_after"):
-            _reset(request)
-        elif fault == "reset_in_the_body":
-            _send(request, answer, announced=len(answer[2]) + 100)
-            _reset(request)
-        elif fault == "truncated":
-            _send(request, (answer[0], answer[1], (answer[2] or b'{"execution": {}}')[:-2]))
-        else:
-            _send(request, answer)
+        _give(request, fault, answer)
+
+    def _answered(self, fault: str, call: Call, request: BaseHTTPRequestHandler, body: bytes) -> Answer:
+        """What comes of a call before its answer is given; a fault with `_after` lets the service act first."""
+        if fault == "does_nothing":
+            return 200, {}, b"{}"
+        if fault in ("lost_before", "reset_before"):
+            return 0, {}, b""
+        if fault not in _ANSWERS:
+            return self._forward(call, request, body)
+        if fault.endswith("_after"):
+            self._forward(call, request, body)
+        status, error, headers = _ANSWERS[fault]
+        said = json.dumps({"message": f"{error} by the proxy"}).encode()
+        return status, {"x-amzn-ErrorType": error, **headers}, said
 
     def _forward(self, call: Call, request: BaseHTTPRequestHandler, body: bytes) -> tuple[int, dict[str, str], bytes]:
         hits = self._hit_by(call) if call.changing else None
@@ -188,14 +188,23 @@ def in_order(faults: list[str]) -> Schedule:
     return fault_of
 
 
-def _refusal(fault: str) -> tuple[int, dict[str, str], bytes]:
-    status, error, headers = _ANSWERS[fault]
-    return status, {"x-amzn-ErrorType": error, **headers}, json.dumps({"message": f"{error} by the proxy"}).encode()
+def _give(request: BaseHTTPRequestHandler, fault: str, answer: Answer) -> None:
+    """Give the answer, or what the fault leaves of it."""
+    status, headers, content = answer
+    if fault.startswith("lost"):
+        _cut(request)
+    elif fault in ("reset_before", "reset_after"):
+        _reset(request)
+    elif fault == "reset_in_the_body":
+        _send(request, answer, announced=len(content) + 100)
+        _reset(request)
+    elif fault == "truncated":
+        _send(request, (status, headers, (content or b'{"execution": {}}')[:-2]))
+    else:
+        _send(request, answer)
 
 
-def _send(
-    request: BaseHTTPRequestHandler, answer: tuple[int, dict[str, str], bytes], *, announced: int | None = None
-) -> None:
+def _send(request: BaseHTTPRequestHandler, answer: Answer, *, announced: int | None = None) -> None:
     status, headers, content = answer
     request.send_response(status)
     for name, value in ({"Content-Type": "application/json"} | headers).items():

@@ -212,6 +212,11 @@ class ServiceModel:
         }
         return {"job": self._job(job) | {"targets": [], "jobProcessDetails": details}}
 
+    def get_job_document(self, jobId: str) -> dict[str, Any]:
+        if jobId not in self.jobs:
+            raise refusal("ResourceNotFoundException", "GetJobDocument")
+        return {"document": '{"operation": "model"}'}
+
     def list_job_executions_for_job(self, jobId: str, status: str | None = None, **_: Any) -> dict[str, Any]:
         if jobId not in self.jobs:
             raise refusal("ResourceNotFoundException", "ListJobExecutionsForJob")
@@ -236,6 +241,10 @@ class ServiceModel:
         gone = {"connected": False, "timestamp": int((self.now - 90 * 86400) * 1000), "disconnectReason": "NONE"}
         found = [name for name in sorted(names) if wanted in ("*", name)]
         return {"things": [{"thingName": name, "thingGroupNames": [], "connectivity": gone} for name in found]}
+
+    def get_indexing_configuration(self) -> dict[str, Any]:
+        modes = {"thingIndexingMode": "REGISTRY", "thingConnectivityIndexingMode": "STATUS"}
+        return {"thingIndexingConfiguration": modes}
 
     def get_caller_identity(self) -> dict[str, Any]:
         return {"Account": ACCOUNT, "Arn": CALLER}

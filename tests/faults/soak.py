@@ -10,13 +10,16 @@ moves of the field and kills; then runs in peace until nothing is left to do. A 
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import shutil
 import sys
 import tempfile
 import time
 import traceback
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
+from multiprocessing import get_context
 from pathlib import Path
 
 import luck as chance
@@ -24,7 +27,7 @@ from kit import KITS, Kit
 from world import Figures, World
 
 _PEACEFUL_RUNS = 4
-_MEMORY = Path("/dev/shm")
+MEMORY = Path("/dev/shm")
 
 
 def play(seed: int, directory: Path, total: Figures) -> None:
@@ -67,15 +70,31 @@ def settle(kit: Kit) -> None:
 
 
 def main() -> int:
-    """Play as many schedules as asked for."""
+    """Play as many schedules as asked for, on as many processes as asked for."""
     words = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     words.add_argument("--schedules", type=int, default=10_000)
     words.add_argument("--seed", type=int, default=1, help="the first seed")
+    words.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     wanted = words.parse_args()
+    seeds = range(wanted.seed, wanted.seed + wanted.schedules)
+    parts = [seeds[part :: wanted.processes] for part in range(wanted.processes)]
     total, failed, began = Figures(), [], time.monotonic()
-    home = Path(tempfile.mkdtemp(prefix="soak-", dir=_MEMORY if _MEMORY.is_dir() else None))
+    with ProcessPoolExecutor(wanted.processes, mp_context=get_context("spawn")) as pool:
+        for figures, broken in pool.map(several, parts):
+            total.add(figures)
+            failed += broken
+    for name, value in asdict(total).items():
+        print(f"{name:12}{value}")
+    print(f"{'seconds':12}{time.monotonic() - began:.0f}\n{'failed':12}{sorted(failed) or 0}")
+    return 1 if failed or total.wrong or total.doubled or total.unrecorded or total.unchecked else 0
+
+
+def several(seeds: range) -> tuple[Figures, list[int]]:
+    """Play some schedules: their figures, and the seeds of those that failed."""
+    total, failed = Figures(), []
+    home = Path(tempfile.mkdtemp(prefix="soak-", dir=MEMORY if MEMORY.is_dir() else None))
     try:
-        for seed in range(wanted.seed, wanted.seed + wanted.schedules):
+        for seed in seeds:
             try:
                 play(seed, home / str(seed), total)
             except Exception:  # noqa: BLE001 - whatever it is, it is a finding
@@ -84,10 +103,7 @@ def main() -> int:
             shutil.rmtree(home / str(seed), ignore_errors=True)
     finally:
         shutil.rmtree(home, ignore_errors=True)
-    for name, value in asdict(total).items():
-        print(f"{name:12}{value}")
-    print(f"{'seconds':12}{time.monotonic() - began:.0f}\n{'failed':12}{failed or 0}")
-    return 1 if failed or total.wrong or total.doubled or total.unrecorded else 0
+    return total, failed
 
 
 if __name__ == "__main__":

@@ -73,6 +73,7 @@ class Figures:
     wrong: int = 0
     doubled: int = 0
     unrecorded: int = 0
+    unchecked: int = 0
     outcomes: dict[str, int] = field(default_factory=dict)
 
     def add(self, other: Figures) -> None:
@@ -92,6 +93,7 @@ class World:
         self.run_dir = directory
         self.service = ServiceModel(round(time.time(), 3))  # AWS counts milliseconds
         self.judge = Judge(directory)
+        self.judge.gone = self.gone
         self.figures = Figures(schedules=1)
         self.last_outcome = ""
         self.phrase: str | None = None
@@ -103,6 +105,7 @@ class World:
         trouble = trouble or Trouble()
         life = Lifeline(trouble.kill)
         before = len(self.judge.accepted)
+        self.judge.run_begins()
         seam = Seam(
             self.service,
             faults=dict(trouble.faults),
@@ -225,7 +228,7 @@ class World:
         figures.outcomes[ended] = figures.outcomes.get(ended, 0) + 1
         figures.deletes, figures.cancels = verdict.deletes, verdict.cancels
         figures.wrong, figures.doubled = len(verdict.wrong), len(verdict.doubled)
-        figures.unrecorded = len(verdict.unrecorded)
+        figures.unrecorded, figures.unchecked = len(verdict.unrecorded), len(verdict.unchecked)
 
     def _check_record(self, ended: str, accepted: Sequence[Accepted]) -> None:
         """What `result.json` says is what happened."""

@@ -13,6 +13,7 @@ from pathlib import Path
 import papermill
 import pytest
 import shell
+from processes import gone
 
 from iotjobs import cli, runbook
 from iotjobs.results import RunDirectory
@@ -51,7 +52,18 @@ def test_a_stopped_run_stops_its_kernel(tmp_path: Path, how: signal.Signals) -> 
     assert running.wait(timeout=30) == 130
     result = shell.result(tmp_path / "run")
     assert (result["outcome"], result["confirm"]) == ("interrupted", None)
-    _wait(lambda: not _alive(int(kernel.read_text())), seconds=5)
+    assert gone(int(kernel.read_text()), within_s=5)
+
+
+def test_a_killed_run_takes_its_kernel_with_it_at_once(tmp_path: Path) -> None:
+    says = "import os, pathlib; pathlib.Path('kernel').write_text(str(os.getpid()))"
+    long = shell.notebook(tmp_path / "long.ipynb", says, "import time; time.sleep(120)")
+    running = subprocess.Popen([*shell.CLI, "run", str(long), "--run-dir", "run"], cwd=tmp_path)
+    kernel = tmp_path / "kernel"
+    _wait(lambda: kernel.exists() and bool(kernel.read_text()), seconds=60)
+    running.kill()
+    running.wait()
+    assert gone(int(kernel.read_text()), within_s=0.5)
 
 
 def test_a_usage_error_does_not_keep_what_an_earlier_run_said(tmp_path: Path) -> None:
@@ -109,14 +121,6 @@ def test_a_parameter_mistyped_for_papermill_is_invalid(tmp_path: Path) -> None:
     with pytest.raises(papermill.PapermillExecutionError, match="there is no parameter protct"):
         papermill.execute_notebook(one, tmp_path / "out.ipynb", {"run_dir": str(tmp_path / "run"), "protct": "prod-*"})
     assert shell.result(tmp_path / "run")["outcome"] == "invalid"
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def _wait(until: object, *, seconds: float) -> None:

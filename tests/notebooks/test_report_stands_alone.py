@@ -35,6 +35,15 @@ def test_the_page_names_no_other_host_and_hides_the_code(report: Path) -> None:
     assert "<title>Stuck &lt;b&gt;&amp; sound&lt;/b&gt;</title>" in page
 
 
+def test_what_only_a_hand_can_do_is_left_out(tmp_path: Path) -> None:
+    click = new_markdown_cell("Click a row.", metadata={"tags": ["by-hand"]})
+    nbformat.write(new_notebook(cells=[new_markdown_cell("# Stuck\n\n## 2. Look"), click]), tmp_path / "made.ipynb")
+    write_report(tmp_path / "made.ipynb", tmp_path / "made.html")
+    page = (tmp_path / "made.html").read_text()
+    assert "Click a row" not in page
+    assert "<h2>Look</h2>" in re.sub(r' id="[^"]*"', "", page)
+
+
 @pytest.mark.browser
 def test_a_browser_asks_for_nothing_and_runs_nothing(report: Path) -> None:
     from playwright.sync_api import sync_playwright

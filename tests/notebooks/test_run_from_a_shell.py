@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import shell
 
+import iotjobs
 from iotjobs.sandbox.fleet import Fleet
 
 ROOT = Path(__file__).parents[2]
@@ -30,6 +31,17 @@ def test_investigate_leaves_tables_a_notebook_and_a_report(aged_fleet: Fleet, tm
     for machine in (str(tmp_path), str(ROOT)):
         assert machine not in executed
         assert machine not in report
+
+
+def test_a_second_run_says_what_changed_since_the_first(aged_fleet: Fleet, tmp_path: Path) -> None:
+    iotjobs.investigate(iotjobs.start("investigate", run_dir=str(tmp_path / "then")))
+    aged_fleet.job("queued-since", things=["007"])
+    code, result, printed = shell.run(tmp_path / "now", "investigate", "--compare-with", "then")
+    assert (code, result["counts"]["changes_new"]) == (0, 1)
+    assert "Since " in result["reason"]
+    assert "1. Fix or cancel firmware-2-4-1" in printed
+    assert "queued-since" in (tmp_path / "now" / "changes.csv").read_text()
+    assert "queued since" in (tmp_path / "now" / "report.html").read_text()
 
 
 def test_plan_then_confirm_deletes_the_thing_named_007(aged_fleet: Fleet, tmp_path: Path) -> None:

@@ -154,6 +154,21 @@ def test_a_run_that_went_on_shows_what_was_there_before_its_own_cancel(
     assert list(restoration(tmp_path).table["status"]) == ["QUEUED"]
 
 
+def test_a_delete_that_was_not_seen_to_the_end_is_not_counted_and_said(
+    one_of_each: tuple[Fleet, str], tmp_path: Path
+) -> None:
+    fleet, thing = one_of_each
+    _deleted(fleet, tmp_path, thing)
+    journal = tmp_path / "journal.jsonl"
+    *kept, last = journal.read_text().splitlines(keepends=True)
+    assert json.loads(last)["event"] == "verified"
+    journal.write_text("".join(kept))  # as after a crash
+    found = restoration(tmp_path)
+    assert found.table.empty
+    assert "DeleteJobExecution was sent, but it was not seen to be gone" in repr(found)
+    assert not (tmp_path / "restore").exists()
+
+
 def test_a_start_that_is_past_is_left_out_and_the_windows_stay(one_of_each: tuple[Fleet, str], tmp_path: Path) -> None:
     fleet, thing = one_of_each
     windows = [{"startTime": "cron(0 2 * * ? *)", "durationInMinutes": 90}]

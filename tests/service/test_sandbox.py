@@ -22,22 +22,9 @@ from iotjobs.errors import InvalidInput, IotJobsError
 from iotjobs.sandbox import demo
 from iotjobs.sandbox.fleet import EXPECTED_CAUSES, Fleet
 from iotjobs.sandbox.server import Server, identity_of
+from processes import alive, gone
 
 SANDBOX = [sys.executable, "-m", "iotjobs.sandbox"]
-
-
-def _alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
-    except OSError:
-        return False
-
-
-def _gone(pid: int, within_s: float = 10) -> bool:
-    until = time.monotonic() + within_s
-    while _alive(pid) and time.monotonic() < until:
-        time.sleep(0.1)
-    return not _alive(pid)
 
 
 def _sandbox_with_a_child(pid_file: Path) -> tuple[subprocess.Popen[bytes], int]:
@@ -76,7 +63,7 @@ def test_nothing_is_left_behind(tmp_path: Path, how: signal.Signals) -> None:
     sandbox, child = _sandbox_with_a_child(tmp_path / "pid")
     sandbox.send_signal(how)
     sandbox.wait(timeout=20)
-    assert _gone(child)
+    assert gone(child)
 
 
 def test_a_command_that_is_not_there_says_so() -> None:
@@ -183,8 +170,8 @@ def test_it_ends_when_its_own_parent_is_killed(tmp_path: Path) -> None:
     sandbox, child = map(int, pids.read_text().split())
     parent.kill()
     parent.wait()
-    assert _gone(child)
-    assert _gone(sandbox)
+    assert gone(child)
+    assert gone(sandbox)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
@@ -197,9 +184,9 @@ def test_a_command_that_does_not_listen_is_made_to_end(tmp_path: Path, how: sign
         time.sleep(0.1)
     child = int(pid_file.read_text())
     process.send_signal(how)
-    assert _alive(child)
+    assert alive(child)
     process.wait(timeout=30)
-    assert _gone(child, within_s=20)
+    assert gone(child, within_s=20)
 
 
 def test_nothing_is_left_in_the_temporary_directory(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from contract_oracle import HOUR, NOW, STUCK_AFTER, AJob, AnExecution, AThing, W
 from iotjobs.diagnose import could_be, diagnose
 from iotjobs.picture import Evidence, Picture
 
-QUICK = settings(max_examples=60, deadline=None, derandomize=True, database=None)
+QUICK = settings(max_examples=40, deadline=None, derandomize=True, database=None)
 FLEETS = given(seed=st.integers(0, 2**40), things=st.integers(1, 40))
 AGES = [timedelta(seconds=20), HOUR, 23 * HOUR, STUCK_AFTER, 30 * HOUR, 80 * HOUR, 200 * HOUR, 500 * HOUR]
 CONFUSION: Counter[tuple[str, str]] = Counter()
@@ -40,7 +40,7 @@ def imagine(chance: random.Random, things: int) -> World:
 
 
 def a_job(chance: random.Random, job_id: str) -> AJob:
-    job = AJob(job_id, updated=chance.choice([5000, 5000, 50]) * HOUR)
+    job = AJob(job_id, updated=chance.choice([5000, 50]) * HOUR)
     if chance.random() < 0.15:
         job.status = chance.choice(["SCHEDULED", "CANCELED", "COMPLETED", "DELETION_IN_PROGRESS"])
     kind = chance.choice(["none"] * 7 + ["start", "windows", "both"])
@@ -49,7 +49,7 @@ def a_job(chance: random.Random, job_id: str) -> AJob:
     if kind in ("windows", "both"):
         job.daily = chance.randrange(24), chance.choice([30, 90, 600])
         job.weekday = chance.choice([None, 0, 1, 2, 5, 6])
-    job.minutes = chance.choice([None, None, None, 60, 7 * 1440])
+    job.minutes = chance.choice([None, None, 60, 7 * 1440])
     return job
 
 
@@ -109,20 +109,25 @@ def test_with_evidence_taken_away_it_is_unknown_or_right_and_never_wrong(seed: i
     chance = random.Random(seed)
     world = imagine(chance, things)
     without = take_away(chance, world)
-    rows = said(world.tables(without))
+    asked = {job.job_id for job in world.jobs if chance.random() < 0.6}
+    rows = said(world.tables(without, asked=asked))
     for one in unfinished(world):
+        if one.job.job_id not in asked:
+            continue
         row, (cause, stuck, unblocks) = rows[one.key], world.label(one)
         CONFUSION[cause, row["cause"] + (" (evidence gone)" if row["cause"] != cause else "")] += 1
         assert row["cause"] in (cause, "unknown"), row["evidence"]
         assert pd.isna(row["unblocks"]) or row["unblocks"] == unblocks
         if row["cause"] == "unknown":
             assert row["stuck"]
-            assert {(row["why_unknown"], name) for name in one.key[:2]} & without
+            # of its own, or of the one that it waits behind
+            names = {*one.key[:2], *(other.job.job_id for other in world.queue(one.thing)[:1])}
+            assert {(row["why_unknown"], name) for name in names} & without
             assert cause in could_be(row["why_unknown"])
             assert "taken away; allow it" in row["evidence"]
         else:
             assert row["why_unknown"] == ""
-            assert row["stuck"] == stuck or (cause == "waiting_turn" and row["stuck"])
+            assert row["stuck"] == stuck
 
 
 @QUICK

@@ -72,6 +72,26 @@ def test_a_line_is_on_disk_before_write_returns(tmp_path: Path) -> None:
         assert [entry["number"] for entry in read(journal.path)[0]] == [1]
 
 
+def test_a_line_that_did_not_fit_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would be written with the next one, once there is room, and break the chain."""
+    with Journal(tmp_path) as journal:
+        journal.write("one")
+        room, whole = {"is": False}, journal._file.write
+
+        def torn(file: object, line: bytes) -> None:
+            whole(line[:10])
+            if not room["is"]:
+                raise OSError(28, "No space left on device")
+            whole(line[10:])
+
+        monkeypatch.setattr("iotjobs.journal._put", torn)
+        with pytest.raises(RecordError, match="No space left"):
+            journal.write("two")
+        room["is"] = True
+        journal.write("three")
+    assert [entry["event"] for entry in read(tmp_path / "journal.jsonl")[0]] == ["one", "three"]
+
+
 def test_a_snapshot_after_a_torn_one_is_found(tmp_path: Path) -> None:
     append_job_snapshot(tmp_path, {"job_id": "a"})
     with (tmp_path / "jobs_before.jsonl").open("a") as file:

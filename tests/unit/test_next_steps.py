@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_queues import AS_OF, CALM, made_queues
 
@@ -30,6 +30,7 @@ def test_what_frees_most_others_comes_first_with_its_count() -> None:
     fix, contact = _steps(PUMPS, groups={"pump-1": "pumps", "pump-2": "pumps"}).ranked
     assert fix.what == "Fix or cancel firmware on 2 things (pumps)"
     assert fix.effect == "2 executions, and frees 3 more that wait behind"
+    assert (fix.begin_with, fix.holds_back) == ("pump-1", 2)
     assert contact.what == "Get 3 things back online"
     assert (contact.executions, contact.things, contact.frees) == (4, 3, 0)
 
@@ -60,6 +61,12 @@ def test_what_waits_behind_work_that_goes_on_is_left_alone() -> None:
 def test_what_another_obstacle_holds_is_not_promised_to_start() -> None:
     lines = [("a", "old", "IN_PROGRESS", "orphaned", 90, 80), ("a", "new", "QUEUED", "device_offline", 50, None)]
     assert {step.cause: step.frees for step in _steps(lines).ranked} == {"orphaned": 0, "device_offline": 0}
+
+
+def test_what_runs_already_is_not_freed_by_another_end() -> None:
+    lines = [("a", "x", "IN_PROGRESS", "stalled", 90, 80), ("a", "y", "IN_PROGRESS", "fresh", 2, 1)]
+    steps = _steps(lines)
+    assert (steps.ranked[0].frees, steps.calm) == (0, {"fresh": 1})
 
 
 def test_an_ota_update_is_acted_on_through_its_service() -> None:
@@ -99,6 +106,7 @@ LINE = st.tuples(
 )
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(LINE, max_size=12))
 def test_every_unfinished_execution_is_counted_once(lines: list) -> None:
     queues = made_queues(lines)

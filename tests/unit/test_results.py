@@ -103,7 +103,7 @@ def test_a_later_run_in_the_same_kernel_leaves_the_earlier_record_alone(
 ) -> None:
     hooks: list[Any] = []
     events = SimpleNamespace(register=lambda _, hook: hooks.append(hook), unregister=lambda _, hook: hooks.remove(hook))
-    monkeypatch.setattr("IPython.get_ipython", lambda: SimpleNamespace(events=events))
+    monkeypatch.setattr("IPython.get_ipython", lambda: SimpleNamespace(events=events, user_ns={}))
     earlier = iotjobs.start("sweep", run_dir=str(tmp_path / "earlier"))
     earlier.finish(Outcome.APPLIED)
     later = iotjobs.start("sweep", run_dir=str(tmp_path / "later"))

@@ -13,7 +13,7 @@ from iotjobs.ui.callbacks import shown
 from iotjobs.ui.changes_view import changes_sentence
 from iotjobs.ui.model import choose_job, executions_of, first_selection, key_of
 from iotjobs.ui.pickers import Pickers
-from iotjobs.ui.steps_view import StepsView, after_steps_html, steps_html
+from iotjobs.ui.steps_view import StepsView, after_steps_html, doubts_html, steps_html
 from iotjobs.ui.tables import MOST_LIVE_ROWS, STYLE, executions_table, jobs_table, show_executions
 from iotjobs.ui.thing_panel import thing_html
 from iotjobs.wording import duration_text
@@ -43,7 +43,7 @@ class Explorer(static.StaticForm, ipywidgets.VBox):
         self.output = ipywidgets.Output()
         self.summary = ipywidgets.HTML(_summary_html(findings))
         self.steps = StepsView(findings, self.selection, self.output)
-        self.doubts = ipywidgets.HTML(_doubts_html(findings))
+        self.doubts = ipywidgets.HTML(after_steps_html(findings) + doubts_html(findings))
         self.pickers = Pickers(findings, self.selection, self.output)
         self.thing = ipywidgets.HTML(thing_html(findings, self.selection))
         self._rows = executions_of(findings, self.selection)
@@ -80,7 +80,8 @@ class Explorer(static.StaticForm, ipywidgets.VBox):
             shown_rows, _STATIC_COLUMNS, caption=self._caption(click=False), below="evidence", most=_MOST_STATIC
         )
         return (
-            f"{_summary_html(self.findings)}{steps_html(self.findings)}{_doubts_html(self.findings)}"
+            f"{_summary_html(self.findings)}{steps_html(self.findings)}{after_steps_html(self.findings)}"
+            f"{doubts_html(self.findings)}"
             f"{thing_html(self.findings, self.selection)}{table}"
         )
 
@@ -138,22 +139,12 @@ def _heading(words: str) -> str:
 def _summary_html(findings: Findings) -> str:
     wait = duration_text(findings.stuck_after.total_seconds())
     changes = changes_sentence(findings)
+    scope = [f"{name} {value}" for name, value in (("job", findings.job_id), ("thing", findings.thing_name)) if value]
+    looked_at = " and ".join(scope) or "every job that is not finished"
+    when = f"{findings.as_of:%Y-%m-%d %H:%M} UTC"
     return (
         f'<div style="line-height:1.4"><p style="font-size:17px;margin:6px 0 2px 0"><b>What do I do now?</b> '
         f"{static.text(findings.summary)}</p>"
-        f'<p style="margin:2px 0;opacity:.85">Read {findings.as_of:%Y-%m-%d %H:%M} UTC; stuck is what has not moved '
+        f'<p style="margin:2px 0;opacity:.85">Looked at {static.text(looked_at)}, {when}; stuck is what has not moved '
         f"for {wait}.</p>{f'<p>{changes}</p>' if changes else ''}</div>"
     )
-
-
-def _doubts_html(findings: Findings) -> str:
-    """What the steps leave out, and an honest line when not everything could be read."""
-    warnings = "".join(f"<li>{static.text(warning)}</li>" for warning in findings.warnings)
-    box = (
-        '<div style="background:#fff0c2;color:#5c4300;border:1px solid #5c4300;padding:4px 10px;margin:4px 0;'
-        'line-height:1.4;overflow-wrap:anywhere"><b>Not everything could be read, so the steps above may lack '
-        f'something:</b><ul style="margin:0">{warnings}</ul></div>'
-        if warnings
-        else ""
-    )
-    return f"{after_steps_html(findings)}{box}"

@@ -60,14 +60,18 @@ def choose_job(selection: Selection, findings: Findings, job_id: str | None) -> 
         selection.job_id, selection.step = job_id, None
         if job_id is None or (selection.execution is not None and selection.execution[0] == job_id):
             return
-        _choose_worst(selection, findings)
+        rows = executions_of(findings, selection)
+        selection.choose_execution(key_of(rows.iloc[0]) if len(rows) else None)
 
 
 def choose_step(selection: Selection, findings: Findings, step: int) -> None:
-    """Choose a step of `findings.steps.ranked` by its place, and the worst execution that it is about."""
+    """Choose a step of `findings.steps.ranked` by its place, and its execution on the thing to begin with."""
     with selection.hold_trait_notifications():
         selection.job_id, selection.step = None, step
-        _choose_worst(selection, findings)
+        rows = executions_of(findings, selection)
+        first = rows[rows["thing_name"] == findings.steps.ranked[step].begin_with]
+        rows = first if len(first) else rows
+        selection.choose_execution(key_of(rows.iloc[0]) if len(rows) else None)
 
 
 def executions_of(findings: Findings, selection: Selection) -> pd.DataFrame:
@@ -78,11 +82,6 @@ def executions_of(findings: Findings, selection: Selection) -> pd.DataFrame:
     elif selection.job_id is not None:
         table = table[table["job_id"] == selection.job_id]
     return table.reset_index(drop=True)
-
-
-def _choose_worst(selection: Selection, findings: Findings) -> None:
-    rows = executions_of(findings, selection)
-    selection.choose_execution(key_of(rows.iloc[0]) if len(rows) else None)
 
 
 def queue_of(findings: Findings, thing_name: str) -> pd.DataFrame:

@@ -27,8 +27,9 @@ _LONG_CELL = f"{_CELL};overflow-wrap:anywhere;min-width:96px"
 _LONG = ("thing_name", "when_it_ends", "note", "thing_groups")
 _BELOW = "text-align:left;padding:0 8px 5px 8px;font-size:92%;opacity:.85;overflow-wrap:anywhere"
 
-_RED, _BLUE, _GREEN, _GREY = (
+_RED, _ORANGE, _BLUE, _GREEN, _GREY = (
     ("#7a1f00", "#ffe1d3"),
+    ("#5c4300", "#fff0c2"),
     ("#003f66", "#d6ecfa"),
     ("#00513b", "#d3f2e7"),
     ("#3b3b3b", "#e8e8e8"),
@@ -40,6 +41,11 @@ _COLOURS: dict[str, tuple[str, str]] = {
     Status.FAILED: _RED,
     Status.TIMED_OUT: _RED,
     Status.REJECTED: _RED,
+    # How a row of a sweep stands, and how a run ended.
+    **dict.fromkeys(("deleted", "applied", "nothing_to_do"), _GREEN),
+    **dict.fromkeys(("failed", "unsettled", "error", "denied", "refused", "invalid"), _RED),
+    **dict.fromkeys(("drifted", "partial", "interrupted"), _ORANGE),
+    "planned": _BLUE,
 }
 _ADVICE: dict[str, str] = {
     Suggestion.WAIT: "wait: it is expected to go on by itself",
@@ -158,6 +164,13 @@ def html_table(
     title = f'<caption style="text-align:left;font-weight:bold;caption-side:top">{escape(caption)}</caption>'
     style = "border-collapse:collapse;table-layout:auto;width:100%;font-size:13px"
     return f'<table style="{style}">{title}<thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table>{left}'
+
+
+def box(content: str, *, serious: bool = False) -> str:
+    """Something to read before going on; `content` is HTML, escaped where it must be."""
+    ink, paper = _RED if serious else _ORANGE
+    style = f"background:{paper};color:{ink};border:1px solid {ink};padding:6px 12px;margin:6px 0"
+    return f'<div style="{style}">{content}</div>'
 
 
 def copyable(lines: str) -> str:

@@ -47,11 +47,13 @@ def _choosing(place: int, findings: Findings, selection: Selection) -> Any:
 def step_html(step: Step, rank: int) -> str:
     """One step: what, the figures, and why."""
     since = duration_text(step.oldest_s)
+    holds = f", where {step.holds_back} wait{'s' if step.holds_back == 1 else ''} behind it" if step.holds_back else ""
+    begin = f" Begin with {step.begin_with}{holds}." if step.things > 1 else f" It is {step.begin_with}{holds}."
     return (
         '<div style="line-height:1.35;padding-top:3px">'
         f"<b>{rank}. {text(step.what)}</b>: {text(step.effect)}.<br>"
         f'<span style="opacity:.85">{swatch(step.cause)}{text(step.cause)}: {text(step.why)}. '
-        f"Nothing has moved for up to {since}.</span></div>"
+        f"Nothing has moved for up to {since}.{text(begin)}</span></div>"
     )
 
 
@@ -81,3 +83,39 @@ def after_steps_html(findings: Findings) -> str:
     elif not steps.ranked:
         lines.append("Nothing: no execution is unfinished.")
     return "".join(f'<p style="margin:4px 0">{text(line)}</p>' for line in lines)
+
+
+class WhatToDo:
+    """The steps once more, where Run All Cells leaves a person: above the notebook's last cell."""
+
+    def __init__(self, findings: Findings) -> None:
+        self._findings = findings
+
+    def __repr__(self) -> str:
+        steps = self._findings.steps.ranked[:MOST_STEPS]
+        lines = [f"{rank}. {step.what}: {step.effect}" for rank, step in enumerate(steps, start=1)]
+        return "\n".join([self._findings.summary, *lines])
+
+    def _repr_html_(self) -> str:
+        findings = self._findings
+        return (
+            f'<p style="font-size:17px"><b>What do I do now?</b> {text(findings.summary)}</p>'
+            f"{steps_html(findings)}{after_steps_html(findings)}{doubts_html(findings)}"
+        )
+
+
+def what_to_do(findings: Findings) -> WhatToDo:
+    """The ranked steps, what needs none, and what could not be read."""
+    return WhatToDo(findings)
+
+
+def doubts_html(findings: Findings) -> str:
+    """An honest line when not everything could be read, empty otherwise."""
+    if not findings.warnings:
+        return ""
+    warnings = "".join(f"<li>{text(warning)}</li>" for warning in findings.warnings)
+    return (
+        '<div style="background:#fff0c2;color:#5c4300;border:1px solid #5c4300;padding:4px 10px;margin:4px 0;'
+        'line-height:1.4;overflow-wrap:anywhere"><b>Not everything could be read, so the steps above may lack '
+        f'something:</b><ul style="margin:0">{warnings}</ul></div>'
+    )

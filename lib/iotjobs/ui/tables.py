@@ -43,6 +43,7 @@ STYLE = (
     ".iotjobs-table.dataTable.compact th {white-space:normal;vertical-align:bottom}"
     ".iotjobs-table td.iotjobs-long {white-space:normal;overflow-wrap:anywhere;min-width:84px;width:auto}"
     ".iotjobs-table th.iotjobs-long {width:auto}"
+    ".iotjobs-table td.iotjobs-words {white-space:normal;width:45%;min-width:300px}"
     ".iotjobs-table tfoot input {width:100%;min-width:36px;box-sizing:border-box}"
     "@container (max-width: 860px) {.iotjobs-table .iotjobs-spare {display:none}}</style>"
 )
@@ -132,3 +133,29 @@ def _classes(columns: list[str], spare: tuple[str, ...]) -> list[dict[str, Any]]
     kinds = {"iotjobs-long": _LONG, "iotjobs-spare": spare}
     named = {name: " ".join(kind for kind, names in kinds.items() if name in names) for name in columns}
     return [{"targets": place, "className": named[name]} for place, name in enumerate(columns) if named[name]]
+
+
+def plan_table(rows: pd.DataFrame) -> ITable:
+    """The live table of a sweep's plan, whose rows can be ticked."""
+    frame = plan_frame(rows)
+    return ITable(frame, **_plan_options(frame))
+
+
+def show_plan(live: ITable, rows: pd.DataFrame) -> None:
+    """Put another plan into a live table, with nothing ticked."""
+    frame = plan_frame(rows)
+    live.update(frame, selected_rows=[], **_plan_options(frame))
+
+
+def plan_frame(rows: pd.DataFrame) -> pd.DataFrame:
+    """A plan as the live table shows it; a row has the same place as in the plan."""
+    shown = {"thing_name": "Thing", "job_id": "Job", "execution_number": "No.", "status": "Status", "cause": "Cause"}
+    shown |= {"queued_at": "Queued", "consequences": "What follows"}
+    return pd.DataFrame({title: rows[name].fillna("").map(str) for name, title in shown.items()}, dtype="str")
+
+
+def _plan_options(frame: pd.DataFrame) -> dict[str, Any]:
+    columns = list(frame.columns)
+    words = {"targets": columns.index("What follows"), "className": "iotjobs-words"}
+    options = {"columnDefs": [words, *_classes(columns, ())], "pageLength": 10, "lengthMenu": [10, 25, 100]}
+    return {**_OPTIONS, **options, "select": "multi"}

@@ -1,0 +1,229 @@
+"""Sweep by hand: read the plan, leave rows out, type the count, and only then press the button; stop at any time.
+
+The sweep runs beside the kernel's main thread, so that the Stop button is heard. One thing is done at a time: a second
+click finds the panel at work or unarmed and does nothing, also where the front end hands each widget's messages to a
+thread of its own (JupyterLab's subshells).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection
+from typing import Any, Protocol
+
+import ipywidgets
+import pandas as pd
+from itables.widget import ITable
+
+from iotjobs.domain import Outcome
+from iotjobs.ui import static, sweep_view
+from iotjobs.ui.background import in_background
+from iotjobs.ui.callbacks import shown
+from iotjobs.ui.tables import STYLE, plan_table, show_plan
+
+_LINES = 6
+_PAUSE_S = 0.25
+_NO_ROWS = pd.DataFrame(
+    columns=["job_id", "thing_name", "execution_number", "status", "cause", "queued_at", "consequences"]
+)
+
+
+class Sweep(sweep_view.Sweep, Protocol):
+    """What the panel needs of `iotjobs.sweep.Sweep`."""
+
+    def plan(self) -> object:
+        """Make the plan, or take up the one that was begun."""
+
+    def prune(self, keys: Collection[tuple[str, str, int]]) -> object:
+        """Leave some targets out."""
+
+    def apply(self, confirm: str, *, stop: Callable[[], bool], progress: Callable[[Any], None]) -> object:
+        """Carry the plan out, until it is done or `stop` says so; `progress` hears of each row."""
+
+
+class SweepPanel(static.StaticForm, ipywidgets.VBox):
+    """The plan as a table, what to leave out, a count to type, a button that is dead until it fits, and Stop."""
+
+    def __init__(self, sweep: Sweep) -> None:
+        self.sweep = sweep
+        self._at_work = threading.Lock()
+        self._stop = threading.Event()
+        self._lines: list[str] = []
+        self._done, self._shown_at = 0, 0.0
+        self.output = ipywidgets.Output()
+        self.head = ipywidgets.HTML()
+        self.table: ITable = plan_table(_NO_ROWS)
+        self.leave_out = _button("Leave the selected rows out", "minus-circle", "")
+        self.look_again = _button("Look again", "refresh", "")
+        self.left_out = ipywidgets.HTML()
+        self.typed = ipywidgets.Text(description="Count", continuous_update=True)
+        self.delete = _button("Delete", "trash", "danger")
+        self.stop = _button("Stop", "stop", "warning")
+        self.progress = ipywidgets.IntProgress(layout=ipywidgets.Layout(width="320px"))
+        self.said = ipywidgets.HTML()
+        self.result = ipywidgets.HTML()
+        self._rows_box = ipywidgets.VBox([ipywidgets.HTML(STYLE), self.table])
+        super().__init__(
+            [
+                self.head,
+                self._rows_box,
+                ipywidgets.HBox([self.leave_out, self.look_again]),
+                self.left_out,
+                ipywidgets.HBox([self.typed, self.delete, self.stop, self.progress]),
+                self.said,
+                self.result,
+                self.output,
+            ],
+            layout=ipywidgets.Layout(width="100%"),
+        )
+        self.table.observe(shown(self.output, self.refresh), "selected_rows")
+        self.typed.observe(shown(self.output, self.refresh), "value")
+        self.leave_out.on_click(shown(self.output, self._leave_out))
+        self.look_again.on_click(shown(self.output, self._look_again))
+        self.delete.on_click(shown(self.output, self._delete))
+        self.stop.on_click(shown(self.output, self._stop_it))
+        self.show()
+
+    @property
+    def running(self) -> bool:
+        """Whether the panel is at work."""
+        return self._at_work.locked()
+
+    @property
+    def confirmable(self) -> bool:
+        """Whether there is a plan that may be confirmed."""
+        return self.sweep.run.outcome == Outcome.PLANNED and not self.sweep.refusals and len(self._rows) > 0
+
+    @property
+    def armed(self) -> bool:
+        """Whether the plan stands, nothing is under way, and the count typed is exactly the plan's."""
+        return not self.running and self._count_fits
+
+    def static_html(self) -> str:
+        """The plan and the phrase that confirms it."""
+        return sweep_view.plan_html(self.sweep)
+
+    def show(self) -> None:
+        """Show the sweep as it stands now, with nothing ticked and nothing typed."""
+        self.typed.value = ""
+        self.head.value = sweep_view.head_html(self.sweep)
+        self.left_out.value = sweep_view.left_out_html(self.sweep)
+        show_plan(self.table, self._rows)
+        self.result.value = _scrolled(sweep_view.result_html(self.sweep)) if sweep_view.begun(self.sweep) else ""
+        self.refresh()
+
+    def refresh(self, _change: Any = None) -> None:
+        """Wake up or put to sleep what may be touched now."""
+        count, chosen = len(self._rows), len(self._chosen)
+        begun = sweep_view.begun(self.sweep)
+        self.delete.disabled = not self.armed
+        self.delete.description = f"Delete {count} execution{'' if count == 1 else 's'}" if count else "Delete"
+        self.typed.disabled = self.running or not self.confirmable
+        self.typed.placeholder = f"type {count} to wake the button" if self.confirmable else ""
+        self.leave_out.disabled = self.running or begun or not chosen
+        self.leave_out.description = f"Leave the {chosen} selected out" if chosen else "Leave the selected rows out"
+        self.look_again.disabled = self.running
+        self._rows_box.layout.display = "" if count else "none"
+        for widget in (self.stop, self.progress):
+            widget.layout.display = "" if self.running else "none"
+        for widget in (self.typed, self.delete):
+            widget.layout.display = "none" if begun and not self.confirmable else ""
+
+    @property
+    def _count_fits(self) -> bool:
+        return self.confirmable and self.typed.value.strip() == str(len(self._rows))
+
+    @property
+    def _rows(self) -> pd.DataFrame:
+        plan = self.sweep.current_plan
+        return _NO_ROWS if plan is None else plan.table
+
+    @property
+    def _chosen(self) -> list[tuple[str, str, int]]:
+        rows = self._rows
+        ticked = [place for place in self.table.selected_rows or [] if place < len(rows)]
+        keys = rows.iloc[ticked][["job_id", "thing_name", "execution_number"]].itertuples(index=False, name=None)
+        return [(str(job_id), str(thing_name), int(number)) for job_id, thing_name, number in keys]
+
+    def _leave_out(self, _button: Any) -> None:
+        if not self._chosen or not self._at_work.acquire(blocking=False):
+            return
+        try:
+            self.sweep.prune(self._chosen)
+        finally:
+            self._at_work.release()
+            self.show()
+
+    def _look_again(self, _button: Any) -> None:
+        if self._at_work.acquire(blocking=False):
+            self._run(self.sweep.plan, "Looking at the executions …")
+
+    def _delete(self, _button: Any) -> None:
+        if not self._at_work.acquire(blocking=False):
+            return
+        if not self._count_fits:
+            self._at_work.release()
+            return
+        phrase, count = self.sweep.current_plan.phrase, len(self._rows)
+        self._lines, self.progress.max = [], count
+        self._done = int(self.sweep.results["standing"].isin(["deleted", "drifted"]).sum())
+        self._run(
+            lambda: self.sweep.apply(phrase, stop=self._stop.is_set, progress=self._row_done),
+            f"Deleting {count}: one first, and when that one is seen to be gone, the rest …",
+        )
+
+    def _stop_it(self, _button: Any) -> None:
+        self._stop.set()
+        self.stop.disabled = True
+        self._say("Stopping after the execution that is under way …")
+
+    def _row_done(self, row: Any) -> None:
+        self._done += 1
+        why = f": {row.why}" if row.why else ""
+        self._lines.append(f"{self._done} of {self.progress.max}: {row.standing} {row.target.key}{why}")
+        if time.monotonic() - self._shown_at > _PAUSE_S:
+            self._show_progress()
+
+    def _say(self, words: str) -> None:
+        self._lines.append(words)
+        self._show_progress()
+
+    def _show_progress(self) -> None:
+        """Show the last lines; not for each row, since a front end that is kept busy does not see a click on Stop."""
+        self._shown_at = time.monotonic()
+        self._lines = self._lines[-_LINES:]
+        self.progress.value = self._done
+        self.said.value = "".join(f"<div>{static.text(line)}</div>" for line in self._lines)
+
+    def _run(self, work: Callable[[], object], words: str) -> None:
+        """Do the work beside the main thread; until it has ended everything but Stop is dead. `_at_work` is held."""
+        self._stop.clear()
+        self.stop.disabled = False
+        self.result.value = ""
+        self._say(words)
+        self.refresh()
+
+        def carried_out() -> None:
+            try:
+                work()
+            finally:
+                self._at_work.release()
+                self._lines, self.said.value = [], ""
+                self.show()
+
+        in_background(shown(self.output, carried_out), name="iotjobs-sweep")
+
+
+def sweep_panel(sweep: Sweep) -> SweepPanel:
+    """The panel over a sweep whose plan was made."""
+    return SweepPanel(sweep)
+
+
+def _scrolled(html: str) -> str:
+    return f'<div style="max-height:460px;overflow:auto">{html}</div>'
+
+
+def _button(description: str, icon: str, style: str) -> ipywidgets.Button:
+    width = ipywidgets.Layout(width="auto", min_width="150px")
+    return ipywidgets.Button(description=description, icon=icon, button_style=style, layout=width)

@@ -1,0 +1,97 @@
+"""How many calls a reading takes: pages where a page will do, a call a thing or an execution only where it must be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from math import ceil
+
+import pandas as pd
+import pytest
+
+from iotjobs import aws, queues
+from iotjobs.diagnose import diagnose
+from iotjobs.evidence import take_picture
+from iotjobs.sandbox.fleet import Fleet
+
+STUCK_AFTER = timedelta(hours=24)
+THINGS = [f"many-{number:03}" for number in range(300)]
+RUNNING = THINGS[:10]
+
+
+@pytest.fixture(scope="module")
+def many_things(aged_fleet: Fleet) -> Fleet:
+    """300 things with a job that ten of them run, a later job for some, and one long done."""
+    with aged_fleet.ago(days=30):
+        aged_fleet.things("many", [])
+        for name in THINGS:
+            aged_fleet.iot.create_thing(thingName=name)
+        aged_fleet.job("many-done", things=THINGS[:3])
+        for name in THINGS[:3]:
+            aged_fleet.report("many-done", name, "SUCCEEDED")
+    with aged_fleet.ago(days=9):
+        aged_fleet.job("many-first", things=THINGS)
+        for name in RUNNING:
+            aged_fleet.report("many-first", name)
+    with aged_fleet.ago(days=5):
+        aged_fleet.job("many-second", things=THINGS[5:20])
+    return aged_fleet
+
+
+@pytest.fixture
+def connection(many_things: Fleet) -> Iterator[aws.Connection]:
+    return aws.connect()
+
+
+def _read(connection: aws.Connection, job_id: str | None) -> pd.DataFrame:
+    before = connection.calls.copy()
+    picture = take_picture(connection, job_id=job_id, thing_name=None, statuses=None, stuck_after=STUCK_AFTER)
+    connection.calls.subtract(before)
+    table = diagnose(picture, stuck_after=STUCK_AFTER)
+    return table.sort_values(["job_id", "thing_name"], ignore_index=True)
+
+
+def test_a_job_of_many_things_takes_pages_and_a_call_for_each_that_runs(connection: aws.Connection) -> None:
+    table = _read(connection, "many-first")
+    calls = dict(connection.calls)
+    print("\ncalls for a job of 300 things:", {name: count for name, count in calls.items() if count})
+    assert len(table) == 300
+    assert table["unblocks"].sum() == 15
+    assert calls.get("ListJobExecutionsForThing", 0) == 0
+    assert calls["DescribeJobExecution"] == len(RUNNING)
+    assert calls["SearchIndex"] <= ceil(len(THINGS) / 100)
+    assert calls.get("DescribeThing", 0) == 0
+    assert sum(calls.values()) < len(THINGS) / 2  # most of them are about the account's other jobs
+
+
+def test_by_thing_and_by_job_say_the_same(connection: aws.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    by_job = _read(connection, "many-first")
+    monkeypatch.setattr(queues, "_FEW_THINGS", 1000)
+    by_thing = _read(connection, "many-first")
+    assert connection.calls["ListJobExecutionsForThing"] == 300
+    columns = ["job_id", "thing_name", "cause", "stuck", "unblocks", "suggestion"]
+    pd.testing.assert_frame_equal(by_job[columns], by_thing[columns])
+
+
+def test_things_are_listed_in_pages_where_there_is_no_index(connection: aws.Connection, many_things: Fleet) -> None:
+    many_things.iot.update_indexing_configuration(thingIndexingConfiguration={"thingIndexingMode": "OFF"})
+    try:
+        table = _read(connection, "many-first")
+    finally:
+        many_things.index()
+    assert connection.calls["ListThings"] <= 2
+    assert connection.calls.get("DescribeThing", 0) == 0
+    assert set(table["cause"]) == {"unknown"}
+
+
+def test_a_thing_is_asked_for_by_name_when_few_are(connection: aws.Connection) -> None:
+    _read(connection, "many-done")
+    assert connection.calls.get("SearchIndex", 0) == 0  # nothing is unfinished
+    _read(connection, "many-second")
+    assert connection.calls["ListJobExecutionsForThing"] == 15
+    assert connection.calls["SearchIndex"] == 15
+
+
+def test_jobs_that_were_only_looked_at_are_not_part_of_the_picture(connection: aws.Connection) -> None:
+    picture = take_picture(connection, job_id="many-first", thing_name=None, statuses=None, stuck_after=STUCK_AFTER)
+    assert set(picture.jobs["job_id"]) == {"many-first", "many-second"}

@@ -1,0 +1,254 @@
+"""Whatever cannot be read, the rest of the table comes, and what it would have told is unknown: never a wrong cause.
+
+`pytest -s` prints the confusion table.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from denying_proxy import DenyingProxy, Verdict
+
+from iotjobs import aws
+from iotjobs.diagnose import could_be, diagnose
+from iotjobs.evidence import take_picture
+from iotjobs.picture import Picture
+from iotjobs.sandbox.fleet import Fleet
+from labelled_fleet import LabelledFleet
+
+STUCK_AFTER = timedelta(hours=24)
+ACTIONS = {
+    "SearchIndex": "iot:SearchIndex",
+    "DescribeJob": "iot:DescribeJob",
+    "ListJobExecutionsForThing": "iot:ListJobExecutionsForThing",
+    "data:GetPendingJobExecutions": "iotjobsdata:GetPendingJobExecutions",
+    "data:DescribeJobExecution": "iotjobsdata:DescribeJobExecution",
+}
+CONFUSION: Counter[tuple[str, str]] = Counter()
+
+
+class Denied:
+    """The fleet behind a proxy that denies what `verdict` says."""
+
+    def __init__(self, labelled: LabelledFleet, proxy: DenyingProxy, connection: aws.Connection) -> None:
+        self.labelled = labelled
+        self.labels = labelled.labels()
+        self.proxy = proxy
+        self.connection = connection
+
+    def picture(self, verdict: Verdict, *, job_id: str | None = None, thing_name: str | None = None) -> Picture:
+        self.proxy.verdict = verdict
+        return take_picture(
+            self.connection, job_id=job_id, thing_name=thing_name, statuses=None, stuck_after=STUCK_AFTER
+        )
+
+    def check(self, picture: Picture) -> pd.DataFrame:
+        """Unknown or right, stuck and unblocks too; returns the rows of this fleet."""
+        table = diagnose(picture, stuck_after=STUCK_AFTER)
+        mine = table[table["thing_name"].str.startswith(f"{self.labelled.prefix}-")]
+        wrong = []
+        for row in mine[mine["cause"] != ""].to_dict("records"):
+            key = (row["job_id"], row["thing_name"], row["execution_number"])
+            if key not in self.labels:
+                assert row["job_id"].endswith("-rollout")  # its own pace
+                continue
+            cause, stuck, unblocks = self.labels[key]
+            CONFUSION[cause, row["cause"]] += 1
+            if row["cause"] == "unknown":
+                right = cause in could_be(row["why_unknown"]) and row["stuck"]
+            else:
+                right = (row["cause"], row["stuck"]) == (cause, stuck)
+            if not right or not (pd.isna(row["unblocks"]) or row["unblocks"] == unblocks):
+                wrong.append((key, self.labels[key], row["cause"], row["stuck"], row["unblocks"], row["evidence"]))
+        assert wrong == []
+        return mine
+
+
+@pytest.fixture(scope="module")
+def behind(aged_fleet: Fleet) -> Iterator[Denied]:
+    labelled = LabelledFleet(77, now=aged_fleet.now, things=16)
+    labelled.make(aged_fleet)
+    proxy = DenyingProxy(aged_fleet.server.endpoint_url)
+    with proxy, pytest.MonkeyPatch.context() as settings:
+        settings.setenv("AWS_ENDPOINT_URL", proxy.url)
+        settings.setattr(aws, "_READ_ATTEMPTS", 1)
+        yield Denied(labelled, proxy, aws.connect())
+    print("\nlabel -> said with evidence taken away: count")
+    for (label, answer), count in sorted(CONFUSION.items()):
+        print(f"{label:16} -> {answer:16} {count:4}")
+
+
+def _deny(*operations: str, status: int = 403) -> Verdict:
+    return lambda operation, _path, _count: status if operation in operations else None
+
+
+@pytest.mark.parametrize("operation", sorted(ACTIONS))
+def test_each_call_denied(behind: Denied, operation: str) -> None:
+    picture = behind.picture(_deny(operation))
+    rows = behind.check(picture)
+    assert set(behind.labels) <= set(zip(rows["job_id"], rows["thing_name"], rows["execution_number"], strict=True))
+    if operation != "ListJobExecutionsForThing":  # the account is read by job
+        assert any(f"allow {ACTIONS[operation]}" in str(gap) for gap in picture.gaps)
+
+
+@pytest.mark.parametrize(
+    "operation", ["GetIndexingConfiguration", "DescribeThing", "ListThings", "DescribeJobExecution"]
+)
+def test_calls_that_are_not_needed_may_be_denied(behind: Denied, operation: str) -> None:
+    rows = behind.check(behind.picture(_deny(operation)))
+    assert "unknown" not in set(rows["cause"])
+
+
+def test_neither_index_nor_registry(behind: Denied) -> None:
+    picture = behind.picture(_deny("SearchIndex", "DescribeThing", "ListThings"))
+    rows = behind.check(picture)
+    assert set(rows["cause"]) == {"", "unknown"}
+    assert set(rows["why_unknown"]) == {"", "the thing's registration"}
+    assert "allow iot:DescribeThing" in rows[rows["cause"] == "unknown"].iloc[0]["evidence"]
+
+
+def test_jobs_neither_described_nor_listed(behind: Denied) -> None:
+    thing = behind.labelled.world.things[1].name
+    rows = behind.check(behind.picture(_deny("DescribeJob", "ListJobs"), thing_name=thing))
+    assert set(rows["why_unknown"]) == {"", "the job's status"}
+
+
+def test_jobs_listed_but_not_described_are_known_to_be_cancelled(behind: Denied) -> None:
+    rows = behind.check(behind.picture(_deny("DescribeJob")))
+    assert "orphaned" in set(rows["cause"])
+    assert set(rows["why_unknown"]) == {"", "the job's schedule"}
+
+
+@pytest.mark.parametrize("operation", sorted(ACTIONS))
+def test_each_call_denied_when_a_job_or_a_thing_is_asked_for(behind: Denied, operation: str) -> None:
+    behind.check(behind.picture(_deny(operation), job_id=f"{behind.labelled.prefix}-continuous"))
+    if operation != "ListJobExecutionsForThing":
+        behind.check(behind.picture(_deny(operation), thing_name=behind.labelled.world.things[0].name))
+
+
+def test_queues_are_read_by_job_when_they_may_not_be_read_by_thing(behind: Denied) -> None:
+    picture = behind.picture(_deny("ListJobExecutionsForThing"), job_id=f"{behind.labelled.prefix}-continuous")
+    rows = behind.check(picture)
+    assert "unknown" not in set(rows["cause"])
+    assert rows["unblocks"].notna().all()
+    assert picture.gaps == ()
+
+
+def test_an_execution_is_found_by_its_job_when_its_thing_may_not_be_listed(behind: Denied) -> None:
+    job_id, thing, _ = next(key for key, label in behind.labels.items() if label[0] == "blocked")
+    rows = behind.check(behind.picture(_deny("ListJobExecutionsForThing"), job_id=job_id, thing_name=thing))
+    assert list(rows["cause"]) == ["blocked"]
+
+
+def test_queues_that_may_not_be_read_at_all(behind: Denied) -> None:
+    denied = _deny("ListJobExecutionsForThing", "ListJobs")
+    picture = behind.picture(denied, job_id=f"{behind.labelled.prefix}-continuous")
+    rows = behind.check(picture)
+    unfinished = rows[rows["cause"] != ""]
+    assert unfinished["unblocks"].isna().all()
+    assert any("allow iot:ListJobExecutionsForThing" in str(gap) for gap in picture.gaps)
+
+
+@pytest.mark.parametrize(
+    ("operation", "status"),
+    [
+        ("SearchIndex", 500),
+        ("ListJobExecutionsForJob", 500),
+        ("DescribeJob", 500),
+        ("data:DescribeJobExecution", 429),
+    ],
+)
+def test_a_reading_that_fails_half_way(behind: Denied, operation: str, status: int) -> None:
+    def every_third(asked: str, _path: str, count: int) -> int | None:
+        return status if asked == operation and count % 3 == 0 else None
+
+    picture = behind.picture(every_third)
+    rows = behind.check(picture)
+    assert set(rows["cause"]) - {"", "unknown"}
+
+
+def test_an_index_that_fails_on_a_later_page(behind: Denied) -> None:
+    seen = iter(range(10**6))
+    picture = behind.picture(lambda asked, _path, _count: 500 if asked == "SearchIndex" and next(seen) else None)
+    behind.check(picture)
+    assert all("update-indexing-configuration" not in str(gap) for gap in picture.gaps)  # it is on
+
+
+@pytest.mark.parametrize(
+    ("mode", "connectivity"),
+    [("OFF", "OFF"), ("REGISTRY", "OFF"), ("REGISTRY_AND_SHADOW", "OFF"), ("REGISTRY_AND_SHADOW", "STATUS")],
+    ids=str,
+)
+@pytest.mark.parametrize("told", [True, False], ids=["configuration-readable", "configuration-denied"])
+def test_the_modes_of_the_index(behind: Denied, aged_fleet: Fleet, mode: str, connectivity: str, told: bool) -> None:
+    wanted = {"thingIndexingMode": mode, "thingConnectivityIndexingMode": connectivity}
+    aged_fleet.iot.update_indexing_configuration(thingIndexingConfiguration=wanted)
+    try:
+        picture = behind.picture(_deny(*[] if told else ["GetIndexingConfiguration"]))
+    finally:
+        aged_fleet.index()
+    rows = behind.check(picture)
+    unknown = rows[rows["cause"] == "unknown"]
+    assert unknown.empty == (connectivity == "STATUS")
+    assert (unknown["suggestion"] == "enable_indexing").all()
+    kept = mode if told and mode != "OFF" else "REGISTRY"
+    command = f"update-indexing-configuration --thing-indexing-configuration thingIndexingMode={kept}"
+    assert unknown["evidence"].str.contains(command).all()
+    assert any(command in str(gap) for gap in picture.gaps) == (connectivity == "OFF")
+
+
+AUTH_SCRIPT = """
+import json, os, sys
+from iotjobs.sandbox.server import Server
+from iotjobs.sandbox.fleet import Fleet
+from labelled_fleet import LabelledFleet
+import boto3, iotjobs
+with Server(auth=True) as server:
+    os.environ.update(server.environment, AWS_SHARED_CREDENTIALS_FILE=f"{sys.argv[1]}/credentials")
+    fleet = Fleet(server)
+    fleet.index()
+    labelled = LabelledFleet(5, now=fleet.now, things=5)
+    labelled.make(fleet)
+    labels = labelled.labels()
+    iam = boto3.client("iam")
+    for number, action in enumerate(sys.argv[2:]):
+        user = f"analyst-{number}"
+        iam.create_user(UserName=user)
+        rules = [{"Effect": "Allow", "Action": "*", "Resource": "*"}, {"Effect": "Deny", "Action": action, "Resource": "*"}]
+        document = json.dumps({"Version": "2012-10-17", "Statement": rules})
+        iam.put_user_policy(UserName=user, PolicyName="all-but-one", PolicyDocument=document)
+        key = iam.create_access_key(UserName=user)["AccessKey"]
+        with open(os.environ["AWS_SHARED_CREDENTIALS_FILE"], "a") as file:  # by profile: the service reads its own root
+            file.write(f"[{user}]\\naws_access_key_id={key['AccessKeyId']}\\naws_secret_access_key={key['SecretAccessKey']}\\n")
+        run = iotjobs.start("investigate", run_dir=f"{sys.argv[1]}/{number}", profile=user)
+        findings = iotjobs.investigate(run)
+        assert user in run.connection.caller_arn
+        rows = findings.executions[findings.executions["cause"] != ""].to_dict("records")
+        said = {(row["job_id"], row["thing_name"], row["execution_number"]): row["cause"] for row in rows}
+        wrong = {key: (label[0], said.get(key)) for key, label in labels.items() if said.get(key) not in (label[0], "unknown")}
+        warned = any(f"allow {action}" in warning for warning in findings.warnings)
+        print(json.dumps([action, len(labels), "unknown" in said.values(), warned, str(wrong)]))
+    fleet.close()
+"""
+
+
+def test_permissions_missing_by_iam(tmp_path: Path) -> None:
+    """On a service that enforces IAM, which is settled once a process: so in one of its own."""
+    actions = ["iot:SearchIndex", "iot:DescribeJob", "iotjobsdata:DescribeJobExecution"]
+    environment = {"PYTHONPATH": ":".join(sys.path), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    command = [sys.executable, "-c", AUTH_SCRIPT, str(tmp_path), *actions]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    assert ended.returncode == 0, ended.stderr
+    told = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert [line[0] for line in told] == actions
+    for action, count, unknown, warned, wrong in told:
+        assert count > 5
+        assert (wrong, unknown, warned) == ("{}", True, True), action
