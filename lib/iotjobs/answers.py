@@ -22,6 +22,7 @@ _HELD_BY: dict[str, tuple[str, ...]] = {
     **{operation: (rows,) for operation, rows in _ROWS_OF.items()},
     "ListJobs": ("jobs",),
     "ListThings": ("things",),
+    "ListThingsInThingGroup": ("things",),
     "DescribeJob": ("job.jobId", "job.status"),
     "DescribeJobExecution": ("execution.status", "execution.queuedAt", "execution.versionNumber"),
     "GetCallerIdentity": ("Account", "Arn"),

@@ -53,7 +53,7 @@ class Application:
                 refused = self._refused(now)
                 if refused:
                     return self._drifted(refused)
-                if not self._journal.about(self._identity):
+                if not any(entry["event"] == "calling" for entry in self._journal.about(self._identity)):
                     append_snapshot(self._journal.path.parent, now.raw)
                 if self._plan.cancel_first and not now.finished:
                     canceled = self._cancel(now)

@@ -53,4 +53,6 @@ def _starts(row: dict[Any, Any]) -> str:
         return f"{name_of(row)} is next, when its window opens"
     if row["cause"] == Cause.DEVICE_OFFLINE:
         return f"{name_of(row)} is next, once the device is back"
+    if row["cause"] == Cause.UNKNOWN:
+        return f"{name_of(row)} is next"
     return f"{name_of(row)} starts"

@@ -17,7 +17,8 @@ p, li { max-width: 46rem; }
 table { border-collapse: collapse; font-size: 13px; margin: .5rem 0; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: 4px 10px; border-bottom: 1px solid #d8dee4; vertical-align: top; }
 th { background: #f6f8fa; } pre { white-space: pre-wrap; overflow-wrap: anywhere; } img { max-width: 100%; }
-.output_html { overflow-x: auto; } .ansi-red-fg, .ansi-red-intense-fg { color: #a40e26; }
+.output_html { overflow-x: auto; } .output_html p, .output_html li { max-width: none; }
+.ansi-red-fg, .ansi-red-intense-fg { color: #a40e26; }
 @media print { body { max-width: none; margin: 0; font-size: 11px; } }
 """
 

@@ -24,7 +24,7 @@ URL = "http://127.0.0.1:1/model"
 #: When: at the call of that number, or at the first, second… call of an operation (`("delete_job_execution", 2)`).
 At = int | tuple[str, int]
 
-#: What can happen to a changing call; `late`: it acts after the caller gave up waiting, before the call after next.
+#: What can happen to a changing call; `late`: it acts when the caller has given up, before the call after next.
 CHANGE_FAULTS = (
     "lost_before",
     "lost_after",
@@ -42,7 +42,17 @@ CHANGE_FAULTS = (
     "unreachable",
     "does_nothing",
 )
-READ_FAULTS = ("lost_before", "timeout_before", "500_before", "garbled_after", "throttled", "expired", "denied")
+#: What can happen to a reading call; `truncated`: what botocore makes of a body that was cut short.
+READ_FAULTS = (
+    "truncated",
+    "lost_before",
+    "timeout_before",
+    "500_before",
+    "garbled_after",
+    "throttled",
+    "expired",
+    "denied",
+)
 
 
 class Killed(BaseException):
@@ -90,7 +100,7 @@ class Seam:
             if fault == "late":
                 self._late.append((number + 2, operation, send))
                 raise ReadTimeoutError(endpoint_url=URL)
-            answer = {} if fault == "does_nothing" else send()
+            answer = {} if fault in ("does_nothing", "truncated") else send()
             self._after(number)
             _raise_after(fault)
             return answer
@@ -135,8 +145,8 @@ class ModelConnection(Connection):
         self._seam = seam
         super().__init__(SimpleNamespace(region_name=REGION))  # type: ignore[arg-type]
 
-    def _client(self, service: str, operation: str, *, retried: bool) -> Any:  # noqa: ARG002 - the product's
-        return _Client(self._seam, service, changing=not retried)
+    def _client(self, service: str, operation: str, *, attempts: int) -> Any:  # noqa: ARG002 - the product's
+        return _Client(self._seam, service, changing=attempts == 1)
 
 
 class _Client:

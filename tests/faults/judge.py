@@ -52,6 +52,8 @@ class Judge:
         self._count(call)
         if not self._allowed(call):
             self.verdict.wrong.append(f"not in the plan as it was: {named}")
+        if not any(_pictures(picture, call.before) for picture in self._lines("before.jsonl")):
+            self.verdict.unrecorded.append(f"not in before.jsonl as it was: {named}")
         if any(same(call, earlier) for earlier in self.accepted):
             self.verdict.doubled.append(f"a second time: {named}")
         journal = self.journal()
@@ -74,13 +76,15 @@ class Judge:
 
     def journal(self) -> list[dict[str, Any]]:
         """The whole lines of the journal."""
-        path = self.run_dir / "journal.jsonl"
-        lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
-        return [json.loads(line) for line in lines]
+        return self._lines("journal.jsonl")
 
     def deleted(self, target: dict[str, Any]) -> bool:
         """Whether a call of ours deleted a target."""
         return any(c.operation == "DeleteJobExecution" and is_target(c.before, target) for c in self.accepted)
+
+    def _lines(self, name: str) -> list[dict[str, Any]]:
+        path = self.run_dir / name
+        return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1] if line] if path.exists() else []
 
     def _check_caution(self, journal: list[dict[str, Any]], named: str) -> None:
         """A sweep touches others only when the first one is gone, and no more after three failures in a row."""
@@ -132,6 +136,12 @@ def same(one: Accepted, other: Accepted) -> bool:
 def is_same(one: Held, other: Held) -> bool:
     """Whether two pictures are of the same execution."""
     return all(getattr(one, name) == getattr(other, name) for name in ("job_id", "thing_name", "number", "queued_at"))
+
+
+def _pictures(picture: dict[str, Any], item: Held) -> bool:
+    """Whether a line of `before.jsonl` is of this execution."""
+    named = (picture["jobId"], picture["thingArn"].rpartition("/")[2], picture["executionNumber"])
+    return named == (item.job_id, item.thing_name, item.number) and int(picture["queuedAt"]) == int(item.queued_at)
 
 
 def _key(line: dict[str, Any]) -> tuple[Any, ...]:

@@ -47,9 +47,13 @@ class Kit:
         raise NotImplementedError
 
     def check_settled(self, ended: str) -> None:
-        """What was to be deleted is gone, or the record says why it was left."""
+        """What was to be deleted is gone, or the record says why it was left; and it tells every delete."""
+        targets, judge = self.world.judge.targets(), self.world.judge
         if ended == "applied":
-            assert all(self.world.gone(target) for target in self.world.judge.targets())
+            assert all(self.world.gone(target) for target in targets)
+        if ended in ("applied", "partial"):
+            said, ours = self.world.result()["counts"]["deleted"], sum(judge.deleted(target) for target in targets)
+            assert said >= ours, f"{said} deleted by the record, {ours} by the service"
 
     def _run(self, confirm: str | None) -> Callable[[], None]:
         raise NotImplementedError

@@ -74,13 +74,14 @@ def main() -> int:
     words = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     words.add_argument("--schedules", type=int, default=10_000)
     words.add_argument("--seed", type=int, default=1, help="the first seed")
+    words.add_argument("--stop", action="store_true", help="stop at the first that fails")
     words.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     wanted = words.parse_args()
     seeds = range(wanted.seed, wanted.seed + wanted.schedules)
     parts = [seeds[part :: wanted.processes] for part in range(wanted.processes)]
     total, failed, began = Figures(), [], time.monotonic()
     with ProcessPoolExecutor(wanted.processes, mp_context=get_context("spawn")) as pool:
-        for figures, broken in pool.map(several, parts):
+        for figures, broken in pool.map(several, parts, [wanted.stop] * len(parts)):
             total.add(figures)
             failed += broken
     for name, value in asdict(total).items():
@@ -89,7 +90,7 @@ def main() -> int:
     return 1 if failed or total.wrong or total.doubled or total.unrecorded or total.unchecked else 0
 
 
-def several(seeds: range) -> tuple[Figures, list[int]]:
+def several(seeds: range, stop: bool) -> tuple[Figures, list[int]]:
     """Play some schedules: their figures, and the seeds of those that failed."""
     total, failed = Figures(), []
     home = Path(tempfile.mkdtemp(prefix="soak-", dir=MEMORY if MEMORY.is_dir() else None))
@@ -101,6 +102,8 @@ def several(seeds: range) -> tuple[Figures, list[int]]:
                 failed.append(seed)
                 print(f"seed {seed}:", traceback.format_exc(limit=-3), file=sys.stderr)
             shutil.rmtree(home / str(seed), ignore_errors=True)
+            if failed and stop:
+                break
     finally:
         shutil.rmtree(home, ignore_errors=True)
     return total, failed

@@ -66,3 +66,11 @@ def test_a_sweep_that_may_cancel_but_not_delete_stops_at_the_first(tmp_path: Pat
 def test_credentials_that_expired_between_cancel_and_delete_are_read_anew(tmp_path: Path) -> None:
     made = _planned(tmp_path, ManyDeletes, ALL, "IN_PROGRESS", "SUCCEEDED")
     assert made.apply(Trouble(faults=(((DELETE, 2), "expired"),))) == "applied"
+
+
+def test_what_failed_before_its_first_call_is_kept_as_it_was_when_it_goes_on(tmp_path: Path) -> None:
+    made = _planned(tmp_path, ManyDeletes, ALL, "FAILED")
+    at_the_look_before_the_delete = ((LOOK, 2), "500_before")  # the first is the plan's
+    assert made.apply(Trouble(faults=(at_the_look_before_the_delete,))) == "error"
+    assert made.apply() == "applied"
+    assert made.world.judge.verdict.broken == []

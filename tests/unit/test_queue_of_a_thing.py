@@ -44,6 +44,7 @@ def test_a_queued_head_waits_since_it_was_queued() -> None:
     [
         ("device_offline", "y #1 is next, once the device is back"),
         ("waiting_window", "y #1 is next, when its window opens"),
+        ("unknown", "y #1 is next"),
     ],
 )
 def test_what_cannot_start_yet_is_only_next(cause: str, said: str) -> None:

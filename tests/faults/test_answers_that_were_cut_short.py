@@ -1,0 +1,36 @@
+"""A body that was cut short is no empty list: botocore reads it as one, and a plan would become smaller by it."""
+
+from __future__ import annotations
+
+import pytest
+from proxy import FaultyProxy
+
+from iotjobs import aws, fetch
+from iotjobs.aws import Connection
+from iotjobs.domain import ExecutionKey
+from iotjobs.errors import IotJobsError
+from iotjobs.sandbox.fleet import Fleet
+
+READINGS = {
+    "ListJobs": fetch.list_jobs,
+    "ListJobExecutionsForJob": lambda connection: fetch.job_executions(connection, "firmware-2-4-1"),
+    "ListJobExecutionsForThing": lambda connection: fetch.thing_executions(connection, "pump-berlin-01"),
+    "ListThingsInThingGroup": lambda connection: fetch.group_members(connection, "pumps"),
+    "DescribeJob": lambda connection: fetch.describe_job(connection, "firmware-2-4-1"),
+    "DescribeJobExecution": lambda connection: fetch.describe_execution(
+        connection, ExecutionKey("firmware-2-4-1", "pump-berlin-01", 1)
+    ),
+}
+
+
+@pytest.mark.parametrize("operation", READINGS)
+@pytest.mark.parametrize("fault", ["truncated", "does_nothing"], ids=["cut-short", "empty"])
+def test_it_is_an_error(aged_fleet: Fleet, monkeypatch: pytest.MonkeyPatch, operation: str, fault: str) -> None:
+    def fault_of(call: object) -> str:
+        return fault if getattr(call, "operation", "") == operation else ""
+
+    with FaultyProxy(aged_fleet.server.endpoint_url, fault_of) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        connection: Connection = aws.connect()
+        with pytest.raises(IotJobsError, match=f"the answer to {operation}.* has no"):
+            READINGS[operation](connection)
