@@ -9,9 +9,10 @@ from math import ceil
 import pandas as pd
 import pytest
 
-from iotjobs import aws, fetch, queues
-from iotjobs.diagnose import diagnose
-from iotjobs.evidence import take_picture
+from iotjobs import aws
+from iotjobs.diagnosis.diagnose import diagnose
+from iotjobs.reading import fetch, queues
+from iotjobs.reading.evidence import take_picture
 from iotjobs.sandbox.fleet import Fleet
 
 STUCK_AFTER = timedelta(hours=24)
