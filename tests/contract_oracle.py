@@ -13,8 +13,8 @@ from typing import Any
 
 import pandas as pd
 
+from iotjobs.diagnosis.picture import QUEUE_COLUMNS, THING_COLUMNS, TIMER_COLUMNS, Evidence, Gap, Picture
 from iotjobs.domain import EXECUTION_COLUMNS, JOB_COLUMNS, table
-from iotjobs.picture import QUEUE_COLUMNS, THING_COLUMNS, TIMER_COLUMNS, Evidence, Gap, Picture
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -82,7 +82,7 @@ class AJob:
         return False
 
 
-@dataclass
+@dataclass(eq=False)
 class AnExecution:
     """An execution as it is; ages are from now. ``place`` orders those queued in the same second."""
 
@@ -154,9 +154,20 @@ class World:
             return "waiting_turn"
         return "not_picked_up"
 
-    def tables(self, without: Collection[tuple[Evidence, str]] = ()) -> Picture:
-        """The world as a reading sees it, with evidence about some things, jobs or executions taken away."""
-        unfinished = [one for one in self.executions if one.status in ("QUEUED", "IN_PROGRESS")]
+    def tables(
+        self, without: Collection[tuple[Evidence, str]] = (), *, asked: Collection[str] | None = None
+    ) -> Picture:
+        """The world as a reading of some jobs (of all: None) sees it, with evidence taken away.
+
+        Where a thing's queue is taken away, nothing is seen of it but the executions that were asked for.
+        """
+        chosen = [one for one in self.executions if asked is None or one.job.job_id in asked]
+        unfinished = [
+            one
+            for one in self.executions
+            if one.status in ("QUEUED", "IN_PROGRESS")
+            and (one in chosen or (Evidence.QUEUE, one.thing.name) not in without)
+        ]
         timers = [
             {"job_id": one.job.job_id, "thing_name": one.thing.name, "execution_number": one.number}
             | {"seconds_left": one.left, "version_number": 7}
@@ -164,7 +175,7 @@ class World:
             if one.status == "IN_PROGRESS" and (Evidence.TIMER, one.job.job_id) not in without
         ]
         return Picture(
-            executions=_table(EXECUTION_COLUMNS, [_row(one) for one in self.executions]),
+            executions=_table(EXECUTION_COLUMNS, [_row(one) for one in chosen]),
             queues=_table(QUEUE_COLUMNS, [_row(one) | self._place(one, without) for one in unfinished]),
             jobs=_table(JOB_COLUMNS, [row for job in self.jobs if (row := _job_row(job, without))]),
             things=_table(THING_COLUMNS, [_thing_row(thing, without) for thing in self.things]),

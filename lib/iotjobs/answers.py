@@ -18,14 +18,14 @@ _ROWS_OF = {
     "ListJobExecutionsForThing": "executionSummaries",
 }
 #: What an answer holds when it is one of AWS at all.
-_HELD_BY = {
-    **_ROWS_OF,
-    "ListJobs": "jobs",
-    "ListThings": "things",
-    "ListThingsInThingGroup": "things",
-    "DescribeJob": "job",
-    "DescribeJobExecution": "execution",
-    "GetCallerIdentity": "Account",
+_HELD_BY: dict[str, tuple[str, ...]] = {
+    **{operation: (rows,) for operation, rows in _ROWS_OF.items()},
+    "ListJobs": ("jobs",),
+    "ListThings": ("things",),
+    "ListThingsInThingGroup": ("things",),
+    "DescribeJob": ("job.jobId", "job.status"),
+    "DescribeJobExecution": ("execution.status", "execution.queuedAt", "execution.versionNumber"),
+    "GetCallerIdentity": ("Account", "Arn"),
 }
 _MOMENTS = ("queuedAt", "startedAt", "lastUpdatedAt")
 _ERRORS = 300
@@ -42,8 +42,11 @@ def seconds(value: Any) -> float:
 
 def missing(operation: str, answer: dict[str, Any]) -> str | None:
     """What an answer of this operation must hold and does not: an empty answer is no empty list."""
-    held = _HELD_BY.get(operation)
-    return held if held is not None and held not in answer else None
+    for path in _HELD_BY.get(operation, ()):
+        outer, _, inner = path.partition(".")
+        if outer not in answer or (inner and inner not in (answer[outer] or {})):
+            return path
+    return None
 
 
 def before_parse(
@@ -77,12 +80,16 @@ def _as_expected(summary: dict[str, Any]) -> bool:
 
 def _put_error_into_xml(response_dict: dict[str, Any]) -> None:
     """What stands before AWS, a proxy or a gateway, answers every service alike, STS too, whose protocol is XML."""
-    try:
-        said = json.loads(response_dict["body"])
-        named = response_dict["headers"].get("x-amzn-errortype") or said.get("__type") or said.get("code") or ""
-        words = said.get("message") or said.get("Message") or ""
-    except (ValueError, AttributeError, RecursionError):
+    body = response_dict["body"].decode(errors="replace").strip()
+    if body.startswith("<"):
         return
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        said = None
+    said = said if isinstance(said, dict) else {"message": body}
+    named = response_dict["headers"].get("x-amzn-errortype") or said.get("__type") or said.get("code") or ""
+    words = said.get("message") or said.get("Message") or ""
     code = str(named).partition(":")[0].rpartition("#")[2]
     error = f"<Error><Code>{escape(code)}</Code><Message>{escape(str(words))}</Message></Error>"
     response_dict["body"] = f"<ErrorResponse>{error}</ErrorResponse>".encode()

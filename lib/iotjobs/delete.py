@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from iotjobs import fetch, guards, parameters, request
-from iotjobs.apply import Application
+from iotjobs import parameters
+from iotjobs.deleting.apply import Application
 from iotjobs.domain import UNFINISHED, Execution, ExecutionKey, Outcome, utc_text
 from iotjobs.errors import NotFound
-from iotjobs.guards import Refusal
-from iotjobs.journal import Journal
-from iotjobs.journal import read as read_journal
-from iotjobs.plan import DELETE, Plan, Surroundings, may_have_acted
-from iotjobs.run import Run
+from iotjobs.planning import guards, request
+from iotjobs.planning.guards import Refusal
+from iotjobs.planning.plan import DELETE, Plan, Surroundings, may_have_acted
+from iotjobs.reading import fetch
+from iotjobs.running.journal import Journal
+from iotjobs.running.journal import read as read_journal
+from iotjobs.running.run import Run
 
 
 def delete_job_execution(run: Run, *, generate_cli_skeleton: Any = None, **given: Any) -> Deletion:
@@ -84,7 +85,7 @@ class Deletion:
         """Describe the execution and say what its deletion would do. Raises NotFound, Denied, IotJobsError."""
         self.current_plan, self.refusals, self._done = None, [], False
         if self.request is not None and self.skeleton is None:
-            with self._recorded():
+            with self.run.recorded():
                 self._look_around(self.request)
         return self
 
@@ -112,7 +113,7 @@ class Deletion:
         """Carry the plan out if it is confirmed; without a phrase it stays a plan. Raises IotJobsError."""
         phrase = confirm if confirm is not None else self._confirm
         if self.current_plan is not None and phrase is not None and not self._done:
-            with self._recorded():
+            with self.run.recorded(), self.run.directory.held():
                 self._carry_out(self.current_plan, phrase)
         return self
 
@@ -128,15 +129,6 @@ class Deletion:
             self._say_refused(refused)
         else:
             self._say_applied(f"deleted {plan.execution.key}")
-
-    @contextmanager
-    def _recorded(self) -> Iterator[None]:
-        """Write down what ends the work, also where no cell fails by it: in the panel, in a script."""
-        try:
-            yield
-        except BaseException as error:
-            self.run.failed(error)
-            raise
 
     def _surroundings(self, execution: Execution) -> Surroundings:
         """The job and the queue around an unfinished execution; nothing follows from the end of a finished one.

@@ -12,18 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from iotjobs import guards, parameters, rule, saved_plan, sweep_plan
-from iotjobs.choose import choose
+from iotjobs import parameters
+from iotjobs.deleting import saved_plan
+from iotjobs.deleting.choose import choose
+from iotjobs.deleting.sweep_apply import SweepApplication, after
 from iotjobs.domain import ExecutionKey, Outcome
 from iotjobs.errors import InvalidInput, IotJobsError, RecordError
-from iotjobs.guards import Here, Refusal
-from iotjobs.journal import Journal, read
-from iotjobs.sweep_apply import SweepApplication, after
-from iotjobs.sweep_plan import Caps, SweepPlan
-from iotjobs.sweep_rows import Row, Standing, counts_of, outcome_of, rows_of, table_of
+from iotjobs.planning import guards, rule
+from iotjobs.planning.guards import Here, Refusal
+from iotjobs.planning.sweep_plan import Caps, SweepPlan
+from iotjobs.planning.sweep_rows import Row, Standing, counts_of, outcome_of, rows_of, table_of
+from iotjobs.running.journal import Journal, read
 
 if TYPE_CHECKING:
-    from iotjobs.run import Run
+    from iotjobs.running.run import Run
 
 _CAPS = ("max_deletes", "max_fraction")
 
@@ -91,13 +93,14 @@ class Sweep:
         """
         self.current_plan, self.refusals, self.left_out, self.rows = None, [], (), []
         self._open = False
-        begun = self._begun()
-        if begun is not None:
-            self._go_on_with(begun)
-        elif self._plan_file is not None:
-            self._take_from_file(Path(self._plan_file).expanduser())
-        else:
-            self._choose()
+        with self.run.recorded():
+            begun = self._begun()
+            if begun is not None:
+                self._go_on_with(begun)
+            elif self._plan_file is not None:
+                self._take_from_file(Path(self._plan_file).expanduser())
+            else:
+                self._choose()
         return self
 
     def prune(self, keys: Collection[ExecutionKey | tuple[str, str, int]]) -> Sweep:
@@ -123,20 +126,22 @@ class Sweep:
         phrase = confirm if confirm is not None else self._confirm
         if plan is None or not self._open or (phrase is None and not self._unattended):
             return self
-        refused = guards.sweep_phrase_must_match(plan, phrase) if phrase is not None else self._unattended_refusals()
+        approved = guards.sweep_phrase_must_match(plan, phrase) if phrase is not None else self._unattended_refusals()
+        refused = approved or guards.sweep_refusals(plan, self._here())
         if refused:
             self._refuse(refused)
             return self
-        ending: IotJobsError | None = None
-        self._open = False
-        self.run.note(counts=self._counts())
-        try:
-            self._carry_out(plan, stop, progress)
-        except IotJobsError as error:
-            ending = error
-        finally:
-            self.rows = rows_of(plan, self._entries())
-        self._finish_applied(ending)
+        with self.run.recorded(), self.run.directory.held():
+            self._open = False
+            self.run.note(counts=self._counts())
+            ending: IotJobsError | None = None
+            try:
+                self._carry_out(plan, stop, progress)
+            except IotJobsError as error:
+                ending = error
+            finally:
+                self.rows = rows_of(plan, self._entries())
+            self._finish_applied(ending)
         return self
 
     @property
@@ -172,16 +177,15 @@ class Sweep:
         if plan is None:
             self._refuse(refused)
             return
-        if "thing_groups" in self._said:
-            raise InvalidInput("thing_groups cannot be given beside plan_file: a plan names its things")
-        narrower, wider = rule.narrowed(plan.rule, {name: self._given[name] for name in _RULE if name in self._said})
-        caps = {name: getattr(self._caps, name) for name in _CAPS if name in self._said}
-        wider += [name for name, value in caps.items() if value > getattr(plan.caps, name)]
-        if wider:
-            why = f"{', '.join(sorted(wider))} would widen the plan; beside a plan parameters may only tighten it"
-            self._refuse([Refusal("plan_loosened", f"{why}: leave them out, or make a new plan")])
-            return
-        self._take(sweep_plan.tightened(plan, narrower, Caps(**{**_caps_of(plan), **caps})))
+        tighter, refused = saved_plan.tightened(
+            plan,
+            given={name: self._given[name] for name in _RULE if name in self._said},
+            caps={name: getattr(self._caps, name) for name in _CAPS if name in self._said},
+        )
+        if tighter is None:
+            self._refuse(refused)
+        else:
+            self._take(tighter)
 
     def _take(self, plan: SweepPlan, *, warnings: Sequence[str] = ()) -> None:
         self.current_plan, self.rows = plan, rows_of(plan, [])
@@ -205,8 +209,7 @@ class Sweep:
             self._finish_applied(None)
 
     def _offer(self, plan: SweepPlan, begun: str, warnings: Sequence[str]) -> None:
-        connection = self.run.connection
-        refused = guards.sweep_refusals(plan, Here(connection.account, connection.region, datetime.now(UTC)))
+        refused = guards.sweep_refusals(plan, self._here())
         if refused and any(row.standing is Standing.DELETED for row in self.rows):
             self._finish_applied(IotJobsError("; ".join(refusal.message for refusal in refused)))
             return
@@ -223,6 +226,10 @@ class Sweep:
             warnings=warnings,
             plan_id=plan.plan_id,
         )
+
+    def _here(self) -> Here:
+        connection = self.run.connection
+        return Here(connection.account, connection.region, datetime.now(UTC))
 
     def _unattended_refusals(self) -> list[Refusal]:
         missing = [name for name in _CAPS if name not in self._said]
@@ -265,7 +272,7 @@ class Sweep:
         assert plan is not None  # noqa: S101 - for the type checker
         warnings = []
         try:
-            self.afterwards = {} if ending else after(self.run.connection, self.rows)
+            self.afterwards = after(self.run.connection, self.rows)
         except IotJobsError as error:
             warnings = [f"what the queues look like afterwards could not be read: {error}"]
         try:
@@ -292,7 +299,7 @@ class Sweep:
         counts = self._counts()
         self.run.finish(
             Outcome.REFUSED,
-            reason="; ".join(dict.fromkeys(refusal.message for refusal in refusals)),
+            reason=guards.in_a_sentence(refusals),
             refusals=[refusal.as_document() for refusal in [*refusals, *self.left_out] if refusal],
             counts=counts if matched is None else {**counts, "matched": matched},
         )
@@ -305,10 +312,6 @@ class Sweep:
 
     def _begun(self) -> SweepPlan | None:
         return saved_plan.begun(self.run.directory.path, self._entries())
-
-
-def _caps_of(plan: SweepPlan) -> dict[str, Any]:
-    return {name: getattr(plan.caps, name) for name in _CAPS}
 
 
 _DEFAULTS: dict[str, Any] = {

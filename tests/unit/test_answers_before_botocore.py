@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from iotjobs.answers import before_parse
+from iotjobs.answers import before_parse, missing
 
 ROW = {"thingArn": "arn:aws:iot:x:0:thing/t", "jobExecutionSummary": {"status": "QUEUED", "queuedAt": 1790000000.123}}
 
@@ -63,9 +63,10 @@ def test_another_operation_is_left_to_botocore() -> None:
         ({"x-amzn-errortype": "ExpiredTokenException:http://x/"}, {"message": "old"}, "ExpiredTokenException"),
         ({}, {"__type": "com.amazon#AccessDeniedException", "Message": "no <b>"}, "AccessDeniedException"),
         ({}, {"code": "ThrottlingException"}, "ThrottlingException"),
+        ({}, "oops", ""),
     ],
 )
-def test_an_error_in_json_is_put_into_the_xml_of_sts(headers: dict[str, str], said: dict[str, str], code: str) -> None:
+def test_an_error_in_json_is_put_into_the_xml_of_sts(headers: dict[str, str], said: Any, code: str) -> None:
     body = json.dumps(said).encode()
     response = {"status_code": 403, "headers": headers, "body": body}
     before_parse(
@@ -78,3 +79,17 @@ def test_an_error_in_json_is_put_into_the_xml_of_sts(headers: dict[str, str], sa
 def test_an_error_in_xml_stays_as_it_is() -> None:
     body = b"<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>"
     assert _taken(body, status=403, operation="GetCallerIdentity") == ({}, body)
+
+
+@pytest.mark.parametrize(
+    ("answer", "lacks"),
+    [
+        ({}, "execution.status"),
+        ({"execution": {}}, "execution.status"),
+        ({"execution": None}, "execution.status"),
+        ({"execution": {"status": "QUEUED", "queuedAt": 1.0}}, "execution.versionNumber"),
+        ({"execution": {"status": "QUEUED", "queuedAt": 1.0, "versionNumber": 1}}, None),
+    ],
+)
+def test_an_answer_that_lacks_what_makes_it_one_is_found(answer: dict[str, Any], lacks: str | None) -> None:
+    assert missing("DescribeJobExecution", answer) == lacks

@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from iotjobs.diagnose import diagnose
+from iotjobs.diagnosis.diagnose import diagnose
+from iotjobs.diagnosis.picture import QUEUE_COLUMNS, THING_COLUMNS, TIMER_COLUMNS, Gap, Picture
 from iotjobs.domain import EXECUTION_COLUMNS, JOB_COLUMNS, Cause, table
-from iotjobs.picture import QUEUE_COLUMNS, THING_COLUMNS, TIMER_COLUMNS, Gap, Picture
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -168,3 +168,98 @@ def test_what_is_missing_is_said_with_how_to_switch_it_on() -> None:
 
 def test_no_executions_at_all() -> None:
     assert diagnose(picture([], [], []), stuck_after=DAY).empty
+
+
+def test_a_timer_that_was_not_read_is_taken_from_the_job_if_it_cannot_have_changed() -> None:
+    week = job("j", timeout_minutes=10080, last_updated_at=NOW - 6 * DAY)
+    row = found(picture([STALLED], [week], [thing("t")], timers=[]))["j/t"]
+    assert row["cause"] == Cause.TIMEOUT_PENDING
+    assert "2026-11-26T12:00:00Z" in row["evidence"]
+
+
+@pytest.mark.parametrize(
+    "its_job",
+    [
+        job("j", timeout_minutes=10080, last_updated_at=NOW - 2 * DAY),
+        job("j", timeout_minutes=60, last_updated_at=NOW - 6 * DAY),
+    ],
+    ids=["changed-since-it-started", "passed-long-ago"],
+)
+def test_a_job_timer_that_may_not_hold_for_it_proves_nothing(its_job: dict) -> None:
+    row = found(picture([STALLED], [its_job], [thing("t")], timers=[]))["j/t"]
+    assert (row["cause"], row["why_unknown"]) == (Cause.UNKNOWN, "the execution's timer")
+
+
+def _tied(*jobs: dict, known: bool) -> dict[str, dict[str, Any]]:
+    same = [execution(one["job_id"], "t", delivery=place if known else None) for place, one in enumerate(jobs)]
+    later = execution("later", "t", days=3)
+    return found(picture([*same, later], [*jobs, job("later")], [thing("t")]))
+
+
+def test_the_devices_own_list_orders_what_was_queued_in_the_same_second() -> None:
+    rows = _tied(job("b"), job("a"), known=True)
+    assert [rows[f"{name}/t"]["cause"] for name in ("b", "a", "later")] == [
+        "not_picked_up",
+        "waiting_turn",
+        "waiting_turn",
+    ]
+    assert [rows[f"{name}/t"]["unblocks"] for name in ("b", "a", "later")] == [2, 1, 0]
+
+
+def test_without_that_list_nobody_is_called_the_head() -> None:
+    rows = _tied(job("b"), job("a"), known=False)
+    assert [rows[f"{name}/t"]["cause"] for name in ("b", "a", "later")] == ["unknown", "unknown", "waiting_turn"]
+    assert rows["b/t"]["why_unknown"] == "the order of the thing's queue"
+    assert pd.isna(rows["a/t"]["unblocks"])
+    assert rows["later/t"]["stuck"]
+
+
+def test_who_waits_behind_a_head_that_may_be_calm_or_not_is_unknown() -> None:
+    waits = job("b", scheduling={"startTime": "2027-01-01T10:00"})
+    rows = _tied(waits, job("a"), known=False)
+    assert rows["b/t"]["cause"] == "waiting_window"
+    assert (rows["later/t"]["cause"], rows["later/t"]["why_unknown"]) == ("unknown", "the order of the thing's queue")
+
+
+def test_who_waits_behind_a_head_of_unknown_schedule_says_so() -> None:
+    gap = Gap("the job's schedule", "access denied to iot:DescribeJob", "allow iot:DescribeJob", frozenset({"head"}))
+    rows = found(
+        picture(
+            [execution("head", "t"), execution("tail", "t", days=4)],
+            [job("head", described=False), job("tail")],
+            [thing("t")],
+            gaps=(gap,),
+        )
+    )
+    assert rows["tail/t"]["cause"] == Cause.UNKNOWN
+    assert "behind head number 1" in rows["tail/t"]["evidence"]
+    assert "allow iot:DescribeJob" in rows["tail/t"]["evidence"]
+
+
+def test_two_running_at_once_both_hold_the_queue() -> None:
+    rows = found(
+        picture(
+            [execution("a", "t", "IN_PROGRESS"), execution("b", "t", "IN_PROGRESS", days=4), execution("c", "t")],
+            [job("a"), job("b"), job("c")],
+            [thing("t")],
+        )
+    )
+    assert [rows[f"{name}/t"]["unblocks"] for name in ("a", "b", "c")] == [1, 1, 0]
+    assert "a number 1" in rows["c/t"]["evidence"]
+    assert "and 1 more in progress" in rows["c/t"]["evidence"]
+
+
+def test_an_index_that_may_not_be_searched_is_not_switched_on_by_that() -> None:
+    gap = Gap("the device's connectivity", "access denied to iot:SearchIndex", "allow iot:SearchIndex")
+    row = found(picture([WAITING], [job("j")], [thing("t", connected=None)], gaps=(gap,)))["j/t"]
+    assert (row["cause"], row["suggestion"]) == (Cause.UNKNOWN, "none")
+
+
+def test_the_evidence_reads_as_a_sentence_with_figures() -> None:
+    runs = execution("j", "t", "IN_PROGRESS", days=3.3, last_updated_at=NOW - timedelta(days=3, hours=2))
+    waits = [execution(f"w{days}", "t", days=days) for days in (2.5, 2, 1.5)]
+    rows = found(picture([runs, *waits], [job("j"), *(job(one["job_id"]) for one in waits)], [thing("t")]))
+    assert rows["j/t"]["evidence"] == (
+        "IN_PROGRESS for 3 d 7 h, last report 3 d 2 h ago, device connected since 6 d, no timer; "
+        "3 executions wait behind it, the longest for 2 d 12 h"
+    )

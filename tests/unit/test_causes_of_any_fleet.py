@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract_oracle import HOUR, NOW, STUCK_AFTER, AJob, AnExecution, AThing, World
-from iotjobs.diagnose import could_be, diagnose
-from iotjobs.picture import Evidence, Picture
+from iotjobs.diagnosis.diagnose import could_be, diagnose
+from iotjobs.diagnosis.picture import Evidence, Picture
 
 QUICK = settings(max_examples=40, deadline=None, derandomize=True, database=None)
 FLEETS = given(seed=st.integers(0, 2**40), things=st.integers(1, 40))
@@ -40,7 +40,7 @@ def imagine(chance: random.Random, things: int) -> World:
 
 
 def a_job(chance: random.Random, job_id: str) -> AJob:
-    job = AJob(job_id, updated=chance.choice([5000, 5000, 50]) * HOUR)
+    job = AJob(job_id, updated=chance.choice([5000, 50]) * HOUR)
     if chance.random() < 0.15:
         job.status = chance.choice(["SCHEDULED", "CANCELED", "COMPLETED", "DELETION_IN_PROGRESS"])
     kind = chance.choice(["none"] * 7 + ["start", "windows", "both"])
@@ -49,7 +49,7 @@ def a_job(chance: random.Random, job_id: str) -> AJob:
     if kind in ("windows", "both"):
         job.daily = chance.randrange(24), chance.choice([30, 90, 600])
         job.weekday = chance.choice([None, 0, 1, 2, 5, 6])
-    job.minutes = chance.choice([None, None, None, 60, 7 * 1440])
+    job.minutes = chance.choice([None, None, 60, 7 * 1440])
     return job
 
 
@@ -109,8 +109,11 @@ def test_with_evidence_taken_away_it_is_unknown_or_right_and_never_wrong(seed: i
     chance = random.Random(seed)
     world = imagine(chance, things)
     without = take_away(chance, world)
-    rows = said(world.tables(without))
+    asked = {job.job_id for job in world.jobs if chance.random() < 0.6}
+    rows = said(world.tables(without, asked=asked))
     for one in unfinished(world):
+        if one.job.job_id not in asked:
+            continue
         row, (cause, stuck, unblocks) = rows[one.key], world.label(one)
         CONFUSION[cause, row["cause"] + (" (evidence gone)" if row["cause"] != cause else "")] += 1
         assert row["cause"] in (cause, "unknown"), row["evidence"]

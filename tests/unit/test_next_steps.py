@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_queues import AS_OF, CALM, made_queues
 
-from iotjobs.steps import NextSteps, next_steps
+from iotjobs.diagnosis.steps import NextSteps, next_steps
+from iotjobs.domain import Cause
+from iotjobs.ui.colours import CAUSE_LOOKS
 
 PUMPS = [
     ("pump-1", "firmware", "IN_PROGRESS", "stalled", 100, 99),
@@ -104,6 +106,10 @@ LINE = st.tuples(
     st.integers(1, 999),
     st.none(),
 )
+
+
+def test_every_cause_has_its_place_and_its_colour() -> None:
+    assert set(CAUSES) == set(Cause) == set(CAUSE_LOOKS)
 
 
 @settings(max_examples=40, deadline=None)

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from made_queues import AS_OF, made_queues
 
-from iotjobs.delivery import with_consequences
+from iotjobs.diagnosis.delivery import with_consequences
 
 BEHIND_FIRMWARE = [
     ("pump-1", "firmware", "IN_PROGRESS", "stalled", 100, 79),
@@ -44,6 +44,7 @@ def test_a_queued_head_waits_since_it_was_queued() -> None:
     [
         ("device_offline", "y #1 is next, once the device is back"),
         ("waiting_window", "y #1 is next, when its window opens"),
+        ("unknown", "y #1 is next"),
     ],
 )
 def test_what_cannot_start_yet_is_only_next(cause: str, said: str) -> None:

@@ -15,8 +15,8 @@ import pytest
 import iotjobs
 from iotjobs.domain import DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, Outcome, table
 from iotjobs.errors import InvalidInput, RecordError
-from iotjobs.journal import Journal
-from iotjobs.results import RunDirectory
+from iotjobs.running.journal import Journal
+from iotjobs.running.results import RunDirectory
 
 AT = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 CONTRACT = {
@@ -72,6 +72,14 @@ def test_a_skeleton_is_shown_whatever_else_is_given(tmp_path: Path) -> None:
     assert _result(tmp_path)["skeleton"]["executionNumber"] == 0
 
 
+def test_a_run_that_failed_half_way_does_not_say_that_it_has_not_ended(tmp_path: Path) -> None:
+    run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path))
+    run.finish(Outcome.PLANNED, warnings=["the index is off"])
+    run.note(counts={"planned": 1})
+    run.failed(InvalidInput("x"))
+    assert _result(tmp_path)["warnings"] == []
+
+
 def test_no_partial_file_is_left(tmp_path: Path) -> None:
     run = iotjobs.start("sweep", run_dir=str(tmp_path))
     run.finish(Outcome.OK)
@@ -102,7 +110,7 @@ def test_a_later_run_in_the_same_kernel_leaves_the_earlier_record_alone(
     for hook in hooks:
         hook(SimpleNamespace(error_in_exec=ValueError("x"), error_before_exec=None))
     assert _result(tmp_path / "earlier")["outcome"] == "applied"
-    assert _result(tmp_path / "later")["reason"] == "x"
+    assert _result(tmp_path / "later")["reason"] == "ValueError: x"
     later.finish(Outcome.OK)
     later.end()
     assert hooks == []

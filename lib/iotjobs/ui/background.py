@@ -1,4 +1,7 @@
-"""Work that runs long, beside the kernel's main thread: the kernel still hears the Stop button meanwhile."""
+"""Work that runs long, beside the kernel's main thread: the kernel still hears the Stop button meanwhile.
+
+Newer front ends hand widgets' messages to threads of their own and would not need it; older ones do.
+"""
 
 from __future__ import annotations
 

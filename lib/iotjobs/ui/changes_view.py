@@ -35,7 +35,7 @@ class WhatChanged:
         if changes is None:
             return (
                 "<p>No earlier run to compare with. To see what changed, set <code>compare_with</code> to the "
-                f"directory of an earlier run; this one is <code>{text(self._findings.run.directory.path)}</code>.</p>"
+                f"directory of an earlier run; this one is <code>{text(self._findings.run.directory.shown)}</code>.</p>"
             )
         table = (
             html_table(

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from iotjobs.steps import Step
+from iotjobs.diagnosis.steps import Step
+from iotjobs.diagnosis.wording import duration_text
+from iotjobs.domain import UNFINISHED
 from iotjobs.ui.callbacks import shown
 from iotjobs.ui.model import Selection, choose_step
-from iotjobs.ui.static import swatch, text
-from iotjobs.wording import duration_text
+from iotjobs.ui.static import box, swatch, text
 
 if TYPE_CHECKING:
     from iotjobs.investigation import Findings
@@ -69,6 +70,10 @@ def steps_html(findings: Findings) -> str:
 def after_steps_html(findings: Findings) -> str:
     """What the steps leave out: the smaller ones, and what goes on by itself."""
     steps, lines = findings.steps, []
+    unfinished = int(findings.executions["status"].isin(UNFINISHED).sum())
+    if steps.unfinished > unfinished:
+        others = steps.unfinished - unfinished
+        lines.append(f"The steps also count {others} executions of other jobs in the queues of these things.")
     smaller = steps.ranked[MOST_STEPS:]
     if smaller:
         count = sum(step.executions + step.frees for step in smaller)
@@ -114,8 +119,4 @@ def doubts_html(findings: Findings) -> str:
     if not findings.warnings:
         return ""
     warnings = "".join(f"<li>{text(warning)}</li>" for warning in findings.warnings)
-    return (
-        '<div style="background:#fff0c2;color:#5c4300;border:1px solid #5c4300;padding:4px 10px;margin:4px 0;'
-        'line-height:1.4;overflow-wrap:anywhere"><b>Not everything could be read, so the steps above may lack '
-        f'something:</b><ul style="margin:0">{warnings}</ul></div>'
-    )
+    return box(f"<b>Not everything could be read, so the steps above may lack something:</b><ul>{warnings}</ul>")

@@ -1,7 +1,8 @@
 """Sweep by hand: read the plan, leave rows out, type the count, and only then press the button; stop at any time.
 
-The sweep runs beside the kernel's main thread, so that the Stop button is heard. A second click, or one that was
-queued behind the first, finds the panel unarmed and does nothing.
+The sweep runs beside the kernel's main thread, so that the Stop button is heard. One thing is done at a time: a second
+click finds the panel at work or unarmed and does nothing, also where the front end hands each widget's messages to a
+thread of its own (JupyterLab's subshells).
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class SweepPanel(static.StaticForm, ipywidgets.VBox):
 
     def __init__(self, sweep: Sweep) -> None:
         self.sweep = sweep
-        self.running = False
+        self._at_work = threading.Lock()
         self._stop = threading.Event()
         self._lines: list[str] = []
         self._done, self._shown_at = 0, 0.0
@@ -85,14 +86,19 @@ class SweepPanel(static.StaticForm, ipywidgets.VBox):
         self.show()
 
     @property
+    def running(self) -> bool:
+        """Whether the panel is at work."""
+        return self._at_work.locked()
+
+    @property
     def confirmable(self) -> bool:
         """Whether there is a plan that may be confirmed."""
         return self.sweep.run.outcome == Outcome.PLANNED and not self.sweep.refusals and len(self._rows) > 0
 
     @property
     def armed(self) -> bool:
-        """Whether the plan stands and the count typed is exactly the plan's."""
-        return self.confirmable and not self.running and self.typed.value.strip() == str(len(self._rows))
+        """Whether the plan stands, nothing is under way, and the count typed is exactly the plan's."""
+        return not self.running and self._count_fits
 
     def static_html(self) -> str:
         """The plan and the phrase that confirms it."""
@@ -125,6 +131,10 @@ class SweepPanel(static.StaticForm, ipywidgets.VBox):
             widget.layout.display = "none" if begun and not self.confirmable else ""
 
     @property
+    def _count_fits(self) -> bool:
+        return self.confirmable and self.typed.value.strip() == str(len(self._rows))
+
+    @property
     def _rows(self) -> pd.DataFrame:
         plan = self.sweep.current_plan
         return _NO_ROWS if plan is None else plan.table
@@ -137,20 +147,27 @@ class SweepPanel(static.StaticForm, ipywidgets.VBox):
         return [(str(job_id), str(thing_name), int(number)) for job_id, thing_name, number in keys]
 
     def _leave_out(self, _button: Any) -> None:
-        if self.running or not self._chosen:
+        if not self._chosen or not self._at_work.acquire(blocking=False):
             return
-        self.sweep.prune(self._chosen)
-        self.show()
+        try:
+            self.sweep.prune(self._chosen)
+        finally:
+            self._at_work.release()
+            self.show()
 
     def _look_again(self, _button: Any) -> None:
-        if not self.running:
+        if self._at_work.acquire(blocking=False):
             self._run(self.sweep.plan, "Looking at the executions …")
 
     def _delete(self, _button: Any) -> None:
-        if not self.armed or self.sweep.current_plan is None:
+        if not self._at_work.acquire(blocking=False):
+            return
+        if not self._count_fits:
+            self._at_work.release()
             return
         phrase, count = self.sweep.current_plan.phrase, len(self._rows)
-        self._lines, self._done, self.progress.max = [], 0, count
+        self._lines, self.progress.max = [], count
+        self._done = int(self.sweep.results["standing"].isin(["deleted", "drifted"]).sum())
         self._run(
             lambda: self.sweep.apply(phrase, stop=self._stop.is_set, progress=self._row_done),
             f"Deleting {count}: one first, and when that one is seen to be gone, the rest …",
@@ -180,8 +197,7 @@ class SweepPanel(static.StaticForm, ipywidgets.VBox):
         self.said.value = "".join(f"<div>{static.text(line)}</div>" for line in self._lines)
 
     def _run(self, work: Callable[[], object], words: str) -> None:
-        """Do the work beside the main thread; until it has ended everything but Stop is dead."""
-        self.running = True
+        """Do the work beside the main thread; until it has ended everything but Stop is dead. `_at_work` is held."""
         self._stop.clear()
         self.stop.disabled = False
         self.result.value = ""
@@ -192,7 +208,7 @@ class SweepPanel(static.StaticForm, ipywidgets.VBox):
             try:
                 work()
             finally:
-                self.running = False
+                self._at_work.release()
                 self._lines, self.said.value = [], ""
                 self.show()
 
