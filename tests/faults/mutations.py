@@ -259,7 +259,7 @@ def _noticed(mutation: Mutation, home: Path) -> str:
             shutil.copytree(source, home / part, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, home / part)
-    patched = home / "lib" / "iotjobs" / f"{mutation.file}.py"
+    (patched,) = (home / "lib" / "iotjobs").rglob(f"{mutation.file}.py")
     text = patched.read_text()
     if text.count(mutation.before) != 1:
         return f"STALE: found {text.count(mutation.before)} times, the code has changed"
