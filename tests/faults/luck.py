@@ -30,10 +30,12 @@ def trouble(luck: random.Random, *, calls: int) -> Trouble:
     """What befalls one run of about so many calls; a quarter of the runs are left in peace."""
     if luck.random() < 0.25:
         return Trouble()
-    moves = tuple((at(luck, calls), move(luck)) for _ in range(luck.choice((0, 0, 1, 2))))
+    moves: tuple[tuple[At, Move], ...] = tuple((at(luck, calls), move(luck)) for _ in range(luck.choice((0, 0, 1, 2))))
     faults: list[tuple[At, str]] = [
         (at(luck, calls), luck.choice(CHANGE_FAULTS + READ_FAULTS)) for _ in range(luck.randrange(4))
     ]
+    if luck.random() < 0.2:  # a device that is quicker than the cancel
+        moves += ((("cancel_job_execution", luck.randint(1, 2)), move(luck)),)
     if luck.random() < 0.1:  # credentials that are gone, for a while or for good
         first = luck.randint(1, calls)
         faults += [(number, "expired") for number in range(first, first + luck.choice((2, 5, 1000)))]
