@@ -140,12 +140,6 @@ MUTATIONS = (
         "        if True:\n            return False\n",
     ),
     Mutation(
-        "drifted rows are tried again",
-        "sweep_apply",
-        "if row.standing in (Standing.DELETED, Standing.DRIFTED):",
-        "if row.standing is Standing.DELETED:",
-    ),
-    Mutation(
         "deleted rows are tried again",
         "sweep_apply",
         "if row.standing in (Standing.DELETED, Standing.DRIFTED):",
