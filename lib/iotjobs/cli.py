@@ -12,6 +12,8 @@ import click
 from iotjobs import runbook
 from iotjobs.domain import Outcome
 from iotjobs.errors import IotJobsError
+from iotjobs.report import heading, write_report
+from iotjobs.sandbox.__main__ import sandbox
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -51,8 +53,8 @@ class _Notebooks(click.Group):
             path.stem,
             params=options,
             callback=run,
-            help=f"{runbook.heading(path)}: run {path.name} with papermill; its options are the notebook's parameters.",
-            short_help=runbook.heading(path),
+            help=f"{heading(path)}: run {path.name} with papermill; its options are the notebook's parameters.",
+            short_help=heading(path),
         )
 
 
@@ -64,8 +66,6 @@ cli.add_command(_Notebooks("run", help="Run one notebook headlessly, as a runboo
 @click.argument("out", type=click.Path(dir_okay=False, path_type=Path), required=False)
 def report(notebook: Path, out: Path | None) -> None:
     """Make one HTML page of an executed NOTEBOOK, without code and for reading offline; beside it by default."""
-    from iotjobs.report import write_report  # noqa: PLC0415 - slow to import
-
     target = out or notebook.with_suffix(".html")
     try:
         write_report(notebook, target)
@@ -90,21 +90,7 @@ def restore(run_dir: Path, out: Path | None, *, also_ended: bool) -> None:
     sys.exit(0 if found.complete else Outcome.PARTIAL.exit_code)
 
 
-@cli.command(context_settings={"allow_interspersed_args": False})
-@click.option("--scenario", default="fleet", show_default=True, help="The fleet to tell.")
-@click.option("--port", type=int, default=None, help="The port on loopback; any free one by default.")
-@click.argument("command", nargs=-1, type=click.UNPROCESSED)
-def sandbox(scenario: str, port: int | None, command: tuple[str, ...]) -> None:
-    """Run COMMAND against an embedded service with an aged fleet; without COMMAND stay up and print exports."""
-    try:
-        from iotjobs.sandbox import command as sandbox_command  # noqa: PLC0415 - an optional extra
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("iotjobs"):
-            raise
-        raise click.ClickException(
-            f"the sandbox needs {error.name}: install the extra with `pip install 'iotjobs[sandbox]'`"
-        ) from error
-    sys.exit(sandbox_command.run(command, scenario, port))
+cli.add_command(sandbox)
 
 
 def main() -> None:

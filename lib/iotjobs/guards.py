@@ -6,6 +6,7 @@ moment: the phrase when it is given, the drift right before each delete.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from iotjobs.domain import Execution, ExecutionKey, utc_text
 from iotjobs.plan import AT_WORK_WORDS, Plan
 from iotjobs.sweep_plan import SweepPlan
 
+_UTC = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 STALE_AFTER = timedelta(hours=24)
 
 
@@ -84,7 +86,8 @@ def phrase_must_match(plan: Plan, confirm: str) -> list[Refusal]:
         return []
     key, queued = plan.execution.key, utc_text(plan.execution.queued_at)
     given = confirm.strip()
-    if given.startswith(f"delete {key} queued ") and queued not in given:
+    then = re.match(rf"delete {key} queued ({_UTC})", given)
+    if then and then[1] != queued:
         why = f"this execution was queued at {queued}: it is another one that uses the number again"
     elif plan.works and given == plan.phrase.removesuffix(AT_WORK_WORDS):
         why = "the device is at work on it, and the phrase must say so"

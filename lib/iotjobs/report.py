@@ -30,14 +30,21 @@ _NUMBERED = re.compile(r"^(#+ )\d+\. ", re.MULTILINE)
 _SHOWN = ["text/html", "image/png", "image/svg+xml", "text/markdown", "text/plain"]
 
 
+def heading(path: Path) -> str:
+    """The first heading of a notebook, or its file's name."""
+    import nbformat  # noqa: PLC0415 - slow to import
+
+    cells = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown"]
+    lines = [line for source in cells for line in source.splitlines()]
+    return next((line.removeprefix("# ").strip() for line in lines if line.startswith("# ")), path.stem)
+
+
 def write_report(notebook: Path, report: Path) -> None:
     """Write the report of an executed notebook, titled with its heading. It asks nothing of any other host."""
     import nbformat  # noqa: PLC0415
     from bs4 import BeautifulSoup  # noqa: PLC0415 - nbconvert brings it
     from nbconvert import HTMLExporter  # noqa: PLC0415 - slow to import
     from traitlets.config import Config  # noqa: PLC0415
-
-    from iotjobs.runbook import heading  # noqa: PLC0415
 
     config = Config()
     config.NbConvertBase.display_data_priority = _SHOWN

@@ -22,6 +22,7 @@ import click
 from iotjobs import journal
 from iotjobs.domain import Outcome, utc_text
 from iotjobs.errors import InvalidInput, Refused
+from iotjobs.report import write_report
 from iotjobs.results import RunDirectory, blank_result, numbered_steps
 
 _KERNEL = "iotjobs"
@@ -58,15 +59,6 @@ def find(name: str) -> Path | None:
     if path.suffix == ".ipynb" and path.is_file():
         return path
     return notebooks().get(name.removesuffix(".ipynb"))
-
-
-def heading(path: Path) -> str:
-    """The first heading of a notebook, or its file's name."""
-    import nbformat  # noqa: PLC0415 - slow to import
-
-    cells = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown"]
-    lines = [line for source in cells for line in source.splitlines()]
-    return next((line.removeprefix("# ").strip() for line in lines if line.startswith("# ")), path.stem)
 
 
 def parameters_of(path: Path) -> list[Parameter]:
@@ -237,8 +229,6 @@ def _tidy(executed: Path) -> None:
 
 def _finish(executed: Path, report: Path) -> None:
     """Tidy the notebook and write the report; where that cannot be done the outcome stands, and it is said."""
-    from iotjobs.report import write_report  # noqa: PLC0415 - slow to import
-
     if not executed.exists():
         return
     try:

@@ -22,10 +22,13 @@ def load(path: Path) -> tuple[SweepPlan | None, list[Refusal]]:
         raise InvalidInput(f"plan_file {path.name} cannot be read: {error}") from error
     if not isinstance(document, dict):
         raise InvalidInput(f"plan_file {path.name} holds no plan: it takes the plan.json of a sweep's run directory")
+    edited = f"the plan in {path.name} was edited since it was made: its digest does not fit; make a new plan"
     if "digest" in document and not sweep_plan.is_whole(document):
-        why = f"the plan in {path.name} was edited since it was made: its digest does not fit; make a new plan"
-        return None, [Refusal("plan_edited", why)]
-    return sweep_plan.from_document(document), []
+        return None, [Refusal("plan_edited", edited)]
+    plan = sweep_plan.from_document(document)
+    if "digest" not in document:  # it was cut out
+        return None, [Refusal("plan_edited", edited)]
+    return plan, []
 
 
 def tightened(

@@ -1,5 +1,9 @@
 """The person's end: views of plain tables. Knows widgets, knows no AWS, and never fetches."""
 
+import os
+
+os.environ.setdefault("ITABLES_CONFIG", "")  # or itables reads the pyproject.toml of wherever a notebook runs
+
 from iotjobs.ui.banner import banner
 from iotjobs.ui.changes_view import what_changed
 from iotjobs.ui.delete_panel import delete_panel
