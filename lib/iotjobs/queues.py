@@ -19,7 +19,7 @@ from iotjobs.jobs import Jobs
 from iotjobs.picture import KEY, Evidence
 
 _FEW_THINGS = 25
-_MOST_CALLS_INSTEAD = 200
+_MOST_CALLS_INSTEAD = 1000
 
 
 class Queues:
