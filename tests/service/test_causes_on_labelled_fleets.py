@@ -33,7 +33,7 @@ def confusion_table() -> Iterator[None]:
 
 @pytest.fixture(scope="module", params=[1, 2], ids="seed-{}".format)
 def labelled(aged_fleet: Fleet, request: pytest.FixtureRequest) -> LabelledFleet:
-    made = LabelledFleet(request.param, now=aged_fleet.now)
+    made = LabelledFleet(request.param, now=aged_fleet.now, things=16)
     made.make(aged_fleet)
     return made
 

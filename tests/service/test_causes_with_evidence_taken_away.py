@@ -74,7 +74,7 @@ class Denied:
 
 @pytest.fixture(scope="module")
 def behind(aged_fleet: Fleet) -> Iterator[Denied]:
-    labelled = LabelledFleet(77, now=aged_fleet.now, things=16)
+    labelled = LabelledFleet(77, now=aged_fleet.now, things=12)
     labelled.make(aged_fleet)
     proxy = DenyingProxy(aged_fleet.server.endpoint_url)
     with proxy, pytest.MonkeyPatch.context() as settings:
