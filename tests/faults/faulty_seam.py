@@ -141,9 +141,9 @@ class Seam:
 class ModelConnection(Connection):
     """The product's connection, talking to the model."""
 
-    def __init__(self, seam: Seam) -> None:
+    def __init__(self, seam: Seam, region: str = REGION) -> None:
         self._seam = seam
-        super().__init__(SimpleNamespace(region_name=REGION))  # type: ignore[arg-type]
+        super().__init__(SimpleNamespace(region_name=region))  # type: ignore[arg-type]
 
     def _client(self, service: str, operation: str, *, attempts: int) -> Any:  # noqa: ARG002 - the product's
         return _Client(self._seam, service, changing=attempts == 1)

@@ -89,7 +89,7 @@ class ManyDeletes(Kit):
     """`sweep`: many executions by a rule, confirmed with the phrase, by a scheduler, or with a plan file."""
 
     name = "sweep"
-    calls = 30
+    calls = 20
     saves = False  # whether the plan is handed over as a file
     _file: Path | None = None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from faulty_seam import CHANGE_FAULTS, READ_FAULTS
+from faulty_seam import CHANGE_FAULTS, READ_FAULTS, At
 from killable import Kill
 from world import MOVES, Fleet, Move, Trouble
 
@@ -30,12 +30,21 @@ def trouble(luck: random.Random, *, calls: int) -> Trouble:
     """What befalls one run of about so many calls; a quarter of the runs are left in peace."""
     if luck.random() < 0.25:
         return Trouble()
-    moves = tuple((luck.randint(1, calls), move(luck)) for _ in range(luck.choice((0, 0, 1, 2))))
-    faults = [(luck.randint(1, calls), luck.choice(CHANGE_FAULTS + READ_FAULTS)) for _ in range(luck.randrange(4))]
+    moves = tuple((at(luck, calls), move(luck)) for _ in range(luck.choice((0, 0, 1, 2))))
+    faults: list[tuple[At, str]] = [
+        (at(luck, calls), luck.choice(CHANGE_FAULTS + READ_FAULTS)) for _ in range(luck.randrange(4))
+    ]
     if luck.random() < 0.1:  # credentials that are gone, for a while or for good
         first = luck.randint(1, calls)
         faults += [(number, "expired") for number in range(first, first + luck.choice((2, 5, 1000)))]
     return Trouble(moves, tuple(faults), kill(luck, calls=calls) if luck.random() < 0.3 else None)
+
+
+def at(luck: random.Random, calls: int) -> At:
+    """Some call; every other time one that looks at an execution or changes it."""
+    if luck.random() < 0.5:
+        return luck.randint(1, calls)
+    return luck.choice(("describe_job_execution", "cancel_job_execution", "delete_job_execution")), luck.randint(1, 4)
 
 
 def kill(luck: random.Random, *, calls: int) -> Kill:

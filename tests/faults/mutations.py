@@ -39,6 +39,7 @@ class Mutation:
     file: str
     before: str
     after: str
+    of_plans: bool = False  # it concerns what is planned and approved: the tests are asked first
 
 
 MUTATIONS = (
@@ -183,59 +184,78 @@ MUTATIONS = (
         "guards",
         "    if plan.rule.force:\n        return []\n",
         "    if plan.rule:\n        return []\n",
+        of_plans=True,
     ),
     Mutation(
         "the fraction is not looked at",
         "guards",
         "if count > plan.caps.max_fraction * total + 1e-9:",
         "if count > 10**9:",
+        of_plans=True,
     ),
     Mutation(
         "any phrase will do for a sweep",
         "guards",
         "if given == plan.phrase or given == bare + AT_WORK_WORDS:",
         "if given:",
+        of_plans=True,
     ),
     Mutation(
         "any phrase will do for one",
         "guards",
         "    if confirm.strip().removesuffix(AT_WORK_WORDS) == plan.phrase",
         "    if confirm or plan.phrase",
+        of_plans=True,
     ),
     Mutation(
         "unattended without caps",
         "sweep",
         "        if not missing:\n            return []\n",
         "        if True:\n            return []\n",
+        of_plans=True,
     ),
     Mutation(
         "an edited plan is taken",
         "sweep_plan",
         'return document.get("digest") == _digest(',
         'return document.get("digest") != (0,) or _digest(',
+        of_plans=True,
     ),
     Mutation(
-        "a stale plan is taken", "guards", "if timedelta(minutes=-5) <= age <= STALE_AFTER:", "if age is not None:"
+        "a stale plan is taken",
+        "guards",
+        "if timedelta(minutes=-5) <= age <= STALE_AFTER:",
+        "if age is not None:",
+        of_plans=True,
     ),
     Mutation(
         "a plan of elsewhere is taken",
         "guards",
         "if (plan.account, plan.region) == (here.account, here.region):",
         "if plan.account:",
+        of_plans=True,
     ),
     Mutation(
         "the lock is ignored",
         "results",
         "    except OSError:\n        return False\n    return True\n",
         "    except OSError:\n        return True\n    return True\n",
+        of_plans=True,
     ),
     Mutation(
         "the chain is not checked",
         "journal",
         '            chained = entry["previous"] == previous\n',
         '            chained = bool(entry["previous"])\n',
+        of_plans=True,
     ),
-    Mutation("the seal is not checked", "run", "        journal.verify(directory.path)\n    except", "    except"),
+    Mutation(
+        "the seal is not checked",
+        "run",
+        "        journal.verify(directory.path)\n    except",
+        "    except",
+        of_plans=True,
+    ),
 )
 
 
@@ -259,11 +279,13 @@ def _noticed(mutation: Mutation, home: Path) -> str:
             shutil.copytree(source, home / part, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, home / part)
-    patched = home / "lib" / "iotjobs" / f"{mutation.file}.py"
+    (patched,) = (home / "lib" / "iotjobs").rglob(f"{mutation.file}.py")
     text = patched.read_text()
     if text.count(mutation.before) != 1:
         return f"STALE: found {text.count(mutation.before)} times, the code has changed"
     patched.write_text(text.replace(mutation.before, mutation.after))
+    if mutation.of_plans:
+        return _by_a_test(home) or _by_the_soak(home)
     return _by_the_soak(home) or _by_a_test(home)
 
 

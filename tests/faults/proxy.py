@@ -27,7 +27,7 @@ Answer = tuple[int, dict[str, str], bytes]  # status, headers, body
 #: What a fault answers instead of the service: HTTP status, error, headers. `_after`: when the service has acted.
 _ANSWERS: dict[str, tuple[int, str, dict[str, str]]] = {
     "429": (429, "TooManyRequestsException", {}),
-    "429_retry_after": (429, "TooManyRequestsException", {"Retry-After": "1"}),
+    "429_asks_to_wait": (429, "TooManyRequestsException", {"Retry-After": "1"}),
     "throttled": (400, "ThrottlingException", {}),
     "500_before": (500, "InternalFailureException", {}),
     "500_after": (500, "InternalFailureException", {}),
@@ -69,6 +69,7 @@ class FaultyProxy:
         self.acted: list[str] = []
         self.accepted: list[Accepted] = []
         self.hit: list[tuple[str, str]] = []
+        self.sent = 0  # changing calls that came in, answered or not
         self._schedule = in_order(faults) if isinstance(faults, list) else faults
         self._before = before
         self._hears = accepted
@@ -111,6 +112,7 @@ class FaultyProxy:
         with self._lock:  # one at a time, so that what is asked right before a call is what the call hits
             self._calls += 1
             call = understood(self._calls, request, body)
+            self.sent += call.changing
             if self._before:
                 self._before(call)
             fault = self._schedule(call)

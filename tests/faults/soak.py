@@ -48,9 +48,9 @@ def _play(kit: Kit, luck: random.Random) -> None:
         planned = kit.plan()
     if planned == "planned":
         for _ in range(luck.randint(1, 4)):
+            if luck.random() < 0.4:
+                kit.world.figures.moves += kit.world.happen(chance.move(luck))
             kit.apply(chance.trouble(luck, calls=kit.calls))
-            if luck.random() < 0.3:
-                kit.world.happen(chance.move(luck))
         settle(kit)
 
 

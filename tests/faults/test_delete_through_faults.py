@@ -33,6 +33,11 @@ def _planned(directory: Path, job_id: str, thing: str, **more: object) -> Deleti
         ["500_before"],
         ["500_after"],
         ["429"],
+        ["throttled"],
+        ["429_asks_to_wait"],
+        ["reset_in_the_body"],
+        ["truncated"],
+        ["503_after"],
         ["429", "429", "lost_after"],
         ["lost_before", "500_before", "429", "500_after"],
     ],
@@ -58,6 +63,7 @@ def test_deleted_exactly_once(
     assert [call.split()[0] for call in proxy.acted] == (["PUT"] if live else []) + ["DELETE"]
     events = [json.loads(line)["event"] for line in (tmp_path / "journal.jsonl").read_text().splitlines()]
     assert events[-1] == "verified"
+    assert events.count("calling") == proxy.sent  # boto3 sends none again by itself
 
 
 def test_a_service_that_never_accepts_ends_as_an_error_with_nothing_done(

@@ -18,7 +18,7 @@ from unittest.mock import patch
 from faulty_seam import At, Killed, ModelConnection, Seam
 from judge import Judge, is_target
 from killable import Kill, Lifeline
-from service_model import Accepted, ServiceModel
+from service_model import REGION, Accepted, ServiceModel
 
 from iotjobs import aws
 from iotjobs.deleting import apply
@@ -99,6 +99,7 @@ class World:
         self.figures = Figures(schedules=1)
         self.last_outcome = ""
         self.phrase: str | None = None
+        self.region = REGION
         self._waiting: list[Move] = []
         self._build(fleet)
 
@@ -208,7 +209,7 @@ class World:
 
     def _run(self, act: Callable[[], Any], seam: Seam, life: Lifeline) -> str:
         with ExitStack() as stack:
-            stack.enter_context(patch.object(aws, "connect", lambda **_: ModelConnection(seam)))
+            stack.enter_context(patch.object(aws, "connect", lambda **_: ModelConnection(seam, self.region)))
             stack.enter_context(patch.object(apply, "_FIRST_PAUSE_S", 0.0))
             stack.enter_context(patch.object(fetch, "_AT_ONCE", 1))  # one order of calls for one schedule
             stack.enter_context(life.holding())
