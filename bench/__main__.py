@@ -17,10 +17,11 @@ import boto3
 import pandas as pd
 from stub_service import JOB, PAGE_ROWS, standing
 
-from iotjobs import aws, fetch
-from iotjobs.diagnose import diagnose
+from iotjobs import aws
+from iotjobs.diagnosis.diagnose import diagnose
+from iotjobs.diagnosis.picture import THING_COLUMNS, TIMER_COLUMNS, Picture
 from iotjobs.domain import JOB_COLUMNS, UNFINISHED, table
-from iotjobs.picture import THING_COLUMNS, TIMER_COLUMNS, Picture
+from iotjobs.reading import fetch
 
 _ROUNDS = 3
 _PROMISED = 3.0

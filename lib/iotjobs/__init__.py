@@ -4,9 +4,9 @@ This is the public face: notebooks import from here alone.
 """
 
 from iotjobs.delete import delete_job_execution
+from iotjobs.deleting.restore import removed
 from iotjobs.investigation import Findings, investigate
-from iotjobs.restore import removed
-from iotjobs.run import Run, start
+from iotjobs.running.run import Run, start
 from iotjobs.sweep import Sweep, sweep
 from iotjobs.ui import banner, delete_panel, estate, explore, sweep_panel, sweep_report, what_changed, what_to_do
 

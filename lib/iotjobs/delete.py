@@ -8,15 +8,17 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from iotjobs import fetch, guards, parameters, request
-from iotjobs.apply import Application
+from iotjobs import parameters
+from iotjobs.deleting.apply import Application
 from iotjobs.domain import UNFINISHED, Execution, ExecutionKey, Outcome, utc_text
 from iotjobs.errors import NotFound
-from iotjobs.guards import Refusal
-from iotjobs.journal import Journal
-from iotjobs.journal import read as read_journal
-from iotjobs.plan import DELETE, Plan, Surroundings, may_have_acted
-from iotjobs.run import Run
+from iotjobs.planning import guards, request
+from iotjobs.planning.guards import Refusal
+from iotjobs.planning.plan import DELETE, Plan, Surroundings, may_have_acted
+from iotjobs.reading import fetch
+from iotjobs.running.journal import Journal
+from iotjobs.running.journal import read as read_journal
+from iotjobs.running.run import Run
 
 
 def delete_job_execution(run: Run, *, generate_cli_skeleton: Any = None, **given: Any) -> Deletion:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from iotjobs import parameters
-from iotjobs.changes import Changes
-from iotjobs.comparison import changes_since
-from iotjobs.diagnose import diagnose, diagnose_queues
+from iotjobs.diagnosis.changes import Changes
+from iotjobs.diagnosis.diagnose import diagnose, diagnose_queues
+from iotjobs.diagnosis.picture import Picture
+from iotjobs.diagnosis.steps import NextSteps, next_steps
 from iotjobs.domain import (
     DIAGNOSIS_COLUMNS,
     EXECUTION_COLUMNS,
@@ -21,13 +22,12 @@ from iotjobs.domain import (
     Status,
     utc_text,
 )
-from iotjobs.earlier import earlier_run
-from iotjobs.evidence import take_picture
-from iotjobs.picture import Picture
-from iotjobs.steps import NextSteps, next_steps
+from iotjobs.reading.comparison import changes_since
+from iotjobs.reading.evidence import take_picture
+from iotjobs.running.earlier import earlier_run
 
 if TYPE_CHECKING:
-    from iotjobs.run import Run
+    from iotjobs.running.run import Run
 
 
 @dataclass(frozen=True, slots=True)

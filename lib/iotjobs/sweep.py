@@ -12,18 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from iotjobs import guards, parameters, rule, saved_plan
-from iotjobs.choose import choose
+from iotjobs import parameters
+from iotjobs.deleting import saved_plan
+from iotjobs.deleting.choose import choose
+from iotjobs.deleting.sweep_apply import SweepApplication, after
 from iotjobs.domain import ExecutionKey, Outcome
 from iotjobs.errors import InvalidInput, IotJobsError, RecordError
-from iotjobs.guards import Here, Refusal
-from iotjobs.journal import Journal, read
-from iotjobs.sweep_apply import SweepApplication, after
-from iotjobs.sweep_plan import Caps, SweepPlan
-from iotjobs.sweep_rows import Row, Standing, counts_of, outcome_of, rows_of, table_of
+from iotjobs.planning import guards, rule
+from iotjobs.planning.guards import Here, Refusal
+from iotjobs.planning.sweep_plan import Caps, SweepPlan
+from iotjobs.planning.sweep_rows import Row, Standing, counts_of, outcome_of, rows_of, table_of
+from iotjobs.running.journal import Journal, read
 
 if TYPE_CHECKING:
-    from iotjobs.run import Run
+    from iotjobs.running.run import Run
 
 _CAPS = ("max_deletes", "max_fraction")
 
@@ -217,7 +219,7 @@ class Sweep:
         self._open = True
         self.run.finish(
             Outcome.PLANNED,
-            reason=f"{begun}nothing was changed now; confirm with the phrase to delete them",
+            reason=f"{begun}nothing was changed; confirm with the phrase to delete them",
             confirm=plan.phrase,
             counts=self._counts(),
             refusals=[refusal.as_document() for refusal in self.left_out],

@@ -9,7 +9,7 @@ import pytest
 from made_findings import AS_OF, HOSTILE, made_findings
 from many_findings import many_findings
 
-from iotjobs.changes import Changes, compare
+from iotjobs.diagnosis.changes import Changes, compare
 from iotjobs.ui import estate, explore, what_changed, what_to_do
 from iotjobs.ui.model import choose_job, choose_step, choose_thing
 from iotjobs.ui.tables import MOST_LIVE_ROWS

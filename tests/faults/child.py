@@ -16,8 +16,8 @@ from typing import Any
 from killable import Kill, Lifeline
 
 import iotjobs
-from iotjobs import apply
 from iotjobs.aws import Connection
+from iotjobs.deleting import apply
 from iotjobs.errors import IotJobsError
 
 _FORKS = multiprocessing.get_context("forkserver")

@@ -12,9 +12,10 @@ from unittest.mock import patch
 
 from faulty_seam import Killed
 
-from iotjobs import apply, journal
-from iotjobs.journal import Journal
-from iotjobs.results import RunDirectory
+from iotjobs.deleting import apply
+from iotjobs.running import journal
+from iotjobs.running.journal import Journal
+from iotjobs.running.results import RunDirectory
 
 
 @dataclass(frozen=True)

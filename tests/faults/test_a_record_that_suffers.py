@@ -12,7 +12,7 @@ from killable import Kill
 from stage import Stage
 
 from iotjobs.domain import Outcome
-from iotjobs.journal import verify
+from iotjobs.running.journal import verify
 
 REFUSED, ERROR, INVALID, PARTIAL = (
     each.exit_code for each in (Outcome.REFUSED, Outcome.ERROR, Outcome.INVALID, Outcome.PARTIAL)

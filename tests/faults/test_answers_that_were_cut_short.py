@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from proxy import FaultyProxy
 
-from iotjobs import aws, fetch
+from iotjobs import aws
 from iotjobs.aws import Connection
 from iotjobs.domain import ExecutionKey
 from iotjobs.errors import IotJobsError
+from iotjobs.reading import fetch
 from iotjobs.sandbox.fleet import Fleet
 
 READINGS = {

@@ -9,8 +9,8 @@ import pytest
 from proxy import FaultyProxy
 
 import iotjobs
-from iotjobs import apply
 from iotjobs.delete import Deletion
+from iotjobs.deleting import apply
 from iotjobs.errors import IotJobsError
 from iotjobs.sandbox.fleet import Fleet
 

@@ -6,7 +6,7 @@ import pytest
 from killable import Kill
 from stage import Stage
 
-from iotjobs.journal import verify
+from iotjobs.running.journal import verify
 
 #: The record of two deletes, the second of a live execution, has these lines: begun, calling, called, verified,
 #: canary; marked, calling, called (cancel), calling, called, verified (delete).

@@ -20,10 +20,12 @@ from judge import Judge, is_target
 from killable import Kill, Lifeline
 from service_model import Accepted, ServiceModel
 
-from iotjobs import apply, aws, fetch
+from iotjobs import aws
+from iotjobs.deleting import apply
 from iotjobs.errors import IotJobsError
-from iotjobs.journal import verify
-from iotjobs.results import RunDirectory
+from iotjobs.reading import fetch
+from iotjobs.running.journal import verify
+from iotjobs.running.results import RunDirectory
 
 Move = tuple[str, int, int]  # what, which job, which thing: what happens in the field
 

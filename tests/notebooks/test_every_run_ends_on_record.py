@@ -15,8 +15,9 @@ import pytest
 import shell
 from processes import gone
 
-from iotjobs import cli, runbook
-from iotjobs.results import RunDirectory
+from iotjobs import cli
+from iotjobs.running import runbook
+from iotjobs.running.results import RunDirectory
 
 
 def test_a_kernel_that_dies_is_an_error(tmp_path: Path) -> None:

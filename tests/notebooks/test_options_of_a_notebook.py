@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from iotjobs import cli, runbook
+from iotjobs import cli
+from iotjobs.running import runbook
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from iotjobs.report import write_report
+from iotjobs.running.report import write_report
 
 HOSTILE = "<table><tr><td>pump-1</td></tr></table><script>document.title = 'ran'</script><img src='http://192.0.2.1/x'>"
 

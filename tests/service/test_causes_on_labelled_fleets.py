@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import iotjobs
-from iotjobs import fetch
+from iotjobs.reading import fetch
 from iotjobs.sandbox.fleet import Fleet
+from iotjobs.sandbox.server import ACCOUNT, REGION
 from labelled_fleet import Label, LabelledFleet
 
 Key = tuple[str, str, int]
@@ -112,3 +114,38 @@ def test_a_job_that_aborts_because_it_is_looked_at(
     table = iotjobs.investigate(run, job_id="comes-after").executions
     said = table.set_index("thing_name")[["cause", "unblocks"]].to_dict("index")
     assert said == {name: {"cause": "not_picked_up", "unblocks": 0} for name in things}
+
+
+def test_states_that_only_aws_reaches(aged_fleet: Fleet, tmp_path: Path) -> None:
+    """Set in the service's own store: it has no schedule, no retries, and takes a thing's executions away with it."""
+    from ministack.core.responses import request_scope
+    from ministack.services import iot
+
+    kinds = ["SCHEDULED", "COMPLETED", "DELETION_IN_PROGRESS", "retried", "retried_long_ago", "gone", "scheduled_runs"]
+    with aged_fleet.ago(days=9):
+        for kind in kinds:
+            aged_fleet.iot.create_thing(thingName=f"aws-{kind}")
+            aged_fleet.job(f"aws-job-{kind}", things=[f"aws-{kind}"])
+        aged_fleet.report("aws-job-scheduled_runs", "aws-scheduled_runs")
+    with request_scope(ACCOUNT, REGION):
+        for kind in kinds[:3]:
+            iot._jobs[f"aws-job-{kind}"]["status"] = kind
+        iot._jobs["aws-job-scheduled_runs"]["status"] = "SCHEDULED"
+        for kind, days in (("retried", 0.5), ("retried_long_ago", 3)):
+            queued = int((aged_fleet.now - timedelta(days=days)).timestamp() * 1000)
+            again = {"retryAttempt": 2, "queuedAt": queued, "lastUpdatedAt": queued}
+            iot._job_executions["aws-" + kind, "aws-job-" + kind].update(again)
+        del iot._things["aws-gone"]
+    labels = {
+        "SCHEDULED": ("waiting_window", False, 0),
+        "scheduled_runs": ("waiting_window", False, 0),
+        "COMPLETED": ("orphaned", True, 0),
+        "DELETION_IN_PROGRESS": ("orphaned", True, 0),
+        "retried": ("retrying", False, 0),
+        "retried_long_ago": ("device_offline", True, 0),
+        "gone": ("thing_gone", True, 0),
+    }
+    _compare(_said(tmp_path, "aws"), {(f"aws-job-{kind}", f"aws-{kind}", 1): label for kind, label in labels.items()})
+    with request_scope(ACCOUNT, REGION):
+        for kind in kinds:
+            del iot._jobs[f"aws-job-{kind}"], iot._job_executions[f"aws-{kind}", f"aws-job-{kind}"]

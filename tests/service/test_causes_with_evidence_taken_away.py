@@ -18,9 +18,9 @@ import pytest
 from denying_proxy import DenyingProxy, Verdict
 
 from iotjobs import aws
-from iotjobs.diagnose import could_be, diagnose
-from iotjobs.evidence import take_picture
-from iotjobs.picture import Picture
+from iotjobs.diagnosis.diagnose import could_be, diagnose
+from iotjobs.diagnosis.picture import Picture
+from iotjobs.reading.evidence import take_picture
 from iotjobs.sandbox.fleet import Fleet
 from labelled_fleet import LabelledFleet
 

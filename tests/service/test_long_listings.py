@@ -5,7 +5,8 @@ from __future__ import annotations
 import boto3
 import pandas as pd
 
-from iotjobs import aws, fetch
+from iotjobs import aws
+from iotjobs.reading import fetch
 from iotjobs.sandbox.fleet import Fleet
 
 

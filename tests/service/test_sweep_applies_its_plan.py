@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from sweeping import called, confirmed, guards_of, left, old_job, result, sweep
 
-from iotjobs import apply
 from iotjobs.aws import Connection
+from iotjobs.deleting import apply
 from iotjobs.errors import Denied, IotJobsError
 from iotjobs.sandbox.fleet import Fleet
 

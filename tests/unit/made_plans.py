@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from iotjobs.domain import Execution, ExecutionKey, Status
-from iotjobs.plan import Plan, Surroundings
+from iotjobs.planning.plan import Plan, Surroundings
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 KEY = ExecutionKey("firmware", "pump-01", 3)

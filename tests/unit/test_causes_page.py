@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from iotjobs.causes import ACCOUNTS, Account, could_be
+from iotjobs.diagnosis.causes import ACCOUNTS, Account, could_be
+from iotjobs.diagnosis.owners import owner_of
+from iotjobs.diagnosis.picture import Evidence
 from iotjobs.domain import Cause
-from iotjobs.owners import owner_of
-from iotjobs.picture import Evidence
 
 PAGE = (Path(__file__).parents[2] / "docs" / "causes.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## `(\w+)`\n(.*?)(?=^##+ |\Z)", PAGE, flags=re.MULTILINE | re.DOTALL))

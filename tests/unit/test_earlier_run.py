@@ -12,10 +12,10 @@ import pytest
 from made_queues import AS_OF, made_queues
 
 import iotjobs
-from iotjobs.changes import compare
-from iotjobs.earlier import EarlierRun, earlier_run
+from iotjobs.diagnosis.changes import compare
 from iotjobs.errors import InvalidInput
-from iotjobs.results import RunDirectory, blank_result
+from iotjobs.running.earlier import EarlierRun, earlier_run
+from iotjobs.running.results import RunDirectory, blank_result
 
 ROWS = [
     ("pump-1", "-dashed", "IN_PROGRESS", "stalled", 100, 79),

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from made_plans import KEY, NOW, execution, plan
 
-from iotjobs import guards
 from iotjobs.domain import TERMINAL, UNFINISHED, Status
+from iotjobs.planning import guards
 
 WORKING = execution("IN_PROGRESS", last_updated_at=NOW - timedelta(minutes=59))
 SILENT = execution("IN_PROGRESS", last_updated_at=NOW - timedelta(minutes=61))

@@ -5,13 +5,29 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
-def test_every_module_is_on_the_map() -> None:
-    table = [line for line in (ROOT / "CONTRIBUTING.md").read_text().splitlines() if line.startswith("| `")]
-    named = {name for line in table for name in re.findall(r"`([a-z_]+(?:\.py|/))`", line.split("|")[1])}
-    house = ROOT / "lib" / "iotjobs"
-    files = {path.name for path in house.glob("*.py")} - {"__init__.py"}
-    rooms = {f"{path.name}/" for path in house.iterdir() if (path / "__init__.py").is_file()}
-    assert named == files | rooms
+HOUSE = ROOT / "lib" / "iotjobs"
+TABLES = re.split(r"^\| in `", (ROOT / "CONTRIBUTING.md").read_text(), flags=re.MULTILINE)[1:]
+
+
+def _named(table: str) -> set[str]:
+    rows = [line for line in table.splitlines() if line.startswith("| `")]
+    return {name for row in rows for name in re.findall(r"`([a-z_]+(?:\.py|/))`", row.split("|")[1])}
+
+
+def _there(folder: Path) -> set[str]:
+    files = {path.name for path in folder.glob("*.py")} - {"__init__.py"}
+    return files | {f"{path.name}/" for path in folder.iterdir() if (path / "__init__.py").is_file()}
+
+
+def test_every_room_is_on_the_map() -> None:
+    assert _named(TABLES[0]) == _there(HOUSE)
+
+
+@pytest.mark.parametrize("table", TABLES[1:], ids=lambda table: table.split("/")[0])
+def test_every_file_of_a_room_is_on_the_map(table: str) -> None:
+    assert _named(table) == _there(HOUSE / table.split("/", maxsplit=1)[0])

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_queues import AS_OF, CALM, made_queues
 
-from iotjobs.colours import CAUSE_LOOKS
+from iotjobs.diagnosis.steps import NextSteps, next_steps
 from iotjobs.domain import Cause
-from iotjobs.steps import NextSteps, next_steps
+from iotjobs.ui.colours import CAUSE_LOOKS
 
 PUMPS = [
     ("pump-1", "firmware", "IN_PROGRESS", "stalled", 100, 99),

@@ -10,7 +10,7 @@ import pytest
 from made_plans import KEY, NOW, execution, plan
 
 from iotjobs.domain import ExecutionKey
-from iotjobs.plan import Surroundings
+from iotjobs.planning.plan import Surroundings
 
 NEXT = ExecutionKey("config", "pump-01", 1)
 RUNNING = {"job_status": "IN_PROGRESS", "target_selection": "SNAPSHOT", "unfinished_in_job": 1}

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iotjobs.domain import JOB_ID
-from iotjobs.requeue import MOST_TARGETS, Request, requests
+from iotjobs.planning.requeue import MOST_TARGETS, Request, requests
 
 NOW = datetime(2026, 11, 24, 3, 10, tzinfo=UTC)
 STAMP = "20261124-0310"

@@ -15,8 +15,8 @@ import pytest
 import iotjobs
 from iotjobs.domain import DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, Outcome, table
 from iotjobs.errors import InvalidInput, RecordError
-from iotjobs.journal import Journal
-from iotjobs.results import RunDirectory
+from iotjobs.running.journal import Journal
+from iotjobs.running.results import RunDirectory
 
 AT = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 CONTRACT = {

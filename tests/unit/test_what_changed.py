@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_queues import AS_OF, Line, made_queues
 
-from iotjobs.changes import CHANGE_COLUMNS, Changes, compare, missing_now
+from iotjobs.diagnosis.changes import CHANGE_COLUMNS, Changes, compare, missing_now
 
 SINCE = AS_OF - timedelta(hours=24)
 HUNG: Line = ("pump-1", "firmware", "IN_PROGRESS", "stalled", 100, 79)

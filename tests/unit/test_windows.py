@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from iotjobs import windows
+from iotjobs.diagnosis import windows
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)  # a Tuesday
 WEEKLY_TUESDAY_3AM = {"maintenanceWindows": [{"startTime": "cron(0 3 ? * 3 *)", "durationInMinutes": 60}]}
@@ -20,6 +20,7 @@ WEEKLY_TUESDAY_3AM = {"maintenanceWindows": [{"startTime": "cron(0 3 ? * 3 *)", 
         (WEEKLY_TUESDAY_3AM, timedelta(days=3), True),
         (WEEKLY_TUESDAY_3AM, timedelta(hours=4), False),
         (WEEKLY_TUESDAY_3AM, timedelta(hours=8, minutes=30), True),
+        (WEEKLY_TUESDAY_3AM, timedelta(hours=8), False),
         (WEEKLY_TUESDAY_3AM | {"startTime": "2026-11-24T04:30"}, timedelta(days=30), False),
         (
             {"maintenanceWindows": [{"startTime": "cron(0 3 1 1 ? 2027)", "durationInMinutes": 60}]},
@@ -39,6 +40,7 @@ WEEKLY_TUESDAY_3AM = {"maintenanceWindows": [{"startTime": "cron(0 3 ? * 3 *)", 
         "window-since",
         "window-before-queued",
         "queued-inside-window",
+        "queued-as-it-closed",
         "start-after-window",
         "only-next-year",
         "year-is-over",

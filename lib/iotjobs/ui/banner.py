@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from iotjobs.aws import Connection
-    from iotjobs.run import Run
+    from iotjobs.running.run import Run
 
 
 class Banner:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from iotjobs.charts import figures_of, image
-from iotjobs.delivery import with_consequences
+from iotjobs.diagnosis.delivery import with_consequences
+from iotjobs.diagnosis.estate import AGE_EDGES, by_group, by_job, heaviest_things, stuck_of
 from iotjobs.domain import Cause
-from iotjobs.estate import AGE_EDGES, by_group, by_job, heaviest_things, stuck_of
+from iotjobs.ui.charts import figures_of, image
 from iotjobs.ui.model import queue_of
 from iotjobs.ui.static import WHOLE_ROW, age, cause, execution, html_table, swatch, text
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 from itables.widget import ITable
 
+from iotjobs.diagnosis.wording import duration_text
 from iotjobs.domain import UNFINISHED
 from iotjobs.ui import static
 from iotjobs.ui.callbacks import shown
@@ -16,7 +17,6 @@ from iotjobs.ui.pickers import Pickers
 from iotjobs.ui.steps_view import StepsView, after_steps_html, doubts_html, steps_html
 from iotjobs.ui.tables import MOST_LIVE_ROWS, STYLE, executions_table, jobs_table, show_executions
 from iotjobs.ui.thing_panel import thing_html
-from iotjobs.wording import duration_text
 
 if TYPE_CHECKING:
     from iotjobs.investigation import Findings

@@ -13,9 +13,9 @@ from typing import Any
 import ipywidgets
 import pandas as pd
 
-from iotjobs.colours import CAUSE_LOOKS
+from iotjobs.diagnosis.wording import duration_text
 from iotjobs.domain import Status, Suggestion
-from iotjobs.wording import duration_text
+from iotjobs.ui.colours import CAUSE_LOOKS
 
 #: A table shows no more rows than this; the rest is in the run's `executions.csv`.
 MOST_ROWS = 100

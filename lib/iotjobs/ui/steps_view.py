@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
+from iotjobs.diagnosis.steps import Step
+from iotjobs.diagnosis.wording import duration_text
 from iotjobs.domain import UNFINISHED
-from iotjobs.steps import Step
 from iotjobs.ui.callbacks import shown
 from iotjobs.ui.model import Selection, choose_step
 from iotjobs.ui.static import box, swatch, text
-from iotjobs.wording import duration_text
 
 if TYPE_CHECKING:
     from iotjobs.investigation import Findings

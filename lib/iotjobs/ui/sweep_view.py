@@ -18,7 +18,7 @@ MOST_ROWS = 1000
 
 
 class Plan(Protocol):
-    """What the views need of `iotjobs.sweep_plan.SweepPlan`."""
+    """What the views need of `iotjobs.planning.sweep_plan.SweepPlan`."""
 
     account: str
     region: str

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from iotjobs.charts import image, timeline_png
-from iotjobs.delivery import with_consequences
+from iotjobs.diagnosis.delivery import with_consequences
+from iotjobs.diagnosis.wording import duration_text
+from iotjobs.ui.charts import image, timeline_png
 from iotjobs.ui.handover import handover_html
 from iotjobs.ui.model import Selection, key_of, queue_of
 from iotjobs.ui.static import WHOLE_ROW, advice, age, badge, cause, execution, html_table, text
-from iotjobs.wording import duration_text
 
 if TYPE_CHECKING:
     from iotjobs.investigation import Findings

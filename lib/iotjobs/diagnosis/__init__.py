@@ -1,0 +1,1 @@
+"""From tables to causes, and from causes to what to do. Pure."""

@@ -1,0 +1,240 @@
+"""From tables to causes: why each unfinished execution has not finished. Pure and vectorised.
+
+The rules stand in `_rules`, in the order of the contract: the first that holds gives the cause. Where the
+evidence for a rule is missing the search ends with `unknown`, since any later cause would be a guess. The same rules
+in words are in `causes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pandas as pd
+
+from iotjobs.diagnosis import windows
+from iotjobs.diagnosis.causes import NOT_STUCK, SUGGESTIONS, could_be
+from iotjobs.diagnosis.checks import commands
+from iotjobs.diagnosis.owners import owner_of
+from iotjobs.diagnosis.picture import KEY, Evidence, Picture
+from iotjobs.diagnosis.wording import describe_evidence
+from iotjobs.domain import ENDED_JOBS, Cause, JobStatus, Status, Suggestion
+
+__all__ = ["could_be", "diagnose", "diagnose_queues"]
+
+_FOUND = ["stuck", "cause", "evidence", "suggestion", "unblocks", "why_unknown", "verify"]
+#: Evidence without which a head can be stuck or not.
+_PERHAPS_CALM = [evidence.value for evidence in Evidence if could_be(evidence).intersection(NOT_STUCK)]
+_CHANGES = (Suggestion.CANCEL, Suggestion.DELETE, Suggestion.FORCE_DELETE)
+
+
+def diagnose(picture: Picture, *, stuck_after: timedelta) -> pd.DataFrame:
+    """Give every execution of `picture.executions` its cause, evidence, suggestion, stuck and unblocks.
+
+    Returns the executions table with DIAGNOSIS_COLUMNS added, in the same order. Finished executions have an
+    empty cause and are not stuck. `age_s` counts from `queued_at`. `unblocks` is missing where the thing's queue, or
+    the execution's place in it, is not known.
+    """
+    unfinished = diagnose_queues(picture, stuck_after=stuck_after)
+    table = picture.executions.merge(unfinished[[*KEY, *_FOUND]], on=KEY, how="left")
+    seen = picture.timers[[*KEY, "version_number"]].rename(columns={"version_number": "seen_version"})
+    table = table.merge(seen, on=KEY, how="left")
+    table["version_number"] = table["version_number"].fillna(table.pop("seen_version"))
+    table.insert(len(picture.executions.columns), "age_s", _seconds_since(picture, table["queued_at"]).astype("Int64"))
+    table["stuck"] = table["stuck"].astype("boolean").fillna(value=False)
+    table["cause"] = table["cause"].fillna("")
+    finished = table["cause"] == ""
+    table["evidence"] = table["evidence"].mask(finished, "finished").fillna("")
+    table["suggestion"] = table["suggestion"].fillna(Suggestion.NONE.value)
+    table["unblocks"] = table["unblocks"].astype("Int64").mask(finished, 0)
+    for column in ("why_unknown", "verify"):
+        table[column] = table[column].fillna("")
+    return table
+
+
+def diagnose_queues(picture: Picture, *, stuck_after: timedelta) -> pd.DataFrame:
+    """Diagnose every unfinished execution of the things concerned, in the order of delivery by thing.
+
+    Returns QUEUE_COLUMNS, `position` (1 is next or running), `head`, and DIAGNOSIS_COLUMNS.
+    """
+    table = _with_evidence(picture)
+    cause = pd.Series(pd.NA, index=table.index, dtype="str")
+    why_unknown = pd.Series("", index=table.index, dtype="str")
+    for name, holds, known, missing in _rules(table, picture, stuck_after):
+        open_rows = cause.isna()
+        why_unknown = why_unknown.mask(open_rows & ~known, missing)
+        cause = cause.mask(open_rows & ~known, Cause.UNKNOWN.value)
+        cause = cause.mask(open_rows & known & holds, name.value)
+    table["cause"] = cause.fillna(Cause.UNKNOWN.value)
+    table["why_unknown"] = why_unknown
+    table["stuck"] = _stuck_as_its_head(table)
+    table["unblocks"] = _waiting_behind(table)
+    table["suggestion"] = _suggestions(table, picture)
+    table["evidence"] = describe_evidence(table, picture)
+    table["verify"] = commands(table)
+    return table
+
+
+def _with_evidence(picture: Picture) -> pd.DataFrame:
+    """The queues, in order of delivery, with what is known of each one's job, thing and timer beside it."""
+    table = picture.queues.copy()
+    known = ["job_id", "status", "last_updated_at", "described", "timeout_minutes", "scheduling", "namespace_id"]
+    jobs = picture.jobs[known].rename(columns={"status": "job_status", "last_updated_at": "job_updated_at"})
+    table = table.merge(jobs, on="job_id", how="left")
+    table = table.merge(picture.things, on="thing_name", how="left")
+    timers = picture.timers.drop(columns="version_number").assign(timer_read=True)
+    table = table.merge(timers, on=KEY, how="left")
+    for column in ("described", "timer_read", "queue_known"):
+        table[column] = table[column].astype("boolean").fillna(value=False).astype(bool)
+    table["running"] = (table["status"] == Status.IN_PROGRESS).astype(bool)
+    order = ["thing_name", "running", "queued_at", "delivery"]
+    table = table.sort_values(order, ascending=[True, False, True, True], kind="stable", ignore_index=True)
+    by_thing = table.groupby("thing_name")
+    table["position"] = by_thing.cumcount() + 1
+    table["runs_on_thing"] = by_thing["running"].transform("sum").astype("int64")
+    table["head"] = table["position"] == 1
+    table["order_known"] = _order_known(table)
+    table["perhaps_head"] = _perhaps_head(table)
+    table["age_s"] = _seconds_since(picture, table["queued_at"]).astype("Int64")
+    table["last_change"] = table[["queued_at", "started_at", "last_updated_at"]].max(axis=1)
+    return table
+
+
+def _order_known(table: pd.DataFrame) -> pd.Series:
+    """Whether an execution's place among those queued in the same second is known.
+
+    The device's own list tells it; an execution that this list leaves out comes after those it names.
+    """
+    queued = table[~table["running"]]
+    known = pd.Series(data=True, index=table.index)
+    tied = queued[queued.duplicated(["thing_name", "queued_at"], keep=False)]
+    known[tied.index] = ~tied.duplicated(["thing_name", "queued_at", "delivery"], keep=False)
+    return known
+
+
+def _perhaps_head(table: pd.DataFrame) -> pd.Series:
+    """Executions of which one is the head of its queue, and which one is not known."""
+    first = table.groupby("thing_name")[["queued_at", "order_known"]].transform("first")
+    return ~table["order_known"] & ~first["order_known"] & (table["queued_at"] == first["queued_at"])
+
+
+Rule = tuple[Cause, pd.Series, pd.Series, str]
+
+
+def _rules(table: pd.DataFrame, picture: Picture, stuck_after: timedelta) -> Iterator[Rule]:
+    """Yield each cause with where it holds, where that is known, and what is missing where it is not."""
+    always = pd.Series(data=True, index=table.index)
+    queued, running = ~table["running"], table["running"]
+    since_queued = pd.Timestamp(picture.as_of) - table["queued_at"]
+    since_change = pd.Timestamp(picture.as_of) - table["last_change"]
+    exists = table["exists"]
+    yield Cause.THING_GONE, _is(exists, value=False), exists.notna(), Evidence.REGISTRATION
+    job_status = table["job_status"]
+    yield Cause.ORPHANED, job_status.isin(ENDED_JOBS), job_status.notna(), Evidence.JOB_STATUS
+    retries = table["retry_attempt"].fillna(0) > 0
+    yield Cause.RETRYING, queued & retries.astype(bool) & (since_queued < stuck_after), always, ""
+    yield Cause.FRESH, since_change < stuck_after, always, ""
+    waiting, readable = _waiting_for_window(table, picture)
+    yield Cause.WAITING_WINDOW, waiting, readable, Evidence.SCHEDULE
+    ends, told = _timer(table, picture)
+    yield Cause.TIMEOUT_PENDING, running & ends, queued | told, Evidence.TIMER
+    connected = table["connected"]
+    yield Cause.DEVICE_OFFLINE, _is(connected, value=False), connected.notna(), Evidence.CONNECTIVITY
+    yield Cause.STALLED, running, always, ""
+    yield Cause.BLOCKED, queued & (table["runs_on_thing"] > 0), table["queue_known"], Evidence.QUEUE
+    yield Cause.WAITING_TURN, queued & ~table["head"], ~table["perhaps_head"], Evidence.ORDER
+    yield Cause.NOT_PICKED_UP, queued, always, ""
+
+
+def _stuck_as_its_head(table: pd.DataFrame) -> pd.Series:
+    """Whether each one is stuck. Who waits its turn is so as its head is; where that is not known, nor is the rest.
+
+    Then the cause becomes `unknown` here, for the reason for which the head's is.
+    """
+    stuck = ~table["cause"].isin([cause.value for cause in NOT_STUCK])
+    heads = table.assign(stuck=stuck)[table["head"] | table["perhaps_head"]].groupby("thing_name")
+    found = heads.agg(any_stuck=("stuck", "any"), all_stuck=("stuck", "all"), why=("why_unknown", "first"))
+    of_row = found.reindex(table["thing_name"]).set_axis(table.index)
+    why = of_row["why"].where(of_row["why"].isin(_PERHAPS_CALM), "")
+    why = why.mask(of_row["any_stuck"] & ~of_row["all_stuck"].astype(bool), Evidence.ORDER.value)
+    waits = table["cause"] == Cause.WAITING_TURN
+    table["why_unknown"] = table["why_unknown"].mask(waits, why)
+    table["cause"] = table["cause"].mask(waits & (why != ""), Cause.UNKNOWN.value)
+    return stuck.mask(waits, of_row["any_stuck"]).astype("boolean")
+
+
+def _is(flags: pd.Series, *, value: bool) -> pd.Series:
+    """Where a flag that may be missing is known to be so."""
+    return flags.eq(other=value).fillna(value=False).astype(bool)
+
+
+def _timer(table: pd.DataFrame, picture: Picture) -> tuple[pd.Series, pd.Series]:
+    """Where a timer will end the execution, and where that is known.
+
+    What the describe says counts. Where there was none, the job's own timer is proof only if it cannot have been
+    changed since the execution started, and has not passed: then something else must hold the execution.
+    """
+    minutes = pd.to_timedelta(table["timeout_minutes"].astype("Float64"), unit="min")
+    unchanged = (table["job_updated_at"] < table["started_at"]).fillna(value=False)
+    ahead = (table["started_at"] + minutes > pd.Timestamp(picture.as_of)).fillna(value=False)
+    by_job = ~table["timer_read"] & (unchanged & ahead).astype(bool)
+    return table["seconds_left"].notna() | by_job, table["timer_read"] | by_job
+
+
+def _waiting_for_window(table: pd.DataFrame, picture: Picture) -> tuple[pd.Series, pd.Series]:
+    """Where the job waits for its window or start time, and where its schedule could be read."""
+    waiting = table["job_status"].eq(JobStatus.SCHEDULED.value).fillna(value=False).astype(bool)
+    readable = table["described"] | waiting
+    jobs = picture.jobs[picture.jobs["scheduling"].map(windows.is_scheduled).astype(bool)]
+    until = {
+        job_id: _delivered_until(scheduling, picture)
+        for job_id, scheduling in zip(jobs["job_id"], jobs["scheduling"], strict=True)
+    }
+    scheduled = table["job_id"].isin(until.keys()) & ~waiting
+    delivered = table["job_id"].map(until).astype("datetime64[s, UTC]")
+    readable &= ~scheduled | delivered.notna()
+    waiting |= scheduled & (table["queued_at"] >= delivered)
+    return waiting, readable
+
+
+def _delivered_until(scheduling: dict[str, object], picture: Picture) -> datetime | None:
+    try:
+        return windows.delivered_until(scheduling, as_of=picture.as_of)
+    except windows.UnreadableSchedule:
+        return None
+
+
+def _waiting_behind(table: pd.DataFrame) -> pd.Series:
+    """How many executions of the thing wait behind each one: the queued ones that come after it."""
+    queued = (~table["running"]).astype("int64")
+    by_thing = queued.groupby(table["thing_name"])
+    behind = by_thing.transform("sum") - by_thing.cumsum()
+    return behind.astype("Int64").where(table["queue_known"] & (table["order_known"] | table["running"]))
+
+
+def _suggestions(table: pd.DataFrame, picture: Picture) -> pd.Series:
+    suggestion = table["cause"].map({cause.value: word.value for cause, word in SUGGESTIONS.items()})
+    calm_turn = (table["cause"] == Cause.WAITING_TURN) & ~table["stuck"].astype(bool)
+    suggestion = suggestion.mask(calm_turn, Suggestion.WAIT.value)
+    suggestion = suggestion.mask(_for_lack_of_index(table, picture), Suggestion.ENABLE_INDEXING.value)
+    owned = pd.Series(
+        [owner_of(*pair) is not None for pair in zip(table["job_id"], table["namespace_id"], strict=True)],
+        index=table.index,
+        dtype=bool,
+    )
+    return suggestion.mask(owned & suggestion.isin(_CHANGES), Suggestion.NONE.value)
+
+
+def _for_lack_of_index(table: pd.DataFrame, picture: Picture) -> pd.Series:
+    """Unknown because fleet indexing is off; not where it is on and may not be read, or does not answer."""
+    gaps = [gap for gap in picture.gaps if gap.evidence == Evidence.CONNECTIVITY and gap.indexing_off]
+    switchable = [
+        why == Evidence.CONNECTIVITY and any(gap.concerns(thing_name) for gap in gaps)
+        for why, thing_name in zip(table["why_unknown"], table["thing_name"], strict=True)
+    ]
+    return pd.Series(switchable, index=table.index, dtype=bool)
+
+
+def _seconds_since(picture: Picture, moments: pd.Series) -> pd.Series:
+    elapsed: pd.Series = (pd.Timestamp(picture.as_of) - moments).dt.total_seconds()
+    return elapsed // 1

@@ -1,0 +1,1 @@
+"""What is to be deleted, on what conditions, and who says no. Pure."""
