@@ -38,7 +38,7 @@ def diagnose_executions(picture: Picture, queues: pd.DataFrame) -> pd.DataFrame:
 
     ``queues`` is what `diagnose_queues` says of the same picture. Returns the executions table with
     DIAGNOSIS_COLUMNS added, in the same order. Finished executions have an empty cause and are not stuck. `age_s`
-    counts from `queued_at`. `unblocks` is missing where the thing's queue, or the execution's place in it, is not known.
+    counts from `queued_at`. `unblocks` is missing where the thing's queue, or the place in it, is not known.
     """
     table = picture.executions.merge(queues[[*KEY, *_FOUND]], on=KEY, how="left")
     seen = picture.timers[[*KEY, "version_number"]].rename(columns={"version_number": "seen_version"})
