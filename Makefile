@@ -19,7 +19,7 @@ INSTALL = set -- --quiet --requirement requirements.lock; \
   else echo "uv cannot serve here, so pip does"; $(BIN)/python -m pip install "$$@"; fi
 
 .DEFAULT_GOAL := help
-.PHONY: help airflow setup demo lab browser test lint format bench clean
+.PHONY: help airflow setup demo lab browser test lint format soak bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -69,6 +69,11 @@ format: setup  ## put code and notebooks in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/nbstripout notebooks/*.ipynb
+
+SCHEDULES ?= 10000
+
+soak: setup  ## 10,000 random schedules of faults, moves and kills; prints its figures
+	$(BIN)/python tests/faults/soak.py --schedules $(SCHEDULES)
 
 bench: setup  ## how fast 100,000 executions are read and diagnosed, against plain boto3
 	$(BIN)/python bench $(ROWS)

@@ -55,6 +55,7 @@ _BAD_CREDENTIALS = {
 _THROTTLED = {"ThrottlingException", "Throttling", "TooManyRequestsException", "LimitExceededException"}
 _CONFLICT = {"InvalidStateTransitionException", "VersionConflictException", "ConflictException"}
 _CHECK_ENDPOINT = "is the endpoint really AWS? check AWS_ENDPOINT_URL"
+_CHECK_NETWORK = "check the network, the region and AWS_ENDPOINT_URL"
 _LOG_IN = "log in again (`aws sso login`, or your usual way to get credentials), then run this again"
 
 
@@ -245,12 +246,10 @@ def _raise_ours(
     if isinstance(error, boto_errors.ParamValidationError | boto_errors.NoRegionError):
         raise InvalidInput(f"{where}: {error}") from error
     if isinstance(error, boto_errors.EndpointConnectionError | boto_errors.ConnectTimeoutError):
-        raise IotJobsError(
-            f"the endpoint cannot be reached for {where}: {error}; check the network, the region and AWS_ENDPOINT_URL"
-        ) from error
+        raise IotJobsError(f"the endpoint cannot be reached for {where}: {error}; {_CHECK_NETWORK}") from error
     if changing:
         raise Unsettled(f"no answer to {where}: {error}; it may or may not have been done") from error
-    raise IotJobsError(f"{where} failed: {error}") from error
+    raise IotJobsError(f"{where} failed: {error}; {_CHECK_NETWORK}") from error
 
 
 def _raise_service_error(

@@ -230,6 +230,7 @@ class Deletion:
         who = f"{execution.status}, queued {utc_text(execution.queued_at)}, version {execution.version_number}"
         return [
             f"Delete {execution.key}, {who}, in account {plan.account}, region {plan.region}",
+            f"{'SANDBOX' if self.run.connection.sandbox else 'LIVE'}: {plan.endpoint}, as {plan.caller_arn}",
             *plan.consequences,
             *[f"Step {number}: {step}" for number, step in enumerate(plan.steps, start=1)],
             *self._verdict(plan),

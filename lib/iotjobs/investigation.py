@@ -10,7 +10,7 @@ import pandas as pd
 
 from iotjobs import parameters
 from iotjobs.diagnosis.changes import Changes
-from iotjobs.diagnosis.diagnose import diagnose, diagnose_queues
+from iotjobs.diagnosis.diagnose import diagnose_executions, diagnose_queues
 from iotjobs.diagnosis.picture import Picture
 from iotjobs.diagnosis.steps import NextSteps, next_steps
 from iotjobs.domain import (
@@ -92,7 +92,7 @@ def investigate(
         stuck_after=wait,
     )
     queues = diagnose_queues(picture, stuck_after=wait)
-    executions = _executions(picture, wait)
+    executions = _executions(picture, queues)
     jobs = _jobs(picture, queues)
     findings = Findings(
         executions=executions,
@@ -145,8 +145,8 @@ def _record(run: Run, findings: Findings) -> None:
     )
 
 
-def _executions(picture: Picture, stuck_after: timedelta) -> pd.DataFrame:
-    table = diagnose(picture, stuck_after=stuck_after)
+def _executions(picture: Picture, queues: pd.DataFrame) -> pd.DataFrame:
+    table = diagnose_executions(picture, queues)
     job_status = picture.jobs.set_index("job_id")["status"]
     groups = picture.things.set_index("thing_name")["thing_groups"]
     table["job_status"] = table["job_id"].map(job_status)

@@ -219,7 +219,7 @@ class Sweep:
         self._open = True
         self.run.finish(
             Outcome.PLANNED,
-            reason=f"{begun}nothing was changed now; confirm with the phrase to delete them",
+            reason=f"{begun}nothing was changed; confirm with the phrase to delete them",
             confirm=plan.phrase,
             counts=self._counts(),
             refusals=[refusal.as_document() for refusal in self.left_out],

@@ -33,7 +33,7 @@ def confusion_table() -> Iterator[None]:
 
 @pytest.fixture(scope="module", params=[1, 2], ids="seed-{}".format)
 def labelled(aged_fleet: Fleet, request: pytest.FixtureRequest) -> LabelledFleet:
-    made = LabelledFleet(request.param, now=aged_fleet.now)
+    made = LabelledFleet(request.param, now=aged_fleet.now, things=16)
     made.make(aged_fleet)
     return made
 
@@ -129,7 +129,8 @@ def test_states_that_only_aws_reaches(aged_fleet: Fleet, tmp_path: Path) -> None
         aged_fleet.report("aws-job-scheduled_runs", "aws-scheduled_runs")
     with request_scope(ACCOUNT, REGION):
         for kind in kinds[:3]:
-            iot._jobs[f"aws-job-{kind}"]["status"] = kind
+            ended = int(aged_fleet.now.timestamp() * 1000)  # among the latest to end, whatever other tests ended
+            iot._jobs[f"aws-job-{kind}"].update(status=kind, lastUpdatedAt=ended)
         iot._jobs["aws-job-scheduled_runs"]["status"] = "SCHEDULED"
         for kind, days in (("retried", 0.5), ("retried_long_ago", 3)):
             queued = int((aged_fleet.now - timedelta(days=days)).timestamp() * 1000)

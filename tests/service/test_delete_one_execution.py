@@ -158,6 +158,7 @@ def test_the_plan_says_what_starts_next_and_that_the_job_completes(
     assert f"next-{thing}"[:64] in said
     assert "the job completes by it" in said
     assert "CAUTION" in said
+    assert f"SANDBOX: {fleet.server.endpoint_url}, as arn:aws:iam::000000000000:root" in said
 
 
 def test_an_execution_that_does_not_exist_is_an_error(aged_fleet: Fleet, tmp_path: Path) -> None:

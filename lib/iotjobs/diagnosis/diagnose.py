@@ -20,7 +20,7 @@ from iotjobs.diagnosis.picture import KEY, Evidence, Picture
 from iotjobs.diagnosis.wording import describe_evidence
 from iotjobs.domain import ENDED_JOBS, Cause, JobStatus, Status, Suggestion
 
-__all__ = ["could_be", "diagnose", "diagnose_queues"]
+__all__ = ["could_be", "diagnose", "diagnose_executions", "diagnose_queues"]
 
 _FOUND = ["stuck", "cause", "evidence", "suggestion", "unblocks", "why_unknown", "verify"]
 #: Evidence without which a head can be stuck or not.
@@ -29,14 +29,18 @@ _CHANGES = (Suggestion.CANCEL, Suggestion.DELETE, Suggestion.FORCE_DELETE)
 
 
 def diagnose(picture: Picture, *, stuck_after: timedelta) -> pd.DataFrame:
+    """Give every execution of `picture.executions` its cause, see `diagnose_executions`."""
+    return diagnose_executions(picture, diagnose_queues(picture, stuck_after=stuck_after))
+
+
+def diagnose_executions(picture: Picture, queues: pd.DataFrame) -> pd.DataFrame:
     """Give every execution of `picture.executions` its cause, evidence, suggestion, stuck and unblocks.
 
-    Returns the executions table with DIAGNOSIS_COLUMNS added, in the same order. Finished executions have an
-    empty cause and are not stuck. `age_s` counts from `queued_at`. `unblocks` is missing where the thing's queue, or
-    the execution's place in it, is not known.
+    ``queues`` is what `diagnose_queues` says of the same picture. Returns the executions table with
+    DIAGNOSIS_COLUMNS added, in the same order. Finished executions have an empty cause and are not stuck. `age_s`
+    counts from `queued_at`. `unblocks` is missing where the thing's queue, or the place in it, is not known.
     """
-    unfinished = diagnose_queues(picture, stuck_after=stuck_after)
-    table = picture.executions.merge(unfinished[[*KEY, *_FOUND]], on=KEY, how="left")
+    table = picture.executions.merge(queues[[*KEY, *_FOUND]], on=KEY, how="left")
     seen = picture.timers[[*KEY, "version_number"]].rename(columns={"version_number": "seen_version"})
     table = table.merge(seen, on=KEY, how="left")
     table["version_number"] = table["version_number"].fillna(table.pop("seen_version"))

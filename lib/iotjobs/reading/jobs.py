@@ -17,7 +17,7 @@ from iotjobs.errors import IotJobsError, NotFound
 from iotjobs.reading import fetch
 from iotjobs.reading.gaps import Gaps
 
-_LATEST_COMPLETED = 20
+_LATEST_COMPLETED = 100
 
 
 class Jobs:

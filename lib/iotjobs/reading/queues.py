@@ -19,7 +19,7 @@ from iotjobs.reading.gaps import Gaps
 from iotjobs.reading.jobs import Jobs
 
 _FEW_THINGS = 25
-_MOST_CALLS_INSTEAD = 200
+_MOST_CALLS_INSTEAD = 1000
 
 
 class Queues:

@@ -246,7 +246,8 @@ def _say(result: Mapping[str, Any], directory: RunDirectory, executed: Path) -> 
     for step in numbered_steps(result):
         click.echo(step, err=True)
     for refusal in result.get("refusals", []):
-        click.echo(f"refused by {refusal['guard']}: {refusal['message']}", err=True)
+        if refusal["message"] not in why[-1]:
+            click.echo(f"{refusal['guard']}: {refusal['message']}", err=True)
     for warning in result.get("warnings", []):
         click.echo(f"warning: {warning}", err=True)
     if result.get("confirm"):
