@@ -140,12 +140,6 @@ MUTATIONS = (
         "        if True:\n            return False\n",
     ),
     Mutation(
-        "deleted rows are tried again",
-        "sweep_apply",
-        "if row.standing in (Standing.DELETED, Standing.DRIFTED):",
-        "if row.standing is Standing.DRIFTED:",
-    ),
-    Mutation(
         "no canary",
         "sweep_apply",
         'canary = not any(entry["event"] == "canary" for entry in self._journal.entries)',
