@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from itertools import takewhile
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from fresh import FreshSandbox
 from iotjobs.sandbox.fleet import Fleet
@@ -66,3 +68,13 @@ def fresh_sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[FreshSandbox]:
             yield FreshSandbox(environment)
         finally:
             process.terminate()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, without a window; one a worker, since Playwright runs once in a process."""
+    path = os.environ.get("CHROMIUM", shutil.which("chromium") or "/usr/bin/chromium")
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()

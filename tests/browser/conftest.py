@@ -15,7 +15,7 @@ from urllib.parse import urlparse
 
 import pytest
 from labpage import Lab
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -35,16 +35,6 @@ def sandbox_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     for notebook in (ROOT / "notebooks").glob("*.ipynb"):
         shutil.copy(notebook, folder)
     yield from _serve(folder, [sys.executable, "-m", "iotjobs.sandbox", "--"])
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium, without a window."""
-    path = os.environ.get("CHROMIUM", shutil.which("chromium") or "/usr/bin/chromium")
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

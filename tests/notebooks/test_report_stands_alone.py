@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from playwright.sync_api import Browser
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from iotjobs.running.report import write_report
@@ -45,18 +46,13 @@ def test_what_only_a_hand_can_do_is_left_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.browser
-def test_a_browser_asks_for_nothing_and_runs_nothing(report: Path) -> None:
-    from playwright.sync_api import sync_playwright
-
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        context = browser.new_context(offline=True)
-        page = context.new_page()
-        sent: list[str] = []
-        page.on("request", lambda request: sent.append(request.url))
-        page.goto(report.as_uri(), wait_until="load")
-        assert page.get_by_role("cell", name="pump-1").is_visible()
-        assert page.title() == "Stuck <b>& sound</b>"
-        browser.close()
+def test_a_browser_asks_for_nothing_and_runs_nothing(browser: Browser, report: Path) -> None:
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url))
+    page.goto(report.as_uri(), wait_until="load")
+    assert page.get_by_role("cell", name="pump-1").is_visible()
+    assert page.title() == "Stuck <b>& sound</b>"
+    context.close()
     assert [url for url in sent if not url.startswith(("file:", "data:"))] == []
