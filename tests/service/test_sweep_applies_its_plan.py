@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sweeping import called, confirmed, guards_of, left, old_job, result, sweep
 
+import iotjobs
 from iotjobs.aws import Connection
 from iotjobs.deleting import apply
 from iotjobs.errors import Denied, IotJobsError
@@ -215,3 +216,17 @@ def test_caps_given_when_it_goes_on_hold_as_well(aged_fleet: Fleet, tmp_path: Pa
     sweep(tmp_path, job_id="tighter-now", **(UNATTENDED | {"max_deletes": 3})).apply()
     assert (result(tmp_path)["outcome"], guards_of(tmp_path)) == ("refused", ["max_deletes"])
     assert len(left(aged_fleet, "tighter-now")) == 4
+
+
+def test_the_delete_of_one_execution_does_not_take_a_stopped_sweep_s_plan_away(
+    aged_fleet: Fleet, tmp_path: Path
+) -> None:
+    things = old_job(aged_fleet, "interplay", FOUR)
+    planned = sweep(tmp_path, job_id="interplay", statuses="FAILED")
+    phrase = planned.current_plan.phrase
+    planned.apply(phrase, stop=lambda: True)
+    run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path))
+    iotjobs.delete_job_execution(run, job_id="interplay", thing_name=things[1], execution_number=1).plan()
+    assert (result(tmp_path)["outcome"], guards_of(tmp_path)) == ("refused", ["other_plan_begun"])
+    sweep(tmp_path, job_id="interplay", statuses="FAILED").apply(phrase)
+    assert (result(tmp_path)["outcome"], len(left(aged_fleet, "interplay"))) == ("applied", 2)

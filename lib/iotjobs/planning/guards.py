@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -248,6 +248,22 @@ def same_sweep(begun: SweepPlan, meant: Rule | SweepPlan) -> list[Refusal]:
             "other_plan_begun",
             f"this run directory holds another sweep, begun with plan {begun.plan_id}: give another run_dir for this "
             "one, or repeat the rule or the plan_file of that one to go on with it",
+        )
+    ]
+
+
+def no_sweep_begun(entries: Sequence[Mapping[str, Any]]) -> list[Refusal]:
+    """Refuse to plan the delete of one execution in the run directory of a sweep that was begun.
+
+    Prevents: its plan.json written over, without which a sweep that was stopped can never go on.
+    """
+    ids = [entry["plan_id"] for entry in entries if entry["event"] == "begun"]
+    if not ids:
+        return []
+    return [
+        Refusal(
+            "other_plan_begun",
+            f"this run directory holds a sweep, begun with plan {ids[-1]}: give another run_dir for this delete",
         )
     ]
 
