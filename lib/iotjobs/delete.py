@@ -92,6 +92,10 @@ class Deletion:
     def _look_around(self, wanted: request.DeleteRequest) -> None:
         if self._done_before(wanted.key):
             return
+        other = guards.no_sweep_begun(read_journal(self.run.directory.path / "journal.jsonl")[0])
+        if other:
+            self._say_refused(other)
+            return
         execution = fetch.describe_execution(self.run.connection, wanted.key)
         connection = self.run.connection
         self.current_plan = Plan(

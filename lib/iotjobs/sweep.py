@@ -6,6 +6,7 @@ Plan, approve, apply, verify. One run directory is one sweep: run again with it,
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -173,19 +174,28 @@ class Sweep:
 
     def _take_from_file(self, path: Path) -> None:
         """A plan made earlier, perhaps by somebody else; parameters beside it may only tighten it."""
-        plan, refused = saved_plan.load(path)
+        plan, refused = self._from_file(path)
         if plan is None:
             self._refuse(refused)
-            return
-        tighter, refused = saved_plan.tightened(
-            plan,
-            given={name: self._given[name] for name in _RULE if name in self._said},
-            caps={name: getattr(self._caps, name) for name in _CAPS if name in self._said},
-        )
-        if tighter is None:
-            self._refuse(refused)
         else:
-            self._take(tighter)
+            self._take(plan)
+
+    def _from_file(self, path: Path) -> tuple[SweepPlan | None, list[Refusal]]:
+        plan, refused = saved_plan.load(path)
+        if plan is None:
+            return None, refused
+        given = {name: self._given[name] for name in _RULE if name in self._said}
+        return saved_plan.tightened(plan, given=given, caps=self._caps_said())
+
+    def _caps_said(self) -> dict[str, Any]:
+        return {name: getattr(self._caps, name) for name in _CAPS if name in self._said}
+
+    def _another_than(self, plan: SweepPlan) -> list[Refusal]:
+        """Whether this run asks for another sweep than the one that its directory has begun."""
+        if self._plan_file is None:
+            return guards.same_sweep(plan, self._rule)
+        meant, refused = self._from_file(Path(self._plan_file).expanduser())
+        return refused if meant is None else guards.same_sweep(plan, meant)
 
     def _take(self, plan: SweepPlan, *, warnings: Sequence[str] = ()) -> None:
         self.current_plan, self.rows = plan, rows_of(plan, [])
@@ -198,6 +208,11 @@ class Sweep:
 
     def _go_on_with(self, plan: SweepPlan) -> None:
         """The sweep that was begun in this run directory: what was in flight is settled first, by looking."""
+        another = self._another_than(plan)
+        if another:
+            self._refuse(another)
+            return
+        plan = replace(plan, caps=plan.caps.tightened(replace(plan.caps, **self._caps_said())))
         self.current_plan = plan
         with Journal(self.run.directory.path) as journal:
             self._application(plan, journal).settle()

@@ -45,6 +45,18 @@ def test_what_only_a_hand_can_do_is_left_out(tmp_path: Path) -> None:
     assert "<h2>Look</h2>" in re.sub(r' id="[^"]*"', "", page)
 
 
+def test_it_begins_with_how_the_run_ended_and_what_to_do_next(tmp_path: Path) -> None:
+    papermill = new_markdown_cell("An Exception was encountered", metadata={"tags": ["papermill-error-cell-tag"]})
+    nbformat.write(new_notebook(cells=[papermill, new_markdown_cell("# Sweep")]), tmp_path / "made.ipynb")
+    failed = {"guard": "failed", "message": "no <answer>", "job_id": "j", "thing_name": "pump-1", "execution_number": 1}
+    ended = {"outcome": "partial", "reason": "1 of 2 deleted", "refusals": [failed], "warnings": []}
+    write_report(tmp_path / "made.ipynb", tmp_path / "made.html", ended)
+    read = re.sub(r"<[^>]+>", "", (tmp_path / "made.html").read_text().partition("<body>")[2])
+    places = [read.index(said) for said in ("1 of 2 deleted", "failed: j/pump-1/1: no &lt;answer&gt;", "Next:", "Sweep")]
+    assert places == sorted(places)
+    assert "An Exception was encountered" not in read
+
+
 @pytest.mark.browser
 def test_a_browser_asks_for_nothing_and_runs_nothing(browser: Browser, report: Path) -> None:
     context = browser.new_context(offline=True)

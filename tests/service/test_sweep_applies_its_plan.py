@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sweeping import called, confirmed, guards_of, left, old_job, result, sweep
 
+import iotjobs
 from iotjobs.aws import Connection
 from iotjobs.deleting import apply
 from iotjobs.errors import Denied, IotJobsError
@@ -184,3 +185,48 @@ def test_done_is_done_when_it_is_run_again(aged_fleet: Fleet, tmp_path: Path) ->
     sweep(tmp_path, job_id="done-twice").apply(phrase)
     assert result(tmp_path)["outcome"] == "applied"
     assert called(tmp_path) == before
+
+
+UNATTENDED = {"unattended": True, "max_deletes": 20, "max_fraction": 1.0}
+
+
+def test_a_directory_used_again_does_not_carry_out_the_rule_of_an_earlier_run(
+    aged_fleet: Fleet, tmp_path: Path
+) -> None:
+    old_job(aged_fleet, "begun-first", FOUR)
+    old_job(aged_fleet, "meant-now", FOUR)
+    sweep(tmp_path, job_id="begun-first", **UNATTENDED).apply(stop=lambda: True)
+    sweep(tmp_path, job_id="meant-now", **UNATTENDED).apply()
+    assert (result(tmp_path)["outcome"], guards_of(tmp_path)) == ("refused", ["other_plan_begun"])
+    assert len(left(aged_fleet, "begun-first")) == len(left(aged_fleet, "meant-now")) == 4
+
+
+def test_another_rule_is_not_applied_because_the_directory_s_own_sweep_is_done(
+    aged_fleet: Fleet, tmp_path: Path
+) -> None:
+    old_job(aged_fleet, "done-before", FOUR)
+    confirmed(tmp_path, job_id="done-before")
+    sweep(tmp_path, job_id="done-before", statuses="FAILED", **UNATTENDED).apply()
+    assert (result(tmp_path)["outcome"], guards_of(tmp_path)) == ("refused", ["other_plan_begun"])
+
+
+def test_caps_given_when_it_goes_on_hold_as_well(aged_fleet: Fleet, tmp_path: Path) -> None:
+    old_job(aged_fleet, "tighter-now", FOUR)
+    sweep(tmp_path, job_id="tighter-now", **UNATTENDED).apply(stop=lambda: True)
+    sweep(tmp_path, job_id="tighter-now", **(UNATTENDED | {"max_deletes": 3})).apply()
+    assert (result(tmp_path)["outcome"], guards_of(tmp_path)) == ("refused", ["max_deletes"])
+    assert len(left(aged_fleet, "tighter-now")) == 4
+
+
+def test_the_delete_of_one_execution_does_not_take_a_stopped_sweep_s_plan_away(
+    aged_fleet: Fleet, tmp_path: Path
+) -> None:
+    things = old_job(aged_fleet, "interplay", FOUR)
+    planned = sweep(tmp_path, job_id="interplay", statuses="FAILED")
+    phrase = planned.current_plan.phrase
+    planned.apply(phrase, stop=lambda: True)
+    run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path))
+    iotjobs.delete_job_execution(run, job_id="interplay", thing_name=things[1], execution_number=1).plan()
+    assert (result(tmp_path)["outcome"], guards_of(tmp_path)) == ("refused", ["other_plan_begun"])
+    sweep(tmp_path, job_id="interplay", statuses="FAILED").apply(phrase)
+    assert (result(tmp_path)["outcome"], len(left(aged_fleet, "interplay"))) == ("applied", 2)

@@ -147,5 +147,15 @@ def test_a_run_directory_is_one_sweep(aged_fleet: Fleet, tmp_path: Path, saved: 
     other = sweep(tmp_path / "run", job_id=f"{job_id}-b")
     other.apply(other.current_plan.phrase, stop=lambda: True)
     _from_file(tmp_path / "run", file).apply(phrase)
-    assert guards_of(tmp_path / "run") == ["phrase_must_match"]
+    assert guards_of(tmp_path / "run") == ["other_plan_begun"]
     assert len(left(aged_fleet, job_id)) == 4
+
+
+def test_a_begun_plan_from_a_file_goes_on_by_the_same_command(
+    aged_fleet: Fleet, tmp_path: Path, saved: tuple[Path, str, str]
+) -> None:
+    file, job_id, phrase = saved
+    _from_file(tmp_path / "run", file).apply(phrase, stop=lambda: True)
+    _from_file(tmp_path / "run", file).apply(phrase)
+    assert result(tmp_path / "run")["outcome"] == "applied"
+    assert list(left(aged_fleet, job_id).values()) == ["SUCCEEDED"]

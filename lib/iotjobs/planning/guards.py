@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from iotjobs.domain import Execution, ExecutionKey, utc_text
 from iotjobs.planning.plan import AT_WORK_WORDS, Plan
+from iotjobs.planning.rule import Rule
 from iotjobs.planning.sweep_plan import SweepPlan
 
 _UTC = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
@@ -224,6 +225,45 @@ def made_here(plan: SweepPlan, here: Here) -> list[Refusal]:
             "plan_foreign",
             f"the plan is for account {plan.account}, region {plan.region}, and this is account {here.account}, region "
             f"{here.region}: connect there, or make a plan here",
+        )
+    ]
+
+
+def same_sweep(begun: SweepPlan, meant: Rule | SweepPlan) -> list[Refusal]:
+    """Refuse another rule or plan in a run directory whose sweep was begun; a pruned one is still the same.
+
+    Prevents: a scheduled sweep that confirms itself and, in a directory used again, carries out what an earlier rule
+    chose; and one that is said to be applied although nothing of it was done.
+    """
+    if isinstance(meant, Rule):
+        same = meant == begun.rule
+    else:
+        named = [each.identity for each in meant.targets]
+        here = (meant.account, meant.region) == (begun.account, begun.region)
+        same = here and all(each.identity in named for each in begun.targets)
+    if same:
+        return []
+    return [
+        Refusal(
+            "other_plan_begun",
+            f"this run directory holds another sweep, begun with plan {begun.plan_id}: give another run_dir for this "
+            "one, or repeat the rule or the plan_file of that one to go on with it",
+        )
+    ]
+
+
+def no_sweep_begun(entries: Sequence[Mapping[str, Any]]) -> list[Refusal]:
+    """Refuse to plan the delete of one execution in the run directory of a sweep that was begun.
+
+    Prevents: its plan.json written over, without which a sweep that was stopped can never go on.
+    """
+    ids = [entry["plan_id"] for entry in entries if entry["event"] == "begun"]
+    if not ids:
+        return []
+    return [
+        Refusal(
+            "other_plan_begun",
+            f"this run directory holds a sweep, begun with plan {ids[-1]}: give another run_dir for this delete",
         )
     ]
 

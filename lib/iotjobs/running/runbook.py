@@ -95,7 +95,7 @@ def run(path: Path, given: Mapping[str, Any]) -> int:
     except KeyboardInterrupt:
         _record(directory, Outcome.INTERRUPTED, "the run was stopped; what was done is in the journal")
     with _undisturbed():
-        _finish(executed, directory.path / "report.html")
+        _finish(executed, directory)
         _say(_result(directory), directory, executed)
     return Outcome(_result(directory)["outcome"]).exit_code
 
@@ -227,13 +227,13 @@ def _tidy(executed: Path) -> None:
     executed.write_text(json.dumps(document, indent=1), encoding="utf-8")
 
 
-def _finish(executed: Path, report: Path) -> None:
+def _finish(executed: Path, directory: RunDirectory) -> None:
     """Tidy the notebook and write the report; where that cannot be done the outcome stands, and it is said."""
     if not executed.exists():
         return
     try:
         _tidy(executed)
-        write_report(executed, report)
+        write_report(executed, directory.path / "report.html", _result(directory))
     except Exception as error:  # noqa: BLE001 - a template's error must not hide what was deleted
         click.echo(f"warning: no report: {type(error).__name__}: {error}", err=True)
 
