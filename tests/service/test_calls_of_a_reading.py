@@ -29,7 +29,7 @@ def many_things(aged_fleet: Fleet) -> Iterator[Fleet]:
         settings.setenv("AWS_ACCESS_KEY_ID", OWN_ACCOUNT)
         settings.setattr("iotjobs.sandbox.fleet.ACCOUNT", OWN_ACCOUNT)
         own = Fleet(aged_fleet.server)
-        own.iot, own.plane = boto3.client("iot"), boto3.client("iot-jobs-data")
+        own.iot, own.plane = boto3.Session().client("iot"), boto3.Session().client("iot-jobs-data")
         with own.ago(days=30):
             own.index()
             for name in THINGS:

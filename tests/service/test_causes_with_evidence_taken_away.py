@@ -218,7 +218,7 @@ with Server(auth=True) as server:
     labelled = LabelledFleet(5, now=fleet.now, things=5)
     labelled.make(fleet)
     labels = labelled.labels()
-    iam = boto3.client("iam")
+    iam = boto3.Session().client("iam")
     for number, action in enumerate(sys.argv[2:]):
         user = f"analyst-{number}"
         iam.create_user(UserName=user)

@@ -12,7 +12,7 @@ from iotjobs.sandbox.fleet import Fleet
 
 def test_a_job_is_read_as_plain_boto3_reads_it(aged_fleet: Fleet) -> None:
     ours = fetch.job_executions(aws.connect(), "firmware-2-4-1")
-    answer = boto3.client("iot").list_job_executions_for_job(jobId="firmware-2-4-1", maxResults=250)
+    answer = boto3.Session().client("iot").list_job_executions_for_job(jobId="firmware-2-4-1", maxResults=250)
     theirs = pd.DataFrame(
         [
             {"thing_name": item["thingArn"].rpartition("/")[2], **item["jobExecutionSummary"]}

@@ -43,7 +43,7 @@ def test_the_exit_code_of_the_command_is_passed_on() -> None:
 
 def test_the_command_sees_the_service_and_no_profile() -> None:
     script = (
-        "import boto3, os; print(len(boto3.client('iot').list_jobs()['jobs']), os.environ['AWS_ENDPOINT_URL']);"
+        "import boto3, os; print(len(boto3.Session().client('iot').list_jobs()['jobs']), os.environ['AWS_ENDPOINT_URL']);"
         "assert 'AWS_PROFILE' not in os.environ"
     )
     began = time.monotonic()
@@ -203,7 +203,7 @@ def test_the_story_is_diagnosed_as_it_is_labelled(fresh_sandbox: FreshSandbox, t
 
 
 def test_every_status_and_a_number_used_again(fresh_sandbox: FreshSandbox) -> None:
-    iot = boto3.client("iot")
+    iot = boto3.Session().client("iot")
     things = [thing["thingName"] for thing in iot.list_things(maxResults=250)["things"]]
     assert len(things) == 40
     assert {"pump-berlin-01", "gateway-hamburg-03", "007"} <= set(things)
