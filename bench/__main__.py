@@ -17,11 +17,11 @@ import boto3
 import pandas as pd
 from stub_service import JOB, PAGE_ROWS, standing
 
-from iotjobs import aws
+from iotjobs.aws import connection as aws
+from iotjobs.aws import executions as fetch
 from iotjobs.diagnosis.diagnose import diagnose
-from iotjobs.diagnosis.picture import THING_COLUMNS, TIMER_COLUMNS, Picture
-from iotjobs.domain import JOB_COLUMNS, UNFINISHED, table
-from iotjobs.reading import fetch
+from iotjobs.model import JOB_COLUMNS, UNFINISHED, table
+from iotjobs.snapshot import THING_COLUMNS, TIMER_COLUMNS, Picture
 
 _ROUNDS = 3
 _PROMISED = 3.0

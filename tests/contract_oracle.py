@@ -13,8 +13,8 @@ from typing import Any
 
 import pandas as pd
 
-from iotjobs.diagnosis.picture import QUEUE_COLUMNS, THING_COLUMNS, TIMER_COLUMNS, Evidence, Gap, Picture
-from iotjobs.domain import EXECUTION_COLUMNS, JOB_COLUMNS, table
+from iotjobs.model import EXECUTION_COLUMNS, JOB_COLUMNS, table
+from iotjobs.snapshot import QUEUE_COLUMNS, THING_COLUMNS, TIMER_COLUMNS, Evidence, Gap, Picture
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -3,12 +3,12 @@
 This is the public face: notebooks import from here alone.
 """
 
-from iotjobs.delete import delete_job_execution
-from iotjobs.deleting.restore import removed
-from iotjobs.investigation import Findings, investigate
-from iotjobs.running.run import Run, start
-from iotjobs.sweep import Sweep, sweep
+from iotjobs.deletion.restore import removed
+from iotjobs.run.run import Run, start
 from iotjobs.ui import banner, delete_panel, estate, explore, sweep_panel, sweep_report, what_changed, what_to_do
+from iotjobs.workflows.delete import delete_job_execution
+from iotjobs.workflows.investigate import Findings, investigate
+from iotjobs.workflows.sweep import Sweep, sweep
 
 __all__ = [
     "Findings",

@@ -9,10 +9,10 @@ from typing import Any
 
 import click
 
-from iotjobs.domain import Outcome
 from iotjobs.errors import IotJobsError
-from iotjobs.running import runbook
-from iotjobs.running.report import heading, write_report
+from iotjobs.model import Outcome
+from iotjobs.run import notebook_runner as runbook
+from iotjobs.run.report import heading, write_report
 from iotjobs.sandbox.__main__ import sandbox
 
 
@@ -83,7 +83,7 @@ def restore(run_dir: Path, out: Path | None, *, also_ended: bool) -> None:
 
     Creates nothing and asks nothing of AWS. Exits 3 when something that was waiting is in no request.
     """
-    from iotjobs.deleting.restore import restoration  # noqa: PLC0415 - slow to import
+    from iotjobs.deletion.restore import restoration  # noqa: PLC0415 - slow to import
 
     found = restoration(run_dir, out=out, also_ended=also_ended)
     click.echo(repr(found))

@@ -6,7 +6,7 @@ error ends a run with is part of its class (see the table of outcomes in the REA
 
 from __future__ import annotations
 
-from iotjobs.domain import Outcome
+from iotjobs.model import Outcome
 
 
 class IotJobsError(Exception):

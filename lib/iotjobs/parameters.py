@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from iotjobs.domain import EXECUTION_NUMBER_MAX, JOB_ID, NAMESPACE_ID, THING_NAME, Status
 from iotjobs.errors import InvalidInput
+from iotjobs.model import EXECUTION_NUMBER_MAX, JOB_ID, NAMESPACE_ID, THING_NAME, Status
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 

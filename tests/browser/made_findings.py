@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from iotjobs.diagnosis.steps import NextSteps, next_steps
-from iotjobs.domain import COUNT, DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, JOB_COLUMNS, TEXT, TIME, table
+from iotjobs.diagnosis.next_steps import NextSteps, next_steps
+from iotjobs.model import COUNT, DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, JOB_COLUMNS, TEXT, TIME, table
 
 AS_OF = datetime(2026, 11, 20, 10, tzinfo=UTC)
 HOSTILE = "<img src=x onerror=\"window.hacked=1;document.title='hacked'\">"
@@ -32,7 +32,7 @@ RUN = SimpleNamespace(
 
 @dataclass(frozen=True)
 class MadeFindings:
-    """The same names as `iotjobs.investigation.Findings`."""
+    """The same names as `iotjobs.workflows.investigate.Findings`."""
 
     executions: pd.DataFrame
     jobs: pd.DataFrame

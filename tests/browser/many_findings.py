@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from made_findings import AS_OF, MadeFindings
 
-from iotjobs.domain import COUNT, DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, JOB_COLUMNS, TEXT, TIME, table
+from iotjobs.model import COUNT, DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, JOB_COLUMNS, TEXT, TIME, table
 
 _CAUSES = np.array(["stalled", "device_offline", "not_picked_up", "orphaned", "fresh", "waiting_window"])
 _COLUMNS = {

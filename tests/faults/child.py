@@ -16,12 +16,12 @@ from typing import Any
 from killable import Kill, Lifeline
 
 import iotjobs
-from iotjobs.aws import Connection
-from iotjobs.deleting import apply
+from iotjobs.aws.connection import Connection
+from iotjobs.deletion import executor as apply
 from iotjobs.errors import IotJobsError
 
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["child", "iotjobs.sweep", "botocore.session"])
+_FORKS.set_forkserver_preload(["child", "iotjobs.workflows.sweep", "botocore.session"])
 _UNPRIVILEGED = 65534
 RAW_ERROR = 70
 

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConn
 from botocore.parsers import ResponseParserError
 from service_model import REGION, Accepted, ServiceModel, refusal
 
-from iotjobs.aws import Connection
+from iotjobs.aws.connection import Connection
 
 URL = "http://127.0.0.1:1/model"
 

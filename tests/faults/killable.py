@@ -12,10 +12,10 @@ from unittest.mock import patch
 
 from faulty_seam import Killed
 
-from iotjobs.deleting import apply
-from iotjobs.running import journal
-from iotjobs.running.journal import Journal
-from iotjobs.running.results import RunDirectory
+from iotjobs.deletion import executor as apply
+from iotjobs.run import journal
+from iotjobs.run.directory import RunDirectory
+from iotjobs.run.journal import Journal
 
 
 @dataclass(frozen=True)

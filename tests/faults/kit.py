@@ -15,7 +15,7 @@ from service_model import LIVE, Held
 from world import Trouble, World
 
 import iotjobs
-from iotjobs.running.run import Run
+from iotjobs.run.run import Run
 
 _OLD = 30 * 86400
 

@@ -20,9 +20,9 @@ from proxy import FAULTS, FaultyProxy
 from service_model import Held
 
 import iotjobs
-from iotjobs.deleting import apply
+from iotjobs.deletion import executor as apply
 from iotjobs.errors import IotJobsError
-from iotjobs.running.results import RunDirectory
+from iotjobs.run.directory import RunDirectory
 from iotjobs.sandbox.fleet import Fleet
 
 STATES = ("FAILED", "QUEUED", "IN_PROGRESS", "SUCCEEDED")

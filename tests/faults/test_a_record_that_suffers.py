@@ -11,8 +11,8 @@ from child import Run
 from killable import Kill
 from stage import Stage
 
-from iotjobs.domain import Outcome
-from iotjobs.running.journal import verify
+from iotjobs.model import Outcome
+from iotjobs.run.journal import verify
 
 REFUSED, ERROR, INVALID, PARTIAL = (
     each.exit_code for each in (Outcome.REFUSED, Outcome.ERROR, Outcome.INVALID, Outcome.PARTIAL)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from proxy import FaultyProxy
 
-from iotjobs import aws
-from iotjobs.aws import Connection
-from iotjobs.domain import ExecutionKey
+from iotjobs.aws import connection as aws
+from iotjobs.aws import executions as fetch
+from iotjobs.aws.connection import Connection
 from iotjobs.errors import IotJobsError
-from iotjobs.reading import fetch
+from iotjobs.model import ExecutionKey
 from iotjobs.sandbox.fleet import Fleet
 
 READINGS = {

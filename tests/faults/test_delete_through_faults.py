@@ -9,10 +9,10 @@ import pytest
 from proxy import FaultyProxy
 
 import iotjobs
-from iotjobs.delete import Deletion
-from iotjobs.deleting import apply
+from iotjobs.deletion import executor as apply
 from iotjobs.errors import IotJobsError
 from iotjobs.sandbox.fleet import Fleet
+from iotjobs.workflows.delete import Deletion
 
 
 @pytest.fixture(autouse=True)

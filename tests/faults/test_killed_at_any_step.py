@@ -6,7 +6,7 @@ import pytest
 from killable import Kill
 from stage import Stage
 
-from iotjobs.running.journal import verify
+from iotjobs.run.journal import verify
 
 #: The record of two deletes, the second of a live execution, has these lines: begun, calling, called, verified,
 #: canary; marked, calling, called (cancel), calling, called, verified (delete). The soak kills at all of them.

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from service_model import ServiceModel
 
-from iotjobs.domain import ExecutionKey
-from iotjobs.reading import fetch
+from iotjobs.aws import executions as fetch
+from iotjobs.model import ExecutionKey
 
 
 @given(milliseconds=st.integers(1_500_000_000_000, 2_000_000_000_000))

@@ -10,10 +10,10 @@ from calls import Call
 from proxy import FaultyProxy
 
 import iotjobs
-from iotjobs import aws
-from iotjobs.domain import ExecutionKey
+from iotjobs.aws import connection as aws
+from iotjobs.aws import executions as fetch
 from iotjobs.errors import InvalidInput, IotJobsError
-from iotjobs.reading import fetch
+from iotjobs.model import ExecutionKey
 from iotjobs.sandbox.fleet import Fleet
 
 KEY = ExecutionKey("firmware-2-4-1", "pump-berlin-01", 1)

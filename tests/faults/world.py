@@ -20,12 +20,12 @@ from judge import Judge, is_target
 from killable import Kill, Lifeline
 from service_model import REGION, Accepted, ServiceModel
 
-from iotjobs import aws
-from iotjobs.deleting import apply
+from iotjobs.aws import connection as aws
+from iotjobs.aws import executions as fetch
+from iotjobs.deletion import executor as apply
 from iotjobs.errors import IotJobsError
-from iotjobs.reading import fetch
-from iotjobs.running.journal import verify
-from iotjobs.running.results import RunDirectory
+from iotjobs.run.directory import RunDirectory
+from iotjobs.run.journal import verify
 
 Move = tuple[str, int, int]  # what, which job, which thing: what happens in the field
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import shell
 
-from iotjobs.domain import utc_text
+from iotjobs.model import utc_text
 from iotjobs.sandbox.fleet import Fleet
 
 DELETE = "delete_job_execution"

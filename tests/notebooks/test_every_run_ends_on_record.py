@@ -16,8 +16,8 @@ import shell
 from processes import gone
 
 from iotjobs import cli
-from iotjobs.running import runbook
-from iotjobs.running.results import RunDirectory
+from iotjobs.run import notebook_runner as runbook
+from iotjobs.run.directory import RunDirectory
 
 
 def test_a_kernel_that_dies_is_an_error(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_a_kernel_whose_port_was_taken_is_started_again(tmp_path: Path, monkeypa
         return really(*arguments, **more)
 
     monkeypatch.setattr(papermill, "execute_notebook", execute)
-    one = shell.notebook(tmp_path / "one.ipynb", "from iotjobs.domain import Outcome\nrun.finish(Outcome.OK)", "run.end()")
+    one = shell.notebook(tmp_path / "one.ipynb", "from iotjobs.model import Outcome\nrun.finish(Outcome.OK)", "run.end()")
     assert runbook.run(one, {"run_dir": str(tmp_path / "run")}) == 0
     assert len(starts) == 2
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from iotjobs import cli
-from iotjobs.running import runbook
+from iotjobs.run import notebook_runner as runbook
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from iotjobs.running.report import write_report
+from iotjobs.run.report import write_report
 
 HOSTILE = "<table><tr><td>pump-1</td></tr></table><script>document.title = 'ran'</script><img src='http://192.0.2.1/x'>"
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import shell
 
-from iotjobs.running.results import RunDirectory
-from iotjobs.running.runbook import notebooks
+from iotjobs.run.directory import RunDirectory
+from iotjobs.run.notebook_runner import notebooks
 from iotjobs.sandbox.fleet import Fleet
 
 

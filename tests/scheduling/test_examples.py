@@ -21,8 +21,8 @@ from typing import Any
 import pytest
 
 from fresh import FreshSandbox
-from iotjobs.domain import Outcome
-from iotjobs.running import runbook
+from iotjobs.model import Outcome
+from iotjobs.run import notebook_runner as runbook
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "scheduling"
 HOME = "/srv/iotjobs"

@@ -8,7 +8,7 @@ from typing import Any
 
 import iotjobs
 from iotjobs.sandbox.fleet import Fleet
-from iotjobs.sweep import Sweep
+from iotjobs.workflows.sweep import Sweep
 
 ALL = {"max_fraction": 1.0, "older_than": "1d"}
 

@@ -10,10 +10,10 @@ import boto3
 import pandas as pd
 import pytest
 
-from iotjobs import aws
+from iotjobs.aws import connection as aws
+from iotjobs.aws import queues
+from iotjobs.aws.read_fleet import take_picture
 from iotjobs.diagnosis.diagnose import diagnose
-from iotjobs.reading import queues
-from iotjobs.reading.evidence import take_picture
 from iotjobs.sandbox.fleet import Fleet
 
 STUCK_AFTER = timedelta(hours=24)

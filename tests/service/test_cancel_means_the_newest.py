@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import iotjobs
-from iotjobs.aws import Connection
+from iotjobs.aws.connection import Connection
 from iotjobs.sandbox.fleet import Fleet
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import iotjobs
-from iotjobs.reading import fetch
+from iotjobs.aws import executions as fetch
 from iotjobs.sandbox.fleet import Fleet
 from iotjobs.sandbox.server import ACCOUNT, REGION
 from labelled_fleet import Label, LabelledFleet

@@ -17,11 +17,11 @@ import pandas as pd
 import pytest
 from denying_proxy import DenyingProxy, Verdict
 
-from iotjobs import aws
+from iotjobs.aws import connection as aws
+from iotjobs.aws.read_fleet import take_picture
 from iotjobs.diagnosis.diagnose import could_be, diagnose
-from iotjobs.diagnosis.picture import Picture
-from iotjobs.reading.evidence import take_picture
 from iotjobs.sandbox.fleet import Fleet
+from iotjobs.snapshot import Picture
 from labelled_fleet import LabelledFleet
 
 STUCK_AFTER = timedelta(hours=24)

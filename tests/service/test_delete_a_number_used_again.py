@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 import iotjobs
-from iotjobs.delete import Deletion
 from iotjobs.errors import NotFound
 from iotjobs.sandbox.fleet import Fleet
+from iotjobs.workflows.delete import Deletion
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import iotjobs
-from iotjobs.aws import Connection
-from iotjobs.deleting import apply
+from iotjobs.aws.connection import Connection
+from iotjobs.deletion import executor as apply
 from iotjobs.errors import Denied, IotJobsError, PartlyDone, Throttled, Unsettled
 from iotjobs.sandbox.fleet import Fleet
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import boto3
 import pandas as pd
 
-from iotjobs import aws
-from iotjobs.reading import fetch
+from iotjobs.aws import connection as aws
+from iotjobs.aws import executions as fetch
 from iotjobs.sandbox.fleet import Fleet
 
 

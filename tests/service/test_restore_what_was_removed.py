@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 import iotjobs
-from iotjobs.aws import connect
-from iotjobs.deleting.restore import Restoration, restoration
-from iotjobs.reading import fetch
-from iotjobs.running.journal import append_snapshot
+from iotjobs.aws import executions as fetch
+from iotjobs.aws.connection import connect
+from iotjobs.deletion.restore import Restoration, restoration
+from iotjobs.run.journal import append_snapshot
 from iotjobs.sandbox.fleet import Fleet
 from iotjobs.sandbox.server import Server
 

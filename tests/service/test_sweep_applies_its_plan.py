@@ -10,8 +10,8 @@ import pytest
 from sweeping import called, confirmed, guards_of, left, old_job, result, sweep
 
 import iotjobs
-from iotjobs.aws import Connection
-from iotjobs.deleting import apply
+from iotjobs.aws.connection import Connection
+from iotjobs.deletion import executor as apply
 from iotjobs.errors import Denied, IotJobsError
 from iotjobs.sandbox.fleet import Fleet
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from iotjobs.domain import Execution, ExecutionKey, Status
-from iotjobs.planning.plan import Plan, Surroundings
+from iotjobs.deletion.plan import Plan, Surroundings
+from iotjobs.model import Execution, ExecutionKey, Status
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 KEY = ExecutionKey("firmware", "pump-01", 3)

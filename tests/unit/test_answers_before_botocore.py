@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from iotjobs.answers import before_parse, missing
+from iotjobs.aws.response_parsing import before_parse, missing
 
 ROW = {"thingArn": "arn:aws:iot:x:0:thing/t", "jobExecutionSummary": {"status": "QUEUED", "queuedAt": 1790000000.123}}
 

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from iotjobs.diagnosis.diagnose import diagnose
-from iotjobs.diagnosis.picture import QUEUE_COLUMNS, THING_COLUMNS, TIMER_COLUMNS, Gap, Picture
-from iotjobs.domain import EXECUTION_COLUMNS, JOB_COLUMNS, Cause, table
+from iotjobs.model import EXECUTION_COLUMNS, JOB_COLUMNS, Cause, table
+from iotjobs.snapshot import QUEUE_COLUMNS, THING_COLUMNS, TIMER_COLUMNS, Gap, Picture
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from contract_oracle import HOUR, NOW, STUCK_AFTER, AJob, AnExecution, AThing, World
 from iotjobs.diagnosis.diagnose import could_be, diagnose
-from iotjobs.diagnosis.picture import Evidence, Picture
+from iotjobs.snapshot import Evidence, Picture
 
 QUICK = settings(max_examples=40, deadline=None, derandomize=True, database=None)
 FLEETS = given(seed=st.integers(0, 2**40), things=st.integers(1, 40))

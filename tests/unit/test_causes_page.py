@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from iotjobs.diagnosis.causes import ACCOUNTS, Account, could_be
-from iotjobs.diagnosis.owners import owner_of
-from iotjobs.diagnosis.picture import Evidence
-from iotjobs.domain import Cause
+from iotjobs.diagnosis.service_owners import owner_of
+from iotjobs.model import Cause
+from iotjobs.snapshot import Evidence
 
 PAGE = (Path(__file__).parents[2] / "docs" / "causes.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## `(\w+)`\n(.*?)(?=^##+ |\Z)", PAGE, flags=re.MULTILINE | re.DOTALL))

@@ -14,8 +14,8 @@ from made_queues import AS_OF, made_queues
 import iotjobs
 from iotjobs.diagnosis.changes import compare
 from iotjobs.errors import InvalidInput
-from iotjobs.running.earlier import EarlierRun, earlier_run
-from iotjobs.running.results import RunDirectory, blank_result
+from iotjobs.run.directory import RunDirectory, blank_result
+from iotjobs.run.earlier import EarlierRun, earlier_run
 
 ROWS = [
     ("pump-1", "-dashed", "IN_PROGRESS", "stalled", 100, 79),

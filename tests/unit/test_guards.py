@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from made_plans import KEY, NOW, execution, plan
 
-from iotjobs.domain import TERMINAL, UNFINISHED, Status
-from iotjobs.planning import guards
+from iotjobs.deletion import guards
+from iotjobs.model import TERMINAL, UNFINISHED, Status
 
 WORKING = execution("IN_PROGRESS", last_updated_at=NOW - timedelta(minutes=59))
 SILENT = execution("IN_PROGRESS", last_updated_at=NOW - timedelta(minutes=61))

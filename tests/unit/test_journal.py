@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from iotjobs.errors import RecordError
-from iotjobs.running.journal import Journal, append_job_snapshot, read, seal, snapshots, verify
+from iotjobs.run.journal import Journal, append_job_snapshot, read, seal, snapshots, verify
 
 
 def _written(directory: Path) -> Path:
@@ -84,7 +84,7 @@ def test_a_line_that_did_not_fit_is_taken_back(tmp_path: Path, monkeypatch: pyte
                 raise OSError(28, "No space left on device")
             whole(line[10:])
 
-        monkeypatch.setattr("iotjobs.running.journal._put", torn)
+        monkeypatch.setattr("iotjobs.run.journal._put", torn)
         with pytest.raises(RecordError, match="No space left"):
             journal.write("two")
         room["is"] = True

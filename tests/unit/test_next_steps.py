@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_queues import AS_OF, CALM, made_queues
 
-from iotjobs.diagnosis.steps import NextSteps, next_steps
-from iotjobs.domain import Cause
+from iotjobs.diagnosis.next_steps import NextSteps, next_steps
+from iotjobs.model import Cause
 from iotjobs.ui.colours import CAUSE_LOOKS
 
 PUMPS = [

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iotjobs import parameters
-from iotjobs.domain import EXECUTION_NUMBER_MAX, Status
 from iotjobs.errors import InvalidInput
+from iotjobs.model import EXECUTION_NUMBER_MAX, Status
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("45s", 45), ("90m", 5400), ("24h", 86400), ("30d", 2592000)])

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from made_plans import KEY, NOW, execution, plan
 
-from iotjobs.domain import ExecutionKey
-from iotjobs.planning.plan import Surroundings
+from iotjobs.deletion.plan import Surroundings
+from iotjobs.model import ExecutionKey
 
 NEXT = ExecutionKey("config", "pump-01", 1)
 RUNNING = {"job_status": "IN_PROGRESS", "target_selection": "SNAPSHOT", "unfinished_in_job": 1}

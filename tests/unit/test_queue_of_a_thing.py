@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from made_queues import AS_OF, made_queues
 
-from iotjobs.diagnosis.delivery import with_consequences
+from iotjobs.diagnosis.queue_effects import with_consequences
 
 BEHIND_FIRMWARE = [
     ("pump-1", "firmware", "IN_PROGRESS", "stalled", 100, 79),

@@ -9,8 +9,8 @@ import botocore.session
 import pytest
 from botocore.utils import ArgumentGenerator
 
+from iotjobs.deletion import request
 from iotjobs.errors import InvalidInput
-from iotjobs.planning import request
 
 NAMES = {"job_id": "j", "thing_name": "t", "execution_number": 1}
 AS_JSON = {"jobId": "j", "thingName": "t", "executionNumber": 1}

@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iotjobs.domain import JOB_ID
-from iotjobs.planning.requeue import MOST_TARGETS, Request, requests
+from iotjobs.deletion.create_job_requests import MOST_TARGETS, Request, requests
+from iotjobs.model import JOB_ID
 
 NOW = datetime(2026, 11, 24, 3, 10, tzinfo=UTC)
 STAMP = "20261124-0310"

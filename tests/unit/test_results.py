@@ -13,10 +13,10 @@ import pandas as pd
 import pytest
 
 import iotjobs
-from iotjobs.domain import DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, Outcome, table
 from iotjobs.errors import InvalidInput, RecordError
-from iotjobs.running.journal import Journal
-from iotjobs.running.results import RunDirectory
+from iotjobs.model import DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, Outcome, table
+from iotjobs.run.directory import RunDirectory
+from iotjobs.run.journal import Journal
 
 AT = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 CONTRACT = {

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from iotjobs.diagnosis import windows
+from iotjobs.diagnosis import schedule as windows
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)  # a Tuesday
 WEEKLY_TUESDAY_3AM = {"maintenanceWindows": [{"startTime": "cron(0 3 ? * 3 *)", "durationInMinutes": 60}]}

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from iotjobs.diagnosis.picture import Evidence
-from iotjobs.domain import UNFINISHED, Cause, Status, Suggestion
+from iotjobs.model import UNFINISHED, Cause, Status, Suggestion
+from iotjobs.snapshot import Evidence
 
 _QUEUED = frozenset({Status.QUEUED})
 _RUNNING = frozenset({Status.IN_PROGRESS})

@@ -14,8 +14,8 @@ from typing import Any
 
 import pandas as pd
 
-from iotjobs.diagnosis.wording import duration_text
-from iotjobs.domain import COUNT, DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, TEXT, TIME, UNFINISHED
+from iotjobs.diagnosis.evidence_text import duration_text
+from iotjobs.model import COUNT, DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, TEXT, TIME, UNFINISHED
 
 KEY = ["job_id", "thing_name", "execution_number"]
 IDENTITY = [*KEY, "queued_at"]

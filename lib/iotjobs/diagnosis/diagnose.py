@@ -12,13 +12,13 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
-from iotjobs.diagnosis import windows
+from iotjobs.diagnosis import schedule as windows
 from iotjobs.diagnosis.causes import NOT_STUCK, SUGGESTIONS, could_be
-from iotjobs.diagnosis.checks import commands
-from iotjobs.diagnosis.owners import owner_of
-from iotjobs.diagnosis.picture import KEY, Evidence, Picture
-from iotjobs.diagnosis.wording import describe_evidence
-from iotjobs.domain import ENDED_JOBS, Cause, JobStatus, Status, Suggestion
+from iotjobs.diagnosis.evidence_text import describe_evidence
+from iotjobs.diagnosis.service_owners import owner_of
+from iotjobs.diagnosis.verify_commands import commands
+from iotjobs.model import ENDED_JOBS, Cause, JobStatus, Status, Suggestion
+from iotjobs.snapshot import KEY, Evidence, Picture
 
 __all__ = ["could_be", "diagnose", "diagnose_executions", "diagnose_queues"]
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from iotjobs.domain import Outcome
+from iotjobs.model import Outcome
 from iotjobs.sandbox import command
 from iotjobs.sandbox.server import identity_of
 

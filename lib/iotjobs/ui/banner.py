@@ -6,8 +6,8 @@ from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from iotjobs.aws import Connection
-    from iotjobs.running.run import Run
+    from iotjobs.aws.connection import Connection
+    from iotjobs.run.run import Run
 
 
 class Banner:

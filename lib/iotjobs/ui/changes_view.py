@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from iotjobs.ui.static import WHOLE_ROW, badge, cause, execution, html_table, text
 
 if TYPE_CHECKING:
-    from iotjobs.investigation import Findings
+    from iotjobs.workflows.investigate import Findings
 
 _COLUMNS = {
     "change": ("Change", text),

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from iotjobs.diagnosis.estate import AGE_EDGES, by_group, by_job, unfinished_of
-from iotjobs.domain import UNFINISHED, Cause, Status
+from iotjobs.diagnosis.overview import AGE_EDGES, by_group, by_job, unfinished_of
+from iotjobs.model import UNFINISHED, Cause, Status
 from iotjobs.ui.colours import CAUSE_LOOKS, STATUS_LOOKS, Look
 
 if TYPE_CHECKING:

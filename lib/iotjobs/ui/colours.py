@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from iotjobs.domain import Cause, Status
+from iotjobs.model import Cause, Status
 
 
 @dataclass(frozen=True, slots=True)

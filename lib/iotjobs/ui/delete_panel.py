@@ -24,7 +24,7 @@ class Plan(Protocol):
 
 
 class Deletion(Protocol):
-    """What the panel needs of `iotjobs.delete.Deletion`."""
+    """What the panel needs of `iotjobs.workflows.delete.Deletion`."""
 
     def choose(self, job_id: str, thing_name: str, execution_number: int, *, force: bool, cancel_first: bool) -> object:
         """Choose another execution."""

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from iotjobs.diagnosis.delivery import with_consequences
-from iotjobs.diagnosis.estate import AGE_EDGES, by_group, by_job, heaviest_things, stuck_of
-from iotjobs.domain import Cause
+from iotjobs.diagnosis.overview import AGE_EDGES, by_group, by_job, heaviest_things, stuck_of
+from iotjobs.diagnosis.queue_effects import with_consequences
+from iotjobs.model import Cause
 from iotjobs.ui.charts import figures_of, image
 from iotjobs.ui.model import queue_of
 from iotjobs.ui.static import WHOLE_ROW, age, cause, execution, html_table, swatch, text
 
 if TYPE_CHECKING:
-    from iotjobs.investigation import Findings
+    from iotjobs.workflows.investigate import Findings
 
 _MOST_JOBS = 12
 _MOST_GROUPS = 8

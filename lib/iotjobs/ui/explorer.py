@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 from itables.widget import ITable
 
-from iotjobs.diagnosis.wording import duration_text
-from iotjobs.domain import UNFINISHED
+from iotjobs.diagnosis.evidence_text import duration_text
+from iotjobs.model import UNFINISHED
 from iotjobs.ui import static
 from iotjobs.ui.callbacks import shown
 from iotjobs.ui.changes_view import changes_sentence
@@ -19,7 +19,7 @@ from iotjobs.ui.tables import MOST_LIVE_ROWS, STYLE, executions_table, jobs_tabl
 from iotjobs.ui.thing_panel import thing_html
 
 if TYPE_CHECKING:
-    from iotjobs.investigation import Findings
+    from iotjobs.workflows.investigate import Findings
 
 _STATIC_COLUMNS = {
     "thing_name": ("Thing", static.text),

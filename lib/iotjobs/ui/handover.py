@@ -5,12 +5,12 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from iotjobs.domain import UNFINISHED, ExecutionKey, Suggestion
+from iotjobs.model import UNFINISHED, ExecutionKey, Suggestion
 from iotjobs.ui.model import key_of
 from iotjobs.ui.static import copyable, text
 
 if TYPE_CHECKING:
-    from iotjobs.investigation import Findings
+    from iotjobs.workflows.investigate import Findings
 
 _TAKE_AWAY = (Suggestion.CANCEL, Suggestion.DELETE, Suggestion.FORCE_DELETE)
 

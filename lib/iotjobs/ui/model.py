@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import traitlets
 
-from iotjobs.domain import ExecutionKey
+from iotjobs.model import ExecutionKey
 
 if TYPE_CHECKING:
-    from iotjobs.investigation import Findings
+    from iotjobs.workflows.investigate import Findings
 
 
 class Selection(traitlets.HasTraits):

@@ -13,8 +13,8 @@ from typing import Any
 import ipywidgets
 import pandas as pd
 
-from iotjobs.diagnosis.wording import duration_text
-from iotjobs.domain import Status, Suggestion
+from iotjobs.diagnosis.evidence_text import duration_text
+from iotjobs.model import Status, Suggestion
 from iotjobs.ui.colours import CAUSE_LOOKS
 
 #: A table shows no more rows than this; the rest is in the run's `executions.csv`.

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from iotjobs.diagnosis.steps import Step
-from iotjobs.diagnosis.wording import duration_text
-from iotjobs.domain import UNFINISHED
+from iotjobs.diagnosis.evidence_text import duration_text
+from iotjobs.diagnosis.next_steps import Step
+from iotjobs.model import UNFINISHED
 from iotjobs.ui.callbacks import shown
 from iotjobs.ui.model import Selection, choose_step
 from iotjobs.ui.static import box, swatch, text
 
 if TYPE_CHECKING:
-    from iotjobs.investigation import Findings
+    from iotjobs.workflows.investigate import Findings
 
 #: More steps than this are no longer a first screen; the table below has what they are about.
 MOST_STEPS = 7

@@ -16,7 +16,7 @@ import ipywidgets
 import pandas as pd
 from itables.widget import ITable
 
-from iotjobs.domain import Outcome
+from iotjobs.model import Outcome
 from iotjobs.ui import static, sweep_view
 from iotjobs.ui.background import in_background
 from iotjobs.ui.callbacks import shown
@@ -30,7 +30,7 @@ _NO_ROWS = pd.DataFrame(
 
 
 class Sweep(sweep_view.Sweep, Protocol):
-    """What the panel needs of `iotjobs.sweep.Sweep`."""
+    """What the panel needs of `iotjobs.workflows.sweep.Sweep`."""
 
     def plan(self) -> object:
         """Make the plan, or take up the one that was begun."""

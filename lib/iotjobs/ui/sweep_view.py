@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from iotjobs.domain import UNFINISHED
+from iotjobs.model import UNFINISHED
 from iotjobs.ui import static
 
 #: A report says it all: far more rows than the default caps let through.
@@ -18,7 +18,7 @@ MOST_ROWS = 1000
 
 
 class Plan(Protocol):
-    """What the views need of `iotjobs.planning.sweep_plan.SweepPlan`."""
+    """What the views need of `iotjobs.deletion.sweep_plan.SweepPlan`."""
 
     account: str
     region: str
@@ -37,7 +37,7 @@ class Plan(Protocol):
 
 
 class Sweep(Protocol):
-    """What the views need of `iotjobs.sweep.Sweep`."""
+    """What the views need of `iotjobs.workflows.sweep.Sweep`."""
 
     run: Any
     current_plan: Any

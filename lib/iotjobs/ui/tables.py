@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from itables.widget import ITable
 
-from iotjobs.domain import TERMINAL, Status
+from iotjobs.model import TERMINAL, Status
 from iotjobs.ui.static import age, yes
 
 _OPTIONS: dict[str, Any] = {

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from iotjobs.diagnosis.delivery import with_consequences
-from iotjobs.diagnosis.wording import duration_text
+from iotjobs.diagnosis.evidence_text import duration_text
+from iotjobs.diagnosis.queue_effects import with_consequences
 from iotjobs.ui.charts import image, timeline_png
 from iotjobs.ui.handover import handover_html
 from iotjobs.ui.model import Selection, key_of, queue_of
 from iotjobs.ui.static import WHOLE_ROW, advice, age, badge, cause, execution, html_table, text
 
 if TYPE_CHECKING:
-    from iotjobs.investigation import Findings
+    from iotjobs.workflows.investigate import Findings
 
 _QUEUE_COLUMNS = {
     "position": ("Place", text),

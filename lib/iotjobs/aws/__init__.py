@@ -1,0 +1,1 @@
+"""All that asks AWS: the connection, and from its answers to tables."""

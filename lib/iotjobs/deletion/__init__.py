@@ -1,0 +1,1 @@
+"""Deleting executions: rule, plan, guards, selection, execution, results, restore."""

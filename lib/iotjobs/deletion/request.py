@@ -1,0 +1,128 @@
+"""The request of `aws iot delete-job-execution`: JSON input, overrides, skeletons, validation. Pure of AWS.
+
+Source: the AWS CLI's reference of the command, and its global options `--cli-input-json` and
+`--generate-cli-skeleton`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from iotjobs import parameters
+from iotjobs.errors import InvalidInput
+from iotjobs.model import ExecutionKey
+
+INPUT_SKELETON: dict[str, Any] = {
+    "jobId": "",
+    "thingName": "",
+    "executionNumber": 0,
+    "force": True,
+    "namespaceId": "",
+}
+OUTPUT_SKELETON: dict[str, Any] = {}
+
+_MEMBERS: dict[str, tuple[str, type]] = {
+    "jobId": ("job_id", str),
+    "thingName": ("thing_name", str),
+    "executionNumber": ("execution_number", int),
+    "force": ("force", bool),
+    "namespaceId": ("namespace_id", str),
+}
+_REQUIRED = {"job_id": "--job-id", "thing_name": "--thing-name", "execution_number": "--execution-number"}
+_FILE = "file://"
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteRequest:
+    """A valid request for one `DeleteJobExecution`."""
+
+    job_id: str
+    thing_name: str
+    execution_number: int
+    force: bool = False
+    namespace_id: str | None = None
+
+    @property
+    def key(self) -> ExecutionKey:
+        """What the request names."""
+        return ExecutionKey(self.job_id, self.thing_name, self.execution_number)
+
+
+def build(*, cli_input_json: Any = None, **given: Any) -> DeleteRequest:
+    """Make the request from the JSON input, overridden by the parameters that are given (not None).
+
+    Raises InvalidInput naming what is wrong: malformed or unknown JSON, a missing or impossible value.
+    """
+    unknown = sorted(set(given) - {name for name, _ in _MEMBERS.values()})
+    if unknown:
+        raise InvalidInput(
+            f"unknown: {', '.join(unknown)}; the request has {', '.join(n for n, _ in _MEMBERS.values())}"
+        )
+    values = {} if cli_input_json is None else _from_json(cli_input_json)
+    values |= {name: value for name, value in given.items() if value is not None}
+    missing = [option for name, option in _REQUIRED.items() if values.get(name) is None]
+    if missing:
+        raise InvalidInput(f"missing: {', '.join(missing)}; an execution is named by its job, its thing and its number")
+    checks: dict[str, Callable[[Any], Any]] = {
+        "job_id": parameters.job_id,
+        "thing_name": parameters.thing_name,
+        "execution_number": parameters.execution_number,
+        "force": lambda value: bool(parameters.flag(value, name="force")),
+        "namespace_id": parameters.namespace_id,
+    }
+    return DeleteRequest(**{name: checks[name](value) for name, value in values.items()})
+
+
+def skeleton_kind(value: Any) -> str | None:
+    """Which skeleton is asked for: `input` (also for no value), `output`, or None."""
+    kind = parameters.text(value, name="generate_cli_skeleton")
+    if kind is None:
+        return None
+    if kind not in {"", "input", "output"}:
+        raise InvalidInput(f"generate_cli_skeleton is {kind!r}; it takes input or output")
+    return kind or "input"
+
+
+def _from_json(source: Any) -> dict[str, Any]:
+    text = parameters.text(source, name="cli_input_json") or ""
+    if text.startswith(_FILE):
+        try:
+            text = Path(text.removeprefix(_FILE)).expanduser().read_text(encoding="utf-8-sig")
+        except (OSError, ValueError, RuntimeError) as error:  # also: not UTF-8, a NUL in the path, no such ~user
+            raise InvalidInput(f"cli_input_json: {text} cannot be read: {error}") from error
+    try:
+        document = json.loads(text, object_pairs_hook=_no_duplicates)
+    except (ValueError, RecursionError) as error:  # also: a number of thousands of digits, endless nesting
+        raise InvalidInput(f"cli_input_json is not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise InvalidInput(f"cli_input_json is a {type(document).__name__}; it takes an object")
+    unknown = sorted(set(document) - set(_MEMBERS))
+    if unknown:
+        raise InvalidInput(f"cli_input_json has unknown members: {', '.join(unknown)}; there are {', '.join(_MEMBERS)}")
+    return {
+        _MEMBERS[member][0]: _typed(member, value)
+        for member, value in document.items()
+        if not (member == "namespaceId" and value == "")
+    }
+
+
+def _typed(member: str, value: Any) -> Any:
+    wanted = _MEMBERS[member][1]
+    if type(value) is not wanted:
+        raise InvalidInput(
+            f"cli_input_json: {member} is {json.dumps(value)}, of type {type(value).__name__}; it takes "
+            f"{wanted.__name__}"
+        )
+    return value
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InvalidInput(f"cli_input_json names {', '.join(twice)} twice; which one is meant?")
+    return dict(pairs)

@@ -1,0 +1,255 @@
+"""What a run removed, and the requests that would queue it again: the nearest there is to undo.
+
+Reads a run directory alone (`journal.jsonl`, `before.jsonl`, `jobs_before.jsonl`) and asks nothing of AWS. Only what
+the journal says was really deleted counts.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from iotjobs.deletion.create_job_requests import Request, requests
+from iotjobs.deletion.plan import CANCEL, DELETE, may_have_acted
+from iotjobs.diagnosis.service_owners import owner_of
+from iotjobs.errors import InvalidInput, RecordError
+from iotjobs.model import UNFINISHED, exact_text, utc_text
+from iotjobs.run import journal
+from iotjobs.run.directory import RunDirectory
+from iotjobs.run.run import Run
+
+#: What no request brings back; said with every restoration.
+LOST = (
+    "What cannot come back: the execution numbers and the times they were queued, the device's progress and "
+    "statusDetails, the tags of the job, and the history of executions that had ended. Each device starts from the "
+    "beginning; one that was IN_PROGRESS may have finished meanwhile, so ask it before you queue its job again."
+)
+
+#: The columns of a restoration's table, and their titles for a person.
+_COLUMNS = {
+    "job_id": "Job",
+    "thing_name": "Thing",
+    "execution_number": "No.",
+    "queued_at": "Queued",
+    "status": "Was",
+    "last_updated_at": "Last report",
+    "status_details": "Details",
+    "deleted_at": "Deleted",
+    "again": "Queued again by",
+}
+
+Identity = tuple[str, str, int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Restoration:
+    """What was removed (`table`, a row an execution), and the requests that queue it again, with their files."""
+
+    directory: Path
+    table: pd.DataFrame
+    requests: tuple[Request, ...]
+    files: tuple[Path, ...]
+    region: str | None
+    warnings: tuple[str, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that was waiting is in a request that AWS takes."""
+        waited = self.table["status"].isin(UNFINISHED)
+        return bool(self.table.loc[waited, "complete"].all())
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """The AWS CLI's commands that queue it again."""
+        place = ["--region", self.region] if self.region else []
+        pairs = zip(self.requests, self.files, strict=True)
+        made = [file for request, file in pairs if request.complete]
+        return tuple(shlex.join(["aws", "iot", "create-job", "--cli-input-json", f"file://{f}", *place]) for f in made)
+
+    def __repr__(self) -> str:
+        shown = self._shown()
+        rows = [] if shown.empty else [shown.to_string(index=False, max_colwidth=80)]
+        return "\n".join([self._headline(), *rows, *self._remarks(), *self.commands])
+
+    def _repr_html_(self) -> str:
+        table = "" if self.table.empty else self._shown().to_html(index=False, border=0, justify="left")
+        remarks = "".join(f"<li>{escape(remark)}</li>" for remark in self._remarks())
+        commands = f"<pre>{escape(chr(10).join(self.commands))}</pre>" if self.commands else ""
+        return f"<p><b>{escape(self._headline())}</b></p>{table}<ul>{remarks}</ul>{commands}"
+
+    def _headline(self) -> str:
+        if self.table.empty:
+            return "This run removed nothing."
+        removed, jobs = _many(len(self.table), "execution"), _many(self.table["job_id"].nunique(), "job")
+        ready = _many(sum(request.complete for request in self.requests), "create-job request")
+        return f"Removed: {removed} of {jobs}. Written: {ready}; nothing is created until you run it."
+
+    def _shown(self) -> pd.DataFrame:
+        shown = self.table.drop(columns="complete").rename(columns=_COLUMNS)
+        empty = [title for title in ("Last report", "Details") if not shown[title].astype(bool).any()]
+        return shown.drop(columns=empty)
+
+    def _remarks(self) -> list[str]:
+        if self.table.empty:
+            return list(self.warnings)
+        noted = {f"{request.of_job}: {note}": None for request in self.requests for note in request.notes}
+        return [*self.warnings, *noted, LOST]
+
+
+def removed(run: Run) -> Restoration:
+    """What a run removed, for the last section of a notebook; the requests go to `restore/` in its directory."""
+    return restoration(run.directory.path)
+
+
+def restoration(directory: Path, *, out: Path | None = None, also_ended: bool = False) -> Restoration:
+    """Read what a run removed, and write the requests into `out` (default: `restore/` in the run directory).
+
+    Executions that had ended are history: they are only queued again with `also_ended`. Raises InvalidInput where
+    there is no record, RecordError where it was cut or edited.
+    """
+    path = directory.expanduser().resolve()
+    if not (path / "result.json").exists() and not (path / "journal.jsonl").exists():
+        raise InvalidInput(f"{directory} is no run directory: it has neither result.json nor journal.jsonl")
+    entries, _ = journal.read(path / "journal.jsonl")
+    rows = _rows_removed(entries, _by_identity(journal.snapshots(path / "before.jsonl")))
+    jobs = {str(line["job_id"]): line for line in reversed(journal.snapshots(path / "jobs_before.jsonl"))}
+    made, shown = _requests_and_rows(rows, jobs, also_ended=also_ended)
+    files = _written(made, (out.expanduser().resolve() if out else path / "restore"))
+    region = next((str(entry["region"]) for entry in entries if entry.get("region")), None)
+    return Restoration(path, _table(shown), tuple(made), files, region, tuple(_warnings(path, entries)))
+
+
+def _rows_removed(
+    entries: Sequence[Mapping[str, Any]], before: Mapping[Identity, Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """The executions that were seen to be gone, as they were before this run touched them, in that order."""
+    gone = {_identity(entry): str(entry["at"]) for entry in entries if entry["event"] == "verified"}
+    return [_row(identity, before.get(identity, {}), at) for identity, at in gone.items()]
+
+
+def _row(identity: Identity, was: Mapping[str, Any], deleted_at: str) -> dict[str, Any]:
+    job_id, thing_name, number, queued_at = identity
+    details = (was.get("statusDetails") or {}).get("detailsMap") or {}
+    return {
+        "job_id": job_id,
+        "thing_name": thing_name,
+        "execution_number": number,
+        "queued_at": queued_at,
+        "status": was.get("status", ""),
+        "last_updated_at": _text_of(was.get("lastUpdatedAt")),
+        "status_details": ", ".join(f"{name}: {value}" for name, value in sorted(details.items())),
+        "deleted_at": deleted_at,
+        "thing_arn": was.get("thingArn"),
+    }
+
+
+def _requests_and_rows(
+    removed: list[dict[str, Any]], jobs: Mapping[str, Mapping[str, Any]], *, also_ended: bool
+) -> tuple[list[Request], list[dict[str, Any]]]:
+    made: list[Request] = []
+    rows: list[dict[str, Any]] = []
+    stamp = _stamp(removed)
+    for job_id in dict.fromkeys(row["job_id"] for row in removed):
+        of_job = [row for row in removed if row["job_id"] == job_id]
+        job = jobs.get(job_id)
+        owner = owner_of(job_id, ((job or {}).get("job") or {}).get("namespaceId"))
+        wanted = [] if owner else [row for row in of_job if _wanted(row, also_ended=also_ended)]
+        new = list(requests(job_id, job, [row["thing_arn"] for row in wanted], stamp=stamp, now=datetime.now(UTC)))
+        made += new
+        rows += [_table_row(row, new, owner) for row in of_job]
+    return made, rows
+
+
+def _wanted(row: Mapping[str, Any], *, also_ended: bool) -> bool:
+    return bool(row["thing_arn"]) and (also_ended or row["status"] in UNFINISHED)
+
+
+def _table_row(row: Mapping[str, Any], made: Sequence[Request], owner: str | None) -> dict[str, Any]:
+    request = next((request for request in made if row["thing_arn"] in request.document["targets"]), None)
+    if owner:
+        again = f"made by {owner}"
+    elif not row["thing_arn"]:
+        again = "no snapshot of it is on record"
+    elif request is None:
+        again = f"had ended ({row['status']}): history, not queued again"
+    else:
+        again = request.file_name if request.complete else f"{request.file_name}: add the document"
+    return {**row, "again": again, "complete": request is not None and request.complete}
+
+
+def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=[*_COLUMNS, "complete"])[[*_COLUMNS, "complete"]]
+
+
+def _written(made: Sequence[Request], out: Path) -> tuple[Path, ...]:
+    if made:
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            for request in made:
+                RunDirectory(out).write_json(request.file_name, request.document)
+        except OSError as error:
+            raise RecordError(f"the requests cannot be written to {out}: {error}") from error
+    return tuple(out / request.file_name for request in made)
+
+
+def _warnings(directory: Path, entries: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What the record leaves open: sent and not seen to be gone, or an end that was not sealed."""
+    about: dict[Identity, list[Mapping[str, Any]]] = {}
+    for entry in entries:
+        if "queued_at" in entry:
+            about.setdefault(_identity(entry), []).append(entry)
+    said = [
+        f"{'/'.join(str(part) for part in identity[:3])}: {operation} was sent, but it was not seen to be gone, so it "
+        "is not counted; run again with the same run_dir to settle it"
+        for identity, mine in about.items()
+        for operation in (CANCEL, DELETE)
+        if may_have_acted(mine, operation) and not any(entry["event"] == "verified" for entry in mine)
+    ]
+    try:
+        journal.verify(directory)
+    except RecordError as error:
+        said.append(f"{error} (or the run was killed): what is missing there is missing here")
+    return said
+
+
+def _by_identity(snapshots: Sequence[Mapping[str, Any]]) -> dict[Identity, Mapping[str, Any]]:
+    """The first snapshot of each execution: a run that went on may have taken another after it had cancelled it."""
+    return {
+        (
+            str(was["jobId"]),
+            str(was["thingArn"]).rpartition(":thing/")[2],
+            int(was["executionNumber"]),
+            exact_text(_moment(was["queuedAt"])),
+        ): was
+        for was in reversed(snapshots)
+    }
+
+
+def _identity(entry: Mapping[str, Any]) -> Identity:
+    number = int(entry["execution_number"])
+    return (str(entry["job_id"]), str(entry["thing_name"]), number, str(entry["queued_at"]))
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _stamp(removed: Sequence[Mapping[str, Any]]) -> str:
+    """When the run began to delete, `20261124-0310`: another look at the same run gives the same job ids."""
+    first = min((str(row["deleted_at"]) for row in removed), default="")
+    return first.replace("-", "").replace(":", "").replace("T", "-")[:13]
+
+
+def _text_of(seconds: float | None) -> str:
+    return "" if seconds is None else utc_text(_moment(seconds))
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, tz=UTC)

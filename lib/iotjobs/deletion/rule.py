@@ -1,0 +1,146 @@
+"""Which executions a sweep is about: the rule, as parameters say it and as `plan.json` holds it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from fnmatch import fnmatchcase
+from typing import Any
+
+import pandas as pd
+
+from iotjobs import parameters
+from iotjobs.diagnosis.service_owners import owner_of
+from iotjobs.errors import InvalidInput
+from iotjobs.model import Cause
+
+_SELECTORS = ("job_id", "thing_name", "causes", "statuses", "thing_groups")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What is chosen: all that is given must hold. Lists are sorted, since their order says nothing."""
+
+    job_id: str | None = None
+    thing_name: str | None = None
+    causes: tuple[str, ...] = ()
+    statuses: tuple[str, ...] = ()
+    thing_groups: tuple[str, ...] = ()
+    protect: tuple[str, ...] = ()
+    older_than_s: int = 30 * 86400
+    stuck_after_s: int = 86400
+    force: bool = False
+
+    @property
+    def names_something(self) -> bool:
+        """Whether the rule says more than an age: a sweep of everything must be meant, not forgotten."""
+        return any(getattr(self, name) for name in _SELECTORS)
+
+    @property
+    def stuck_after(self) -> timedelta:
+        """After how long without a change an unfinished execution counts as stuck."""
+        return timedelta(seconds=self.stuck_after_s)
+
+    def as_document(self) -> dict[str, Any]:
+        """The rule as JSON can hold it."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+    def chooses(self, executions: pd.DataFrame, *, as_of: pd.Timestamp, members: Collection[str] = ()) -> pd.Series:
+        """Where a diagnosed executions table fits the rule, protection aside (boolean, by row).
+
+        ``members`` are the things of the rule's groups. The age counts from the last change (queued, started or
+        reported): what a device worked on yesterday is not old, whenever it was queued.
+        """
+        changed = executions[["queued_at", "started_at", "last_updated_at"]].max(axis=1)
+        chosen = (as_of - changed).dt.total_seconds() >= self.older_than_s
+        if self.job_id is not None:
+            chosen &= executions["job_id"] == self.job_id
+        if self.thing_name is not None:
+            chosen &= executions["thing_name"] == self.thing_name
+        if self.causes:
+            chosen &= executions["cause"].isin(self.causes)
+        if self.statuses:
+            chosen &= executions["status"].isin(self.statuses)
+        if self.thing_groups:
+            chosen &= executions["thing_name"].isin(members)
+        mask: pd.Series = chosen.astype(bool)
+        return mask
+
+    def protects(self, job_id: str, thing_name: str, namespace_id: Any = None) -> str | None:
+        """Why an execution must be left alone, None when it need not.
+
+        A pattern is matched against the whole name: `prod` does not protect `nonprod`, `prod-*` all that begin so.
+        """
+        for pattern in self.protect:
+            if fnmatchcase(thing_name, pattern) or fnmatchcase(job_id, pattern):
+                return f"its name is protected by {pattern}"
+        owner = owner_of(job_id, namespace_id)
+        return f"the job belongs to {owner}" if owner else None
+
+
+def from_parameters(given: Mapping[str, Any]) -> Rule:
+    """The rule of a notebook's parameters. Raises InvalidInput."""
+    meant = {name: value for name, value in given.items() if value is not None}
+    return Rule(
+        job_id=parameters.job_id(meant["job_id"]) if "job_id" in meant else None,
+        thing_name=parameters.thing_name(meant["thing_name"]) if "thing_name" in meant else None,
+        causes=_causes(meant.get("causes")),
+        statuses=tuple(sorted(parameters.statuses(meant.get("statuses")) or ())),
+        thing_groups=tuple(sorted(set(parameters.comma_list(meant.get("thing_groups"), name="thing_groups")))),
+        protect=tuple(sorted(set(parameters.comma_list(meant.get("protect"), name="protect")))),
+        older_than_s=_seconds(meant.get("older_than", "30d"), "older_than"),
+        stuck_after_s=_seconds(meant.get("stuck_after", "24h"), "stuck_after"),
+        force=bool(parameters.flag(meant.get("force"), name="force")),
+    )
+
+
+def from_document(document: Mapping[str, Any]) -> Rule:
+    """The rule that `as_document` wrote. Raises KeyError or TypeError for anything else."""
+    values: dict[str, Any] = {field.name: document[field.name] for field in fields(Rule)}
+    kept: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    return Rule(**kept)
+
+
+def narrowed(rule: Rule, given: Mapping[str, Any]) -> tuple[Rule, list[str]]:
+    """The rule tightened by the parameters given beside a plan, and what of them would widen it instead.
+
+    ``given`` holds only what was said explicitly. Raises InvalidInput.
+    """
+    said = from_parameters(given)
+    named = {name for name, value in given.items() if value is not None}
+    wider = []
+    values = {field.name: getattr(rule, field.name) for field in fields(rule)}
+    for name in {"job_id", "thing_name"} & named:
+        if values[name] not in (None, getattr(said, name)):
+            wider.append(name)
+        values[name] = getattr(said, name)
+    for name in {"causes", "statuses", "thing_groups"} & named:
+        if values[name] and not set(getattr(said, name)) <= set(values[name]):
+            wider.append(name)
+        values[name] = getattr(said, name)
+    values["protect"] = tuple(sorted({*rule.protect, *said.protect}))
+    if "older_than" in named:
+        if said.older_than_s < rule.older_than_s:
+            wider.append("older_than")
+        values["older_than_s"] = said.older_than_s
+    if "stuck_after" in named and said.stuck_after_s != rule.stuck_after_s:
+        wider.append("stuck_after")
+    if "force" in named:
+        if said.force and not rule.force:
+            wider.append("force")
+        values["force"] = said.force
+    return Rule(**values), sorted(wider)
+
+
+def _causes(value: Any) -> tuple[str, ...]:
+    parts = parameters.comma_list(value, name="causes")
+    unknown = sorted(set(parts) - {cause.value for cause in Cause})
+    if unknown:
+        raise InvalidInput(f"causes has {', '.join(unknown)}; there are {', '.join(Cause)}")
+    return tuple(sorted(set(parts)))
+
+
+def _seconds(value: Any, name: str) -> int:
+    return int(parameters.duration(value, name=name).total_seconds())

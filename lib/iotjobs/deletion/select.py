@@ -1,0 +1,214 @@
+"""From a rule to a plan: read the fleet, choose, look at each one chosen. Whole pictures only.
+
+What could not be read is an error as soon as it could change the choice: a plan is never smaller for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+
+from iotjobs.aws import executions as fetch
+from iotjobs.aws.connection import Connection
+from iotjobs.aws.read_fleet import take_picture
+from iotjobs.deletion.guards import Refusal, too_many
+from iotjobs.deletion.plan import Surroundings
+from iotjobs.deletion.rule import Rule
+from iotjobs.deletion.sweep_plan import Caps, Reading, SweepPlan, Target, removal_of
+from iotjobs.diagnosis.diagnose import could_be, diagnose
+from iotjobs.errors import Denied, IotJobsError, NotFound
+from iotjobs.model import UNFINISHED, Cause, Execution, ExecutionKey
+from iotjobs.snapshot import KEY, Picture
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a rule chose: the plan, or None where there are none or far too many; what was left out, and why.
+
+    ``matched`` counts the executions that fit the rule, the protected ones aside.
+    """
+
+    plan: SweepPlan | None
+    matched: int
+    left_out: tuple[Refusal, ...]
+    refusals: tuple[Refusal, ...]
+    warnings: tuple[str, ...]
+
+
+def choose(connection: Connection, rule: Rule, caps: Caps) -> Choice:
+    """Read what the rule is about and make the plan. Changes nothing.
+
+    Raises NotFound, Denied, IotJobsError: also when evidence is missing that the rule needs.
+    """
+    picture = take_picture(
+        connection,
+        job_id=rule.job_id,
+        thing_name=rule.thing_name,
+        statuses=None,
+        stuck_after=rule.stuck_after,
+        whole_history=True,
+    )
+    executions = diagnose(picture, stuck_after=rule.stuck_after)
+    members = {name for group in rule.thing_groups for name in fetch.group_members(connection, group)}
+    as_of = pd.Timestamp(picture.as_of)
+    _require_whole(
+        picture, rule, executions[replace(rule, causes=()).chooses(executions, as_of=as_of, members=members)]
+    )
+    fitting = executions[rule.chooses(executions, as_of=as_of, members=members)]
+    kept, left_out = _protected(rule, fitting, picture.jobs)
+    refusals = too_many(len(kept), caps.max_deletes)
+    if kept.empty or refusals:
+        return Choice(None, len(kept), tuple(left_out), tuple(refusals), ())
+    seen, warnings = _look_at_each(connection, kept)
+    plan = _plan_of(connection, rule, caps, picture=picture, kept=kept, seen=seen)
+    return Choice(plan, len(seen), tuple(left_out), (), tuple(warnings))
+
+
+def _require_whole(picture: Picture, rule: Rule, in_scope: pd.DataFrame) -> None:
+    """Raise when what is missing could change what the rule chooses."""
+    for gap in picture.gaps:
+        if gap.evidence.startswith("the executions of job"):
+            raise _incomplete(str(gap), denied=gap.denied)
+    wanted = set(rule.causes) - {Cause.UNKNOWN.value}
+    for row in in_scope[in_scope["why_unknown"] != ""].to_dict("records"):
+        if wanted & could_be(row["why_unknown"]):
+            key = ExecutionKey(row["job_id"], row["thing_name"], int(row["execution_number"]))
+            denied = any(gap.denied for gap in picture.gaps if gap.evidence == row["why_unknown"])
+            raise _incomplete(
+                f"the rule asks for causes, and that of {key} is unknown: {row['evidence']}", denied=denied
+            )
+
+
+def _incomplete(what: str, *, denied: bool) -> IotJobsError:
+    message = f"{what}. A plan is made of whole pictures only, so there is none"
+    return Denied(message) if denied else IotJobsError(message)
+
+
+def _protected(rule: Rule, fitting: pd.DataFrame, jobs: pd.DataFrame) -> tuple[pd.DataFrame, list[Refusal]]:
+    namespaces = dict(zip(jobs["job_id"], jobs["namespace_id"], strict=True))
+    left_out: list[Refusal] = []
+    keep = []
+    for key in _keys(fitting):
+        why = rule.protects(key.job_id, key.thing_name, namespaces.get(key.job_id))
+        keep.append(why is None)
+        if why is not None:
+            left_out.append(Refusal("protected", f"{key} is left alone: {why}", key))
+    return fitting[pd.Series(keep, index=fitting.index, dtype=bool)], left_out
+
+
+def _look_at_each(connection: Connection, kept: pd.DataFrame) -> tuple[dict[ExecutionKey, Execution], list[str]]:
+    """Describe each one, since the lists tell no version; what moved meanwhile is left out, and said."""
+    keys = _keys(kept)
+    listed = dict(zip(keys, zip(kept["status"], kept["queued_at"], strict=True), strict=True))
+    seen: dict[ExecutionKey, Execution] = {}
+    warnings = []
+
+    def describe(key: ExecutionKey) -> Execution:
+        return fetch.describe_execution(connection, key)
+
+    for key, answer in zip(keys, fetch.side_by_side(describe, keys), strict=True):
+        if isinstance(answer, NotFound):
+            warnings.append(f"{key} went away while the plan was made")
+        elif isinstance(answer, IotJobsError):
+            raise answer
+        elif (answer.status.value, pd.Timestamp(answer.queued_at)) != listed[key]:
+            warnings.append(f"{key} moved while the plan was made: look again later")
+        else:
+            seen[key] = answer
+    return seen, warnings
+
+
+def _plan_of(
+    connection: Connection,
+    rule: Rule,
+    caps: Caps,
+    *,
+    picture: Picture,
+    kept: pd.DataFrame,
+    seen: dict[ExecutionKey, Execution],
+) -> SweepPlan | None:
+    if not seen:
+        return None
+    causes = dict(zip(_keys(kept), kept["cause"], strict=True))
+    whole_jobs = _whole_jobs(connection, picture, rule, {key.job_id for key in seen})
+    bare = SweepPlan(
+        rule=rule,
+        caps=caps,
+        account=connection.account,
+        region=connection.region,
+        endpoint=connection.endpoint,
+        caller_arn=connection.caller_arn,
+        made_at=datetime.now(UTC),
+        reading=Reading(picture.as_of, len(picture.executions), dict(connection.calls), tuple(map(str, picture.gaps))),
+        job_totals={job_id: len(rows) for job_id, rows in whole_jobs.items()},
+        targets=(),
+    )
+    around = _Around(picture, whole_jobs)
+    targets = [
+        Target(removal_of(bare, seen[key], around.of(seen[key])), causes[key])
+        for key in _in_order(seen, picture.queues)
+    ]
+    return replace(bare, targets=tuple(targets))
+
+
+def _whole_jobs(
+    connection: Connection, picture: Picture, rule: Rule, job_ids: Iterable[str]
+) -> dict[str, pd.DataFrame]:
+    """All executions of each job: a fraction of a part would be a lie."""
+    wanted = sorted(job_ids)
+    if rule.thing_name is None:
+        return {job_id: picture.executions[picture.executions["job_id"] == job_id] for job_id in wanted}
+    read = fetch.side_by_side(lambda job_id: fetch.job_executions(connection, job_id), wanted)
+    for answer in read:
+        if isinstance(answer, IotJobsError):
+            raise answer
+    return {job_id: rows for job_id, rows in zip(wanted, read, strict=True) if isinstance(rows, pd.DataFrame)}
+
+
+def _in_order(seen: dict[ExecutionKey, Execution], queues: pd.DataFrame) -> list[ExecutionKey]:
+    """What has ended first, since no device sees it; then each queue from its end.
+
+    From its end, because the removal of a head announces the next one to the device, which would then start what is
+    about to be taken away.
+    """
+    place = {key: number for number, key in enumerate(_keys(queues))}
+    ended = sorted(key for key in seen if seen[key].finished)
+    live = [key for key in seen if not seen[key].finished]
+    return [*ended, *sorted(live, key=lambda key: (key.thing_name, -place.get(key, 0)))]
+
+
+class _Around:
+    """What is around each target when its turn comes: those before it are gone by then."""
+
+    def __init__(self, picture: Picture, whole_jobs: dict[str, pd.DataFrame]) -> None:
+        self._jobs = {row["job_id"]: row for row in picture.jobs.to_dict("records")}
+        self._unfinished = {job_id: int(rows["status"].isin(UNFINISHED).sum()) for job_id, rows in whole_jobs.items()}
+        self._queues: dict[str, list[ExecutionKey]] = {}
+        for key in _keys(picture.queues):
+            self._queues.setdefault(key.thing_name, []).append(key)
+        known = picture.things[picture.things["queue_known"].fillna(value=False).astype(bool)]
+        self._known = set(known["thing_name"])
+
+    def of(self, execution: Execution) -> Surroundings:
+        key = execution.key
+        job: dict[Any, Any] = self._jobs.get(key.job_id, {})
+        around = Surroundings(
+            job_status=job.get("status"),
+            target_selection=job.get("target_selection"),
+            unfinished_in_job=self._unfinished.get(key.job_id),
+            queue=tuple(self._queues.get(key.thing_name, ())),
+            queue_known=execution.finished or key.thing_name in self._known,
+        )
+        if not execution.finished:
+            self._unfinished[key.job_id] = self._unfinished.get(key.job_id, 1) - 1
+            self._queues[key.thing_name] = [other for other in around.queue if other != key]
+        return around
+
+
+def _keys(frame: pd.DataFrame) -> list[ExecutionKey]:
+    rows = frame[KEY].itertuples(index=False)
+    return [ExecutionKey(str(job_id), str(thing_name), int(number)) for job_id, thing_name, number in rows]

@@ -1,0 +1,182 @@
+"""What to do now: the acts that free most, ranked, each with its count and what it frees. Pure.
+
+An execution that waits for another is never a step of its own: it is counted as freed by the step that deals
+with the head of its queue. So every unfinished execution is counted once, in a step or as left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from iotjobs.diagnosis.service_owners import owner_of
+from iotjobs.model import Cause, Status, Suggestion
+
+#: What goes on by itself, once nothing stands before it.
+CALM = (Cause.RETRYING, Cause.FRESH, Cause.WAITING_WINDOW, Cause.TIMEOUT_PENDING)
+#: What waits for the head of its queue and for nothing else.
+_HELD = (Cause.BLOCKED, Cause.WAITING_TURN)
+#: What starts when the executions before it have gone.
+_FREED = (*_HELD, Cause.FRESH, Cause.RETRYING)
+#: The causes that lie in a job; the others lie in the devices, whatever their jobs.
+_OF_A_JOB = (Cause.STALLED, Cause.ORPHANED)
+_MOST_GROUPS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One act for one cause: `executions` on `things` are dealt with, and `frees` others then start.
+
+    ``job_id`` is None where the cause lies in the devices. ``begin_with`` is the thing that holds most back (then
+    the one that has not moved for longest), and ``holds_back`` how many. ``oldest_s`` is for how many seconds the
+    one that has not moved for longest has not. `chooses` says which rows of an executions table it is about.
+    """
+
+    cause: str
+    suggestion: str
+    job_id: str | None
+    what: str
+    why: str
+    executions: int
+    things: int
+    frees: int
+    begin_with: str
+    holds_back: int
+    oldest_s: int
+
+    def chooses(self, executions: pd.DataFrame) -> pd.Series:
+        """Which executions (DIAGNOSIS_COLUMNS) this step deals with, as a boolean for each row."""
+        chosen = (executions["cause"] == self.cause) & (executions["suggestion"] == self.suggestion)
+        return chosen if self.job_id is None else chosen & (executions["job_id"] == self.job_id)
+
+    @property
+    def effect(self) -> str:
+        """What the step does, in figures."""
+        own = f"{self.executions} execution{_s(self.executions)}"
+        return f"{own}, and frees {self.frees} more that wait behind" if self.frees else own
+
+
+@dataclass(frozen=True, slots=True)
+class NextSteps:
+    """The steps, best first, and what needs none: ``calm`` counts executions by cause, ``behind_calm`` waits for them.
+
+    ``unfinished`` is the sum of all executions and freed ones, of `calm`, and of `behind_calm`.
+    """
+
+    ranked: tuple[Step, ...]
+    calm: dict[str, int]
+    behind_calm: int
+    unfinished: int
+
+
+def next_steps(queues: pd.DataFrame, *, as_of: datetime) -> NextSteps:
+    """Rank what to do about all unfinished executions of the things concerned.
+
+    `queues` as in `Findings.queues`. First what frees most others, then what is about most, then what is oldest.
+    """
+    rows = _weighed(queues, as_of)
+    roots = rows[rows["role"] == "root"]
+    by_step = roots.groupby(["cause", "suggestion", "step_job"], sort=False)
+    steps = [_step(names, group) for names, group in by_step]
+    steps.sort(key=lambda step: (-step.frees, -step.executions, -step.oldest_s, step.what))
+    calm = rows[rows["role"] == "calm"]["cause"].value_counts()
+    return NextSteps(
+        ranked=tuple(steps),
+        calm={str(cause): int(count) for cause, count in calm.items()},
+        behind_calm=int((rows["role"] == "waits").sum()),
+        unfinished=len(rows),
+    )
+
+
+def _weighed(queues: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
+    """Add each row's role (root, freed, calm, waits), its step's job, and for a head how many it frees."""
+    rows = queues.copy()
+    head = rows["position"] == 1
+    passive = rows["cause"].isin([*_HELD, *CALM])
+    obstructed = set(rows.loc[head & ~passive, "thing_name"])
+    behind_obstacle = ~head & rows["thing_name"].isin(obstructed)
+    queued = rows["status"] == Status.QUEUED
+    rows["role"] = "root"
+    rows.loc[rows["cause"].isin(CALM), "role"] = "calm"
+    rows.loc[rows["cause"].isin(_HELD), "role"] = "waits"
+    rows.loc[rows["cause"].isin(_FREED) & queued & behind_obstacle, "role"] = "freed"
+    freed = rows[rows["role"] == "freed"].groupby("thing_name").size()
+    rows["frees"] = rows["thing_name"].map(freed).where(head, 0).fillna(0).astype(int)
+    rows["step_job"] = rows["job_id"].where(rows["cause"].isin(_OF_A_JOB), "")
+    last_change = rows[["queued_at", "started_at", "last_updated_at"]].max(axis=1)
+    rows["unmoved_s"] = (pd.Timestamp(as_of) - last_change).dt.total_seconds()
+    return rows
+
+
+def _step(names: Any, group: pd.DataFrame) -> Step:
+    cause, suggestion, step_job = (str(name) for name in names)
+    job_id = step_job or None
+    where = _where(group)
+    worst = group.sort_values(["frees", "unmoved_s"], ascending=False, kind="stable").iloc[0]
+    return Step(
+        cause=cause,
+        suggestion=suggestion,
+        job_id=job_id,
+        what=_what(cause, suggestion, group, where),
+        why=_WHY[Cause(cause)],
+        executions=len(group),
+        things=int(group["thing_name"].nunique()),
+        frees=int(group["frees"].sum()),
+        begin_with=str(worst["thing_name"]),
+        holds_back=int(worst["frees"]),
+        oldest_s=int(group["unmoved_s"].max()),
+    )
+
+
+def _what(cause: str, suggestion: str, group: pd.DataFrame, where: str) -> str:
+    job_id = str(group.iloc[0]["job_id"])
+    namespace = group.iloc[0].get("namespace_id")
+    owner = owner_of(job_id, namespace)
+    if owner and Cause(cause) in _OF_A_JOB and suggestion == Suggestion.NONE:
+        return f"Act on {job_id} on {where} through its service, {owner}"
+    if suggestion == Suggestion.ENABLE_INDEXING:
+        return f"Switch fleet indexing with connectivity on: without it {where} cannot be judged"
+    return _WHAT[Cause(cause)](job_id, where)
+
+
+def _where(group: pd.DataFrame) -> str:
+    """How many things, and of which groups: `2 things (pumps)`, `8 things (6 pumps, 2 vans)`."""
+    things = group.drop_duplicates("thing_name")
+    total = f"{len(things)} thing{_s(len(things))}"
+    if "thing_groups" not in things:
+        return total
+    counts = things["thing_groups"].fillna("").astype(str).value_counts()
+    named = [(str(name), int(count)) for name, count in counts.items() if name]
+    if not named:
+        return total
+    if len(named) == 1 and named[0][1] == len(things):
+        return f"{total} ({named[0][0]})"
+    shown = [f"{count} {name}" for name, count in named[:_MOST_GROUPS]]
+    rest = len(things) - sum(count for _, count in named[:_MOST_GROUPS])
+    return f"{total} ({', '.join([*shown, *([f'{rest} other'] if rest else [])])})"
+
+
+def _s(count: int) -> str:
+    return "" if count == 1 else "s"
+
+
+_WHAT: dict[Cause, Callable[[str, str], str]] = {
+    Cause.STALLED: lambda job, where: f"Fix or cancel {job} on {where}",
+    Cause.ORPHANED: lambda job, where: f"Take away what is left of {job} on {where}",
+    Cause.THING_GONE: lambda _job, where: f"Delete what is left of {where}, no longer registered",
+    Cause.DEVICE_OFFLINE: lambda _job, where: f"Get {where} back online",
+    Cause.NOT_PICKED_UP: lambda _job, where: f"Look at {where} that are connected but start nothing",
+    Cause.UNKNOWN: lambda _job, where: f"Make the missing evidence readable: without it {where} cannot be judged",
+}
+_WHY: dict[Cause, str] = {
+    Cause.STALLED: "started, then no more reports; the device is connected and no timer will end it",
+    Cause.ORPHANED: "the job has ended, the devices still hold its executions",
+    Cause.THING_GONE: "nobody can finish these",
+    Cause.DEVICE_OFFLINE: "not connected, or never connected under the thing's name",
+    Cause.NOT_PICKED_UP: "first in the queue, the device connected, never started; see whether its job agent runs",
+    Cause.UNKNOWN: "see what could not be read",
+}

@@ -1,1 +1,0 @@
-"""What is to be deleted, on what conditions, and who says no. Pure."""

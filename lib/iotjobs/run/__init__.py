@@ -1,0 +1,1 @@
+"""One run of a notebook: its directory, journal, runner and report."""

@@ -1,0 +1,256 @@
+"""Running one notebook with papermill: its parameters, the executed notebook, the report, the exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+
+from iotjobs.errors import InvalidInput, Refused
+from iotjobs.model import Outcome, utc_text
+from iotjobs.run import journal
+from iotjobs.run.directory import RunDirectory, blank_result, numbered_steps
+from iotjobs.run.report import write_report
+
+_KERNEL = "iotjobs"
+_BARE_VALUES = {"generate_cli_skeleton": "input"}
+_RUN_ARGUMENTS = 2
+_RUNNER_LOCK = ".lock-runner"
+_DYING_S = 5.0  # so long may the kernel of a run that was killed take to follow it
+_KERNEL_STARTS = 3
+_NEVER_STARTED = "Kernel died before replying to kernel_info"
+_RUN_DIR = re.compile(r'^(run_dir = ").*/')
+_ENDING_SIGNALS = ("SIGTERM", "SIGHUP")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a notebook, as its parameters cell declares it."""
+
+    name: str
+    type_name: str
+    default: str
+    comment: str
+    bare_value: str | None
+
+
+def notebooks() -> dict[str, Path]:
+    """The kit's notebooks by name."""
+    folder = Path(__file__).resolve().parents[3] / "notebooks"
+    return {path.stem: path for path in sorted(folder.glob("*.ipynb"))}
+
+
+def find(name: str) -> Path | None:
+    """Any notebook by its path, or one of the kit by its name."""
+    path = Path(name)
+    if path.suffix == ".ipynb" and path.is_file():
+        return path
+    return notebooks().get(name.removesuffix(".ipynb"))
+
+
+def parameters_of(path: Path) -> list[Parameter]:
+    """The parameters that the notebook's own parameters cell declares."""
+    from papermill import inspect_notebook  # noqa: PLC0415 - slow to import, and `--help` of the root needs none
+
+    return [
+        Parameter(
+            name=name,
+            type_name=str(found["inferred_type_name"]),
+            default=str(found["default"]),
+            comment=str(found["help"] or "").strip(),
+            bare_value=_BARE_VALUES.get(name),
+        )
+        for name, found in inspect_notebook(str(path)).items()
+    ]
+
+
+def run(path: Path, given: Mapping[str, Any]) -> int:
+    """Run a notebook and return the exit code of its outcome."""
+    started_at = datetime.now(UTC)
+    directory = RunDirectory.open(given.get("run_dir"), notebook=path.stem, started_at=started_at)
+    directory.hold(_RUNNER_LOCK)
+    directory.hold(patience_s=_DYING_S)  # no kernel may be at work there; the one of this run takes the lock next
+    directory.release()
+    values = {**given, "run_dir": given.get("run_dir") or os.path.relpath(directory.path)}
+    executed = directory.path / path.name
+    directory.write_result({**blank_result(path.stem, started_at, values), "journal": journal.sealed(directory.path)})
+    try:
+        problem = _execute(path, executed, values)
+        result = _result(directory)
+        if result["finished_at"] is None or (problem and result["outcome"] in _GOOD):
+            _record(directory, Outcome.ERROR, problem or "the notebook left no result")
+    except KeyboardInterrupt:
+        _record(directory, Outcome.INTERRUPTED, "the run was stopped; what was done is in the journal")
+    with _undisturbed():
+        _finish(executed, directory)
+        _say(_result(directory), directory, executed)
+    return Outcome(_result(directory)["outcome"]).exit_code
+
+
+def _execute(path: Path, executed: Path, values: Mapping[str, Any]) -> str:
+    """Run the notebook; says what ended it, where that was not its end."""
+    import papermill  # noqa: PLC0415 - slow to import
+    from papermill.exceptions import PapermillException  # noqa: PLC0415
+
+    for starts_left in reversed(range(_KERNEL_STARTS)):
+        try:
+            with _this_python():
+                papermill.execute_notebook(
+                    str(path),
+                    str(executed),
+                    dict(values),
+                    kernel_name=_KERNEL,
+                    progress_bar=sys.stderr.isatty(),
+                    cwd=str(Path.cwd()),
+                )
+        except PapermillException as error:
+            return str(error).strip().splitlines()[-1]
+        except Exception as error:  # noqa: BLE001 - whatever ends a kernel ends the run, on record
+            if _NEVER_STARTED in str(error) and starts_left:
+                continue  # another kernel took its port first; no cell was run
+            return f"{type(error).__name__}: {error}"
+        break
+    return ""
+
+
+_GOOD = {outcome.value for outcome in Outcome if outcome.exit_code == 0}
+
+
+def record_early_end(arguments: Sequence[str], outcome: Outcome, message: str) -> None:
+    """Leave a result where `--run-dir` says, when a run ended before its notebook was begun."""
+    if len(arguments) < _RUN_ARGUMENTS or arguments[0] != "run":
+        return
+    named = [after for option, after in pairwise(arguments) if option == "--run-dir"]
+    named += [option.partition("=")[2] for option in arguments if option.startswith("--run-dir=")]
+    if not named:
+        return
+    started_at, notebook = datetime.now(UTC), Path(arguments[1]).stem
+    try:
+        directory = RunDirectory.open(named[-1], notebook=notebook, started_at=started_at)
+        for lock in (_RUNNER_LOCK, ".lock"):  # a run that is at work there keeps its files
+            directory.hold(lock)
+    except (InvalidInput, Refused) as error:
+        click.echo(f"Error: {error}", err=True)
+        return
+    directory.write_result({**blank_result(notebook, started_at, {}), "journal": journal.sealed(directory.path)})
+    _record(directory, outcome, message)
+
+
+def _result(directory: RunDirectory) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((directory.path / "result.json").read_text(encoding="utf-8"))
+    return found
+
+
+def _record(directory: RunDirectory, outcome: Outcome, why: str) -> None:
+    """Say how the run ended where the notebook could not; what it had written down stays."""
+    ended = {"outcome": outcome.value, "reason": why, "finished_at": utc_text(datetime.now(UTC)), "confirm": None}
+    directory.write_result({**_result(directory), **ended, "warnings": []})
+
+
+@contextmanager
+def ending_is_an_interrupt() -> Iterator[None]:
+    """A scheduler's SIGTERM and a lost terminal stop the kernel as Ctrl-C does: it must not delete on by itself."""
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signals = [getattr(signal, name) for name in _ENDING_SIGNALS if hasattr(signal, name)]
+    changed = [each for each in signals if signal.getsignal(each) == signal.SIG_DFL]  # `nohup` ignores SIGHUP
+    with _handled(changed, interrupt):
+        yield
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """The run has ended: a signal that comes now must not take its report away."""
+    signals = [getattr(signal, name) for name in ("SIGINT", *_ENDING_SIGNALS) if hasattr(signal, name)]
+    with _handled(signals, signal.SIG_IGN):
+        yield
+
+
+@contextmanager
+def _handled(signals: Sequence[signal.Signals], handler: Any) -> Iterator[None]:
+    before = {each: signal.signal(each, handler) for each in signals}
+    try:
+        yield
+    finally:
+        for each, was in before.items():
+            signal.signal(each, was)
+
+
+@contextmanager
+def _this_python() -> Iterator[None]:
+    """A kernel of this very interpreter, whatever kernels the machine has installed."""
+    with tempfile.TemporaryDirectory() as folder:
+        spec = Path(folder) / "kernels" / _KERNEL
+        spec.mkdir(parents=True)
+        kernel = str(Path(__file__).with_name("kernel.py"))
+        argv = [sys.executable, "-P", kernel, str(os.getpid()), "-f", "{connection_file}", "--log-level=50"]
+        (spec / "kernel.json").write_text(
+            json.dumps({"argv": argv, "display_name": "iotjobs", "language": "python"}), encoding="utf-8"
+        )
+        before = os.environ.get("JUPYTER_PATH")
+        os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [folder, before]))
+        try:
+            yield
+        finally:
+            if before is None:
+                os.environ.pop("JUPYTER_PATH")
+            else:
+                os.environ["JUPYTER_PATH"] = before
+
+
+def _tidy(executed: Path) -> None:
+    """Take this machine's paths out of the executed notebook: its metadata, and the parameters that were injected."""
+    document = json.loads(executed.read_text(encoding="utf-8"))
+    document["metadata"]["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    papermill = document["metadata"].get("papermill", {})
+    for holder, name in ((papermill, "input_path"), (papermill, "output_path"), (papermill["parameters"], "run_dir")):
+        if holder.get(name):
+            holder[name] = Path(holder[name]).name
+    for cell in document["cells"]:
+        if "injected-parameters" in cell["metadata"].get("tags", []):
+            cell["source"] = [_RUN_DIR.sub(r"\1", line) for line in cell["source"]]
+    executed.write_text(json.dumps(document, indent=1), encoding="utf-8")
+
+
+def _finish(executed: Path, directory: RunDirectory) -> None:
+    """Tidy the notebook and write the report; where that cannot be done the outcome stands, and it is said."""
+    if not executed.exists():
+        return
+    try:
+        _tidy(executed)
+        write_report(executed, directory.path / "report.html", _result(directory))
+    except Exception as error:  # noqa: BLE001 - a template's error must not hide what was deleted
+        click.echo(f"warning: no report: {type(error).__name__}: {error}", err=True)
+
+
+def _say(result: Mapping[str, Any], directory: RunDirectory, executed: Path) -> None:
+    if result["outcome"] == Outcome.SKELETON and "skeleton" in result:
+        click.echo(json.dumps(result["skeleton"], indent=4))
+    why = str(result.get("reason") or "").strip().splitlines() or ["done"]
+    click.echo(f"{result['outcome']}: {why[-1]}", err=True)
+    for step in numbered_steps(result):
+        click.echo(step, err=True)
+    for refusal in result.get("refusals", []):
+        if refusal["message"] not in why[-1]:
+            click.echo(f"{refusal['guard']}: {refusal['message']}", err=True)
+    for warning in result.get("warnings", []):
+        click.echo(f"warning: {warning}", err=True)
+    if result.get("confirm"):
+        click.echo(f"to confirm: --confirm '{result['confirm']}'", err=True)
+    there = [name for name in (executed.name, "report.html", "result.json") if (directory.path / name).exists()]
+    click.echo(f"files: {directory.path} ({', '.join(there)})", err=True)

@@ -1,0 +1,1 @@
+"""The three workflows that the notebooks call."""

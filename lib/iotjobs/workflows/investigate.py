@@ -1,0 +1,180 @@
+"""The first job of the kit: which executions are stuck, and why. What `investigate.ipynb` calls."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from iotjobs import parameters
+from iotjobs.aws.read_fleet import take_picture
+from iotjobs.diagnosis.changes import Changes
+from iotjobs.diagnosis.diagnose import diagnose_executions, diagnose_queues
+from iotjobs.diagnosis.next_steps import NextSteps, next_steps
+from iotjobs.model import (
+    DIAGNOSIS_COLUMNS,
+    EXECUTION_COLUMNS,
+    UNFINISHED,
+    Cause,
+    Outcome,
+    Status,
+    utc_text,
+)
+from iotjobs.run.earlier import earlier_run
+from iotjobs.snapshot import Picture
+from iotjobs.workflows.comparison import changes_since
+
+if TYPE_CHECKING:
+    from iotjobs.run.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What an investigation found.
+
+    ``executions``: EXECUTION_COLUMNS, DIAGNOSIS_COLUMNS, `job_status`, `thing_groups`; worst first.
+    ``queues``: every unfinished execution of the things concerned, with `position` and `head`, by thing in
+    the order of delivery. ``jobs``: JOB_COLUMNS, `stuck` (count), `worst_cause`; worst first.
+    ``connectivity``: `thing_name`, `connected`, `changed_at`, `reason`. ``steps``: what to do now.
+    ``changes``: what changed since an earlier run, None when there is none to compare with.
+    """
+
+    executions: pd.DataFrame
+    jobs: pd.DataFrame
+    queues: pd.DataFrame
+    connectivity: pd.DataFrame
+    steps: NextSteps
+    warnings: tuple[str, ...]
+    as_of: datetime
+    job_id: str | None
+    thing_name: str | None
+    stuck_after: timedelta
+    run: Run
+    changes: Changes | None = None
+
+    @property
+    def summary(self) -> str:
+        """One sentence: how many are stuck, and why. What to do about it are the `steps`."""
+        return summarise(self.executions)
+
+
+def investigate(
+    run: Run,
+    *,
+    job_id: Any = None,
+    thing_name: Any = None,
+    stuck_after: Any = "24h",
+    statuses: Any = None,
+    compare_with: Any = None,
+) -> Findings:
+    """Read a job, a thing, or all that is unfinished, and say of each execution why it has not finished.
+
+    Writes `executions.csv` and `executions.parquet` into the run directory, and with `compare_with`, the run
+    directory of an earlier investigation, `changes.csv`. Raises InvalidInput before any call for a parameter
+    that cannot be meant, NotFound, Denied.
+    """
+    wanted_job = None if job_id is None else parameters.job_id(job_id)
+    wanted_thing = None if thing_name is None else parameters.thing_name(thing_name)
+    wait = parameters.duration(stuck_after, name="stuck_after")
+    wanted_statuses = parameters.statuses(statuses)
+    given = {"job_id": job_id, "thing_name": thing_name, "statuses": statuses, "stuck_after": stuck_after}
+    earlier = None if compare_with is None else earlier_run(compare_with, now=datetime.now(UTC), given=given)
+    connection = run.connection
+    if earlier is not None:
+        earlier.require_same_place(account=connection.account, region=connection.region)
+    picture = take_picture(
+        connection,
+        job_id=wanted_job,
+        thing_name=wanted_thing,
+        statuses=wanted_statuses,
+        stuck_after=wait,
+    )
+    queues = diagnose_queues(picture, stuck_after=wait)
+    executions = _executions(picture, queues)
+    jobs = _jobs(picture, queues)
+    findings = Findings(
+        executions=executions,
+        jobs=jobs,
+        queues=queues,
+        connectivity=picture.things[["thing_name", "connected", "changed_at", "reason"]],
+        steps=next_steps(queues, as_of=picture.as_of),
+        warnings=tuple(str(gap) for gap in picture.gaps),
+        as_of=picture.as_of,
+        job_id=wanted_job,
+        thing_name=wanted_thing,
+        stuck_after=wait,
+        run=run,
+        changes=None if earlier is None else changes_since(earlier, connection, executions, jobs, given=given),
+    )
+    _record(run, findings)
+    return findings
+
+
+def summarise(executions: pd.DataFrame) -> str:
+    """Say in one sentence how many executions are stuck, and why."""
+    unfinished = executions[executions["status"].isin(UNFINISHED)]
+    stuck = unfinished[unfinished["stuck"].astype(bool)]
+    if stuck.empty:
+        return f"No execution is stuck: {len(unfinished)} unfinished of {len(executions)} read."
+    causes = ", ".join(f"{count} {cause}" for cause, count in stuck["cause"].value_counts().items())
+    return f"{len(stuck)} of {len(unfinished)} unfinished executions are stuck: {causes}."
+
+
+def _record(run: Run, findings: Findings) -> None:
+    """Write the tables and the result of an investigation."""
+    run.directory.write_executions(findings.executions)
+    reason, counts, warnings = findings.summary, _counts(findings.executions), list(findings.warnings)
+    if findings.changes is not None:
+        run.directory.write_csv("changes.csv", findings.changes.table)
+        counts |= findings.changes.counts
+        reason = f"{reason} {findings.changes.summary(findings.as_of)}"
+        warnings += findings.changes.warnings
+    steps = [
+        {"rank": rank, **asdict(step), "effect": step.effect}
+        for rank, step in enumerate(findings.steps.ranked, start=1)
+    ]
+    run.finish(
+        Outcome.OK,
+        reason=reason,
+        counts=counts,
+        warnings=warnings,
+        as_of=utc_text(findings.as_of),
+        steps=steps,
+    )
+
+
+def _executions(picture: Picture, queues: pd.DataFrame) -> pd.DataFrame:
+    table = diagnose_executions(picture, queues)
+    job_status = picture.jobs.set_index("job_id")["status"]
+    groups = picture.things.set_index("thing_name")["thing_groups"]
+    table["job_status"] = table["job_id"].map(job_status)
+    table["thing_groups"] = table["thing_name"].map(groups).fillna("")
+    unfinished = table["status"].isin(UNFINISHED)
+    ranked = table.assign(unfinished=unfinished, weight=table["unblocks"].fillna(0)).sort_values(
+        ["stuck", "unfinished", "weight", "age_s"], ascending=False, kind="stable", ignore_index=True
+    )
+    return ranked[[*EXECUTION_COLUMNS, *DIAGNOSIS_COLUMNS, "job_status", "thing_groups"]]
+
+
+def _jobs(picture: Picture, queues: pd.DataFrame) -> pd.DataFrame:
+    stuck = queues[queues["stuck"].astype(bool)].groupby("job_id")["cause"]
+    jobs = picture.jobs.copy()
+    jobs["stuck"] = jobs["job_id"].map(stuck.size()).fillna(0).astype("Int64")
+    worst = stuck.agg(lambda causes: causes.value_counts().index[0]) if len(stuck) else pd.Series(dtype="str")
+    jobs["worst_cause"] = jobs["job_id"].map(worst).astype("str").fillna("")
+    return jobs.sort_values(["stuck", "IN_PROGRESS", "QUEUED"], ascending=False, kind="stable", ignore_index=True)
+
+
+def _counts(executions: pd.DataFrame) -> dict[str, int]:
+    unfinished = executions[executions["status"].isin(UNFINISHED)]
+    counts = {
+        "executions": len(executions),
+        "unfinished": len(unfinished),
+        "stuck": int(executions["stuck"].sum()),
+    }
+    by_cause = executions["cause"].value_counts()
+    counts |= {f"cause_{cause.value}": int(by_cause.get(cause.value, 0)) for cause in Cause}
+    by_status = executions["status"].value_counts()
+    return counts | {f"status_{status.value}": int(by_status.get(status.value, 0)) for status in Status}
