@@ -21,7 +21,7 @@ from iotjobs.aws import connection as aws
 from iotjobs.aws import executions as fetch
 from iotjobs.diagnosis.diagnose import diagnose
 from iotjobs.model import JOB_COLUMNS, UNFINISHED, table
-from iotjobs.snapshot import THING_COLUMNS, TIMER_COLUMNS, Picture
+from iotjobs.snapshot import THING_COLUMNS, TIMER_COLUMNS, FleetSnapshot
 
 _ROUNDS = 3
 _PROMISED = 3.0
@@ -52,11 +52,11 @@ def main(rows: int) -> int:
     print(f"{rows:,} executions, {PAGE_ROWS} a page, best of {_ROUNDS}\n")
     for way, seconds in took.items():
         _say(f"read with {way}", rows, seconds, took["plain boto3"] / seconds)
-    picture = picture_of(executions)
+    snapshot = picture_of(executions)
     started = time.perf_counter()
-    diagnosed = diagnose(picture, stuck_after=timedelta(hours=24))
+    diagnosed = diagnose(snapshot, stuck_after=timedelta(hours=24))
     _say("diagnose", len(diagnosed), time.perf_counter() - started)
-    print(f"\n{diagnosed['stuck'].sum():,} of {len(picture.queues):,} unfinished are stuck")
+    print(f"\n{diagnosed['stuck'].sum():,} of {len(snapshot.queues):,} unfinished are stuck")
     return 0 if took["plain boto3"] / took["iotjobs"] >= _PROMISED else 1
 
 
@@ -71,7 +71,7 @@ def plain_boto3() -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def picture_of(executions: pd.DataFrame) -> Picture:
+def picture_of(executions: pd.DataFrame) -> FleetSnapshot:
     """All the evidence there can be about the executions: a running job, and things of which half are connected."""
     names = executions["thing_name"].unique()
     now = datetime.now(UTC)
@@ -84,7 +84,7 @@ def picture_of(executions: pd.DataFrame) -> Picture:
     }
     job = {"job_id": [JOB], "status": ["IN_PROGRESS"], "described": [True], "scheduling": [{}], "targets": [[]]}
     queues = executions[executions["status"].isin(UNFINISHED)]
-    return Picture(
+    return FleetSnapshot(
         executions=executions,
         queues=queues.assign(delivery=pd.array([0] * len(queues), dtype="Int64")),
         jobs=table(JOB_COLUMNS, job),

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from iotjobs.model import EXECUTION_COLUMNS, JOB_COLUMNS, table
-from iotjobs.snapshot import QUEUE_COLUMNS, THING_COLUMNS, TIMER_COLUMNS, Evidence, Gap, Picture
+from iotjobs.snapshot import QUEUE_COLUMNS, THING_COLUMNS, TIMER_COLUMNS, Evidence, FleetSnapshot, Gap
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -156,7 +156,7 @@ class World:
 
     def tables(
         self, without: Collection[tuple[Evidence, str]] = (), *, asked: Collection[str] | None = None
-    ) -> Picture:
+    ) -> FleetSnapshot:
         """The world as a reading of some jobs (of all: None) sees it, with evidence taken away.
 
         Where a thing's queue is taken away, nothing is seen of it but the executions that were asked for.
@@ -174,7 +174,7 @@ class World:
             for one in unfinished
             if one.status == "IN_PROGRESS" and (Evidence.TIMER, one.job.job_id) not in without
         ]
-        return Picture(
+        return FleetSnapshot(
             executions=_table(EXECUTION_COLUMNS, [_row(one) for one in chosen]),
             queues=_table(QUEUE_COLUMNS, [_row(one) | self._place(one, without) for one in unfinished]),
             jobs=_table(JOB_COLUMNS, [row for job in self.jobs if (row := _job_row(job, without))]),

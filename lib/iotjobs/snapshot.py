@@ -79,7 +79,7 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class FleetSnapshot:
     """The tables of one reading.
 
     ``executions`` (EXECUTION_COLUMNS) is what was asked for; ``queues`` (QUEUE_COLUMNS) holds every

@@ -52,7 +52,7 @@ class Judge:
         self._count(call)
         if not self._allowed(call):
             self.verdict.wrong.append(f"not in the plan as it was: {named}")
-        if not any(_pictures(picture, call.before) for picture in self._lines("before.jsonl")):
+        if not any(_pictures(snapshot, call.before) for snapshot in self._lines("before.jsonl")):
             self.verdict.unrecorded.append(f"not in before.jsonl as it was: {named}")
         if any(same(call, earlier) for earlier in self.accepted):
             self.verdict.doubled.append(f"a second time: {named}")
@@ -138,10 +138,10 @@ def is_same(one: Held, other: Held) -> bool:
     return all(getattr(one, name) == getattr(other, name) for name in ("job_id", "thing_name", "number", "queued_at"))
 
 
-def _pictures(picture: dict[str, Any], item: Held) -> bool:
+def _pictures(snapshot: dict[str, Any], item: Held) -> bool:
     """Whether a line of `before.jsonl` is of this execution."""
-    named = (picture["jobId"], picture["thingArn"].rpartition("/")[2], picture["executionNumber"])
-    return named == (item.job_id, item.thing_name, item.number) and int(picture["queuedAt"]) == int(item.queued_at)
+    named = (snapshot["jobId"], snapshot["thingArn"].rpartition("/")[2], snapshot["executionNumber"])
+    return named == (item.job_id, item.thing_name, item.number) and int(snapshot["queuedAt"]) == int(item.queued_at)
 
 
 def _key(line: dict[str, Any]) -> tuple[Any, ...]:

@@ -184,14 +184,14 @@ MUTATIONS = (
     Mutation(
         "any phrase will do for a sweep",
         "guards",
-        "if given == plan.phrase or given == bare + AT_WORK_WORDS:",
+        "if given == plan.phrase or given == bare + DEVICE_ACTIVE_WORDS:",
         "if given:",
         of_plans=True,
     ),
     Mutation(
         "any phrase will do for one",
         "guards",
-        "    if confirm.strip().removesuffix(AT_WORK_WORDS) == plan.phrase",
+        "    if confirm.strip().removesuffix(DEVICE_ACTIVE_WORDS) == plan.phrase",
         "    if confirm or plan.phrase",
         of_plans=True,
     ),

@@ -12,7 +12,7 @@ import pytest
 
 from iotjobs.aws import connection as aws
 from iotjobs.aws import queues
-from iotjobs.aws.read_fleet import take_picture
+from iotjobs.aws.read_fleet import read_fleet
 from iotjobs.diagnosis.diagnose import diagnose
 from iotjobs.sandbox.fleet import Fleet
 
@@ -53,9 +53,9 @@ def connection(many_things: Fleet) -> aws.Connection:
 
 def _read(connection: aws.Connection, job_id: str | None) -> pd.DataFrame:
     before = connection.calls.copy()
-    picture = take_picture(connection, job_id=job_id, thing_name=None, statuses=None, stuck_after=STUCK_AFTER)
+    snapshot = read_fleet(connection, job_id=job_id, thing_name=None, statuses=None, stuck_after=STUCK_AFTER)
     connection.calls.subtract(before)
-    table = diagnose(picture, stuck_after=STUCK_AFTER)
+    table = diagnose(snapshot, stuck_after=STUCK_AFTER)
     return table.sort_values(["job_id", "thing_name"], ignore_index=True)
 
 
@@ -103,8 +103,8 @@ def test_a_thing_is_asked_for_by_name_when_few_are(connection: aws.Connection) -
 
 
 def test_jobs_that_were_only_looked_at_are_not_part_of_the_picture(connection: aws.Connection) -> None:
-    picture = take_picture(connection, job_id="many-first", thing_name=None, statuses=None, stuck_after=STUCK_AFTER)
-    assert set(picture.jobs["job_id"]) == {"many-first", "many-second"}
+    snapshot = read_fleet(connection, job_id="many-first", thing_name=None, statuses=None, stuck_after=STUCK_AFTER)
+    assert set(snapshot.jobs["job_id"]) == {"many-first", "many-second"}
 
 
 def test_by_thing_when_the_account_has_more_jobs_than_that(connection: aws.Connection, many_things: Fleet) -> None:

@@ -18,10 +18,10 @@ import pytest
 from denying_proxy import DenyingProxy, Verdict
 
 from iotjobs.aws import connection as aws
-from iotjobs.aws.read_fleet import take_picture
-from iotjobs.diagnosis.diagnose import could_be, diagnose
+from iotjobs.aws.read_fleet import read_fleet
+from iotjobs.diagnosis.diagnose import diagnose, possible_causes
 from iotjobs.sandbox.fleet import Fleet
-from iotjobs.snapshot import Picture
+from iotjobs.snapshot import FleetSnapshot
 from labelled_fleet import LabelledFleet
 
 STUCK_AFTER = timedelta(hours=24)
@@ -44,15 +44,13 @@ class Denied:
         self.proxy = proxy
         self.connection = connection
 
-    def picture(self, verdict: Verdict, *, job_id: str | None = None, thing_name: str | None = None) -> Picture:
+    def snapshot(self, verdict: Verdict, *, job_id: str | None = None, thing_name: str | None = None) -> FleetSnapshot:
         self.proxy.verdict = verdict
-        return take_picture(
-            self.connection, job_id=job_id, thing_name=thing_name, statuses=None, stuck_after=STUCK_AFTER
-        )
+        return read_fleet(self.connection, job_id=job_id, thing_name=thing_name, statuses=None, stuck_after=STUCK_AFTER)
 
-    def check(self, picture: Picture) -> pd.DataFrame:
+    def check(self, snapshot: FleetSnapshot) -> pd.DataFrame:
         """Unknown or right, stuck and unblocks too; returns the rows of this fleet."""
-        table = diagnose(picture, stuck_after=STUCK_AFTER)
+        table = diagnose(snapshot, stuck_after=STUCK_AFTER)
         mine = table[table["thing_name"].str.startswith(f"{self.labelled.prefix}-")]
         wrong = []
         for row in mine[mine["cause"] != ""].to_dict("records"):
@@ -63,7 +61,7 @@ class Denied:
             cause, stuck, unblocks = self.labels[key]
             CONFUSION[cause, row["cause"]] += 1
             if row["cause"] == "unknown":
-                right = cause in could_be(row["why_unknown"]) and row["stuck"]
+                right = cause in possible_causes(row["why_unknown"]) and row["stuck"]
             else:
                 right = (row["cause"], row["stuck"]) == (cause, stuck)
             if not right or not (pd.isna(row["unblocks"]) or row["unblocks"] == unblocks):
@@ -92,24 +90,24 @@ def _deny(*operations: str, status: int = 403) -> Verdict:
 
 @pytest.mark.parametrize("operation", sorted(ACTIONS))
 def test_each_call_denied(behind: Denied, operation: str) -> None:
-    picture = behind.picture(_deny(operation))
-    rows = behind.check(picture)
+    snapshot = behind.snapshot(_deny(operation))
+    rows = behind.check(snapshot)
     assert set(behind.labels) <= set(zip(rows["job_id"], rows["thing_name"], rows["execution_number"], strict=True))
     if operation != "ListJobExecutionsForThing":  # the account is read by job
-        assert any(f"allow {ACTIONS[operation]}" in str(gap) for gap in picture.gaps)
+        assert any(f"allow {ACTIONS[operation]}" in str(gap) for gap in snapshot.gaps)
 
 
 @pytest.mark.parametrize(
     "operation", ["GetIndexingConfiguration", "DescribeThing", "ListThings", "DescribeJobExecution"]
 )
 def test_calls_that_are_not_needed_may_be_denied(behind: Denied, operation: str) -> None:
-    rows = behind.check(behind.picture(_deny(operation)))
+    rows = behind.check(behind.snapshot(_deny(operation)))
     assert "unknown" not in set(rows["cause"])
 
 
 def test_neither_index_nor_registry(behind: Denied) -> None:
-    picture = behind.picture(_deny("SearchIndex", "DescribeThing", "ListThings"))
-    rows = behind.check(picture)
+    snapshot = behind.snapshot(_deny("SearchIndex", "DescribeThing", "ListThings"))
+    rows = behind.check(snapshot)
     assert set(rows["cause"]) == {"", "unknown"}
     assert set(rows["why_unknown"]) == {"", "the thing's registration"}
     assert "allow iot:DescribeThing" in rows[rows["cause"] == "unknown"].iloc[0]["evidence"]
@@ -117,44 +115,44 @@ def test_neither_index_nor_registry(behind: Denied) -> None:
 
 def test_jobs_neither_described_nor_listed(behind: Denied) -> None:
     thing = behind.labelled.world.things[1].name
-    rows = behind.check(behind.picture(_deny("DescribeJob", "ListJobs"), thing_name=thing))
+    rows = behind.check(behind.snapshot(_deny("DescribeJob", "ListJobs"), thing_name=thing))
     assert set(rows.loc[rows["cause"] != "", "why_unknown"]) == {"the job's status"}
 
 
 def test_jobs_listed_but_not_described_are_known_to_be_cancelled(behind: Denied) -> None:
-    rows = behind.check(behind.picture(_deny("DescribeJob")))
+    rows = behind.check(behind.snapshot(_deny("DescribeJob")))
     assert "orphaned" in set(rows["cause"])
     assert set(rows["why_unknown"]) == {"", "the job's schedule"}
 
 
 @pytest.mark.parametrize("operation", sorted(ACTIONS))
 def test_each_call_denied_when_a_job_or_a_thing_is_asked_for(behind: Denied, operation: str) -> None:
-    behind.check(behind.picture(_deny(operation), job_id=f"{behind.labelled.prefix}-continuous"))
+    behind.check(behind.snapshot(_deny(operation), job_id=f"{behind.labelled.prefix}-continuous"))
     if operation != "ListJobExecutionsForThing":
-        behind.check(behind.picture(_deny(operation), thing_name=behind.labelled.world.things[0].name))
+        behind.check(behind.snapshot(_deny(operation), thing_name=behind.labelled.world.things[0].name))
 
 
 def test_queues_are_read_by_job_when_they_may_not_be_read_by_thing(behind: Denied) -> None:
-    picture = behind.picture(_deny("ListJobExecutionsForThing"), job_id=f"{behind.labelled.prefix}-continuous")
-    rows = behind.check(picture)
+    snapshot = behind.snapshot(_deny("ListJobExecutionsForThing"), job_id=f"{behind.labelled.prefix}-continuous")
+    rows = behind.check(snapshot)
     assert "unknown" not in set(rows["cause"])
     assert rows["unblocks"].notna().all()
-    assert picture.gaps == ()
+    assert snapshot.gaps == ()
 
 
 def test_an_execution_is_found_by_its_job_when_its_thing_may_not_be_listed(behind: Denied) -> None:
     job_id, thing, _ = next(key for key, label in behind.labels.items() if label[0] == "blocked")
-    rows = behind.check(behind.picture(_deny("ListJobExecutionsForThing"), job_id=job_id, thing_name=thing))
+    rows = behind.check(behind.snapshot(_deny("ListJobExecutionsForThing"), job_id=job_id, thing_name=thing))
     assert list(rows["cause"]) == ["blocked"]
 
 
 def test_queues_that_may_not_be_read_at_all(behind: Denied) -> None:
     denied = _deny("ListJobExecutionsForThing", "ListJobs")
-    picture = behind.picture(denied, job_id=f"{behind.labelled.prefix}-continuous")
-    rows = behind.check(picture)
+    snapshot = behind.snapshot(denied, job_id=f"{behind.labelled.prefix}-continuous")
+    rows = behind.check(snapshot)
     unfinished = rows[rows["cause"] != ""]
     assert unfinished["unblocks"].isna().all()
-    assert any("allow iot:ListJobExecutionsForThing" in str(gap) for gap in picture.gaps)
+    assert any("allow iot:ListJobExecutionsForThing" in str(gap) for gap in snapshot.gaps)
 
 
 @pytest.mark.parametrize(
@@ -170,16 +168,16 @@ def test_a_reading_that_fails_half_way(behind: Denied, operation: str, status: i
     def every_third(asked: str, _path: str, count: int) -> int | None:
         return status if asked == operation and count % 3 == 0 else None
 
-    picture = behind.picture(every_third)
-    rows = behind.check(picture)
+    snapshot = behind.snapshot(every_third)
+    rows = behind.check(snapshot)
     assert set(rows["cause"]) - {"", "unknown"}
 
 
 def test_an_index_that_fails_on_a_later_page(behind: Denied) -> None:
     seen = iter(range(10**6))
-    picture = behind.picture(lambda asked, _path, _count: 500 if asked == "SearchIndex" and next(seen) else None)
-    behind.check(picture)
-    assert all("update-indexing-configuration" not in str(gap) for gap in picture.gaps)  # it is on
+    snapshot = behind.snapshot(lambda asked, _path, _count: 500 if asked == "SearchIndex" and next(seen) else None)
+    behind.check(snapshot)
+    assert all("update-indexing-configuration" not in str(gap) for gap in snapshot.gaps)  # it is on
 
 
 @pytest.mark.parametrize(
@@ -192,17 +190,17 @@ def test_the_modes_of_the_index(behind: Denied, aged_fleet: Fleet, mode: str, co
     wanted = {"thingIndexingMode": mode, "thingConnectivityIndexingMode": connectivity}
     aged_fleet.iot.update_indexing_configuration(thingIndexingConfiguration=wanted)
     try:
-        picture = behind.picture(_deny(*[] if told else ["GetIndexingConfiguration"]))
+        snapshot = behind.snapshot(_deny(*[] if told else ["GetIndexingConfiguration"]))
     finally:
         aged_fleet.index()
-    rows = behind.check(picture)
+    rows = behind.check(snapshot)
     unknown = rows[rows["cause"] == "unknown"]
     assert unknown.empty == (connectivity == "STATUS")
     assert (unknown["suggestion"] == "enable_indexing").all()
     kept = mode if told and mode != "OFF" else "REGISTRY"
     command = f"update-indexing-configuration --thing-indexing-configuration thingIndexingMode={kept}"
     assert unknown["evidence"].str.contains(command).all()
-    assert any(command in str(gap) for gap in picture.gaps) == (connectivity == "OFF")
+    assert any(command in str(gap) for gap in snapshot.gaps) == (connectivity == "OFF")
 
 
 AUTH_SCRIPT = """

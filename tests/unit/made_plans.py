@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from iotjobs.deletion.plan import Plan, Surroundings
+from iotjobs.deletion.plan import Plan, QueueContext
 from iotjobs.model import Execution, ExecutionKey, Status
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -33,6 +33,6 @@ def plan(made_for: Execution | None = None, **more: Any) -> Plan:
         "caller_arn": "arn:aws:iam::123456789012:user/me",
         "endpoint": "https://iot.eu-central-1.amazonaws.com",
         "made_at": NOW,
-        "surroundings": Surroundings(),
+        "queue_context": QueueContext(),
     }
     return Plan(execution=made_for or execution(), **(facts | more))

@@ -11,7 +11,7 @@ import pandas as pd
 from iotjobs.model import COUNT, DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, TEXT, table
 
 AS_OF = datetime(2026, 11, 20, 10, tzinfo=UTC)
-CALM = ("fresh", "retrying", "waiting_window", "timeout_pending")
+SELF_RESOLVING = ("fresh", "retrying", "waiting_window", "timeout_pending")
 SUGGESTIONS = {
     "stalled": "cancel",
     "orphaned": "force_delete",
@@ -47,7 +47,7 @@ def made_queues(lines: Sequence[Line], *, groups: dict[str, str] | None = None) 
                 "started_at": _before(started),
                 "last_updated_at": _before(started if started is not None else queued),
                 "age_s": int(queued * 3600),
-                "stuck": cause not in CALM,
+                "stuck": cause not in SELF_RESOLVING,
                 "cause": cause,
                 "evidence": "evidence",
                 "suggestion": SUGGESTIONS.get(cause, "wait"),

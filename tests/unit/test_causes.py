@@ -10,7 +10,7 @@ import pytest
 
 from iotjobs.diagnosis.diagnose import diagnose
 from iotjobs.model import EXECUTION_COLUMNS, JOB_COLUMNS, Cause, table
-from iotjobs.snapshot import QUEUE_COLUMNS, THING_COLUMNS, TIMER_COLUMNS, Gap, Picture
+from iotjobs.snapshot import QUEUE_COLUMNS, THING_COLUMNS, TIMER_COLUMNS, FleetSnapshot, Gap
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -51,17 +51,17 @@ def thing(name: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def picture(
+def snapshot(
     executions: list[dict[str, Any]],
     jobs: list[dict[str, Any]],
     things: list[dict[str, Any]],
     timers: list[dict[str, Any]] | None = None,
     gaps: tuple[Gap, ...] = (),
-) -> Picture:
+) -> FleetSnapshot:
     running = [one for one in executions if one["status"] == "IN_PROGRESS"]
     looked_up = [{key: one[key] for key in ("job_id", "thing_name", "execution_number")} for one in running]
     unfinished = [one for one in executions if one["status"] in ("QUEUED", "IN_PROGRESS")]
-    return Picture(
+    return FleetSnapshot(
         executions=_table(EXECUTION_COLUMNS, executions),
         queues=_table(QUEUE_COLUMNS, [{"delivery": 0, **one} for one in unfinished]),
         jobs=_table(JOB_COLUMNS, jobs),
@@ -72,7 +72,7 @@ def picture(
     )
 
 
-def found(shot: Picture) -> dict[str, dict[str, Any]]:
+def found(shot: FleetSnapshot) -> dict[str, dict[str, Any]]:
     rows = diagnose(shot, stuck_after=DAY).to_dict("records")
     return {f"{row['job_id']}/{row['thing_name']}": row for row in rows}
 
@@ -105,26 +105,26 @@ WAITING = execution("j", "t")
     ],
 )
 def test_one_execution_alone(cause: Cause, stuck: bool, one: dict, its_job: dict, its_thing: dict) -> None:
-    row = found(picture([one], [its_job], [its_thing]))["j/t"]
+    row = found(snapshot([one], [its_job], [its_thing]))["j/t"]
     assert (row["cause"], bool(row["stuck"])) == (cause, stuck)
     assert row["evidence"]
 
 
 def test_a_step_timer_makes_it_pending_and_says_when() -> None:
     timers = [{"job_id": "j", "thing_name": "t", "execution_number": 1, "seconds_left": 7200.0}]
-    row = found(picture([STALLED], [job("j")], [thing("t")], timers))["j/t"]
+    row = found(snapshot([STALLED], [job("j")], [thing("t")], timers))["j/t"]
     assert row["cause"] == Cause.TIMEOUT_PENDING
     assert "2026-11-24T14:00:00Z" in row["evidence"]
 
 
 def test_a_timer_that_was_not_read_is_unknown_not_stalled() -> None:
-    row = found(picture([STALLED], [job("j")], [thing("t")], timers=[]))["j/t"]
+    row = found(snapshot([STALLED], [job("j")], [thing("t")], timers=[]))["j/t"]
     assert row["cause"] == Cause.UNKNOWN
 
 
 def test_a_running_execution_blocks_the_queue_behind_it() -> None:
     rows = found(
-        picture(
+        snapshot(
             [execution("new", "t", days=3), execution("old", "t", "IN_PROGRESS"), execution("mid", "t", days=4)],
             [job("old"), job("mid"), job("new")],
             [thing("t")],
@@ -138,41 +138,41 @@ def test_a_running_execution_blocks_the_queue_behind_it() -> None:
 
 def test_whoever_waits_its_turn_is_stuck_as_its_head_is() -> None:
     head_waits = job("head", scheduling={"startTime": "2027-01-01T10:00"})
-    calm = found(
-        picture([execution("head", "t"), execution("tail", "t", days=4)], [head_waits, job("tail")], [thing("t")])
+    self_resolving = found(
+        snapshot([execution("head", "t"), execution("tail", "t", days=4)], [head_waits, job("tail")], [thing("t")])
     )
     stuck = found(
-        picture([execution("head", "t"), execution("tail", "t", days=4)], [job("head"), job("tail")], [thing("t")])
+        snapshot([execution("head", "t"), execution("tail", "t", days=4)], [job("head"), job("tail")], [thing("t")])
     )
-    assert (calm["tail/t"]["cause"], bool(calm["tail/t"]["stuck"])) == (Cause.WAITING_TURN, False)
+    assert (self_resolving["tail/t"]["cause"], bool(self_resolving["tail/t"]["stuck"])) == (Cause.WAITING_TURN, False)
     assert (stuck["tail/t"]["cause"], bool(stuck["tail/t"]["stuck"])) == (Cause.WAITING_TURN, True)
 
 
 def test_a_finished_execution_has_no_cause() -> None:
-    row = found(picture([execution("j", "t", "FAILED")], [job("j")], [thing("t")]))["j/t"]
+    row = found(snapshot([execution("j", "t", "FAILED")], [job("j")], [thing("t")]))["j/t"]
     assert (row["cause"], bool(row["stuck"]), row["suggestion"]) == ("", False, "none")
 
 
 def test_an_ota_update_is_not_to_be_deleted_here() -> None:
-    row = found(picture([execution("AFR_OTA-7", "t", "IN_PROGRESS")], [job("AFR_OTA-7")], [thing("t")]))["AFR_OTA-7/t"]
+    row = found(snapshot([execution("AFR_OTA-7", "t", "IN_PROGRESS")], [job("AFR_OTA-7")], [thing("t")]))["AFR_OTA-7/t"]
     assert row["suggestion"] == "none"
     assert "delete the OTA update instead" in row["evidence"]
 
 
 def test_what_is_missing_is_said_with_how_to_switch_it_on() -> None:
     gap = Gap("the device's connectivity", "fleet indexing is off", "switch it on with X", indexing_off=True)
-    row = found(picture([WAITING], [job("j")], [thing("t", connected=None)], gaps=(gap,)))["j/t"]
+    row = found(snapshot([WAITING], [job("j")], [thing("t", connected=None)], gaps=(gap,)))["j/t"]
     assert "switch it on with X" in row["evidence"]
     assert row["suggestion"] == "enable_indexing"
 
 
 def test_no_executions_at_all() -> None:
-    assert diagnose(picture([], [], []), stuck_after=DAY).empty
+    assert diagnose(snapshot([], [], []), stuck_after=DAY).empty
 
 
 def test_a_timer_that_was_not_read_is_taken_from_the_job_if_it_cannot_have_changed() -> None:
     week = job("j", timeout_minutes=10080, last_updated_at=NOW - 6 * DAY)
-    row = found(picture([STALLED], [week], [thing("t")], timers=[]))["j/t"]
+    row = found(snapshot([STALLED], [week], [thing("t")], timers=[]))["j/t"]
     assert row["cause"] == Cause.TIMEOUT_PENDING
     assert "2026-11-26T12:00:00Z" in row["evidence"]
 
@@ -186,14 +186,14 @@ def test_a_timer_that_was_not_read_is_taken_from_the_job_if_it_cannot_have_chang
     ids=["changed-since-it-started", "passed-long-ago"],
 )
 def test_a_job_timer_that_may_not_hold_for_it_proves_nothing(its_job: dict) -> None:
-    row = found(picture([STALLED], [its_job], [thing("t")], timers=[]))["j/t"]
+    row = found(snapshot([STALLED], [its_job], [thing("t")], timers=[]))["j/t"]
     assert (row["cause"], row["why_unknown"]) == (Cause.UNKNOWN, "the execution's timer")
 
 
 def _tied(*jobs: dict, known: bool) -> dict[str, dict[str, Any]]:
     same = [execution(one["job_id"], "t", delivery=place if known else None) for place, one in enumerate(jobs)]
     later = execution("later", "t", days=3)
-    return found(picture([*same, later], [*jobs, job("later")], [thing("t")]))
+    return found(snapshot([*same, later], [*jobs, job("later")], [thing("t")]))
 
 
 def test_the_devices_own_list_orders_what_was_queued_in_the_same_second() -> None:
@@ -224,7 +224,7 @@ def test_who_waits_behind_a_head_that_may_be_calm_or_not_is_unknown() -> None:
 def test_who_waits_behind_a_head_of_unknown_schedule_says_so() -> None:
     gap = Gap("the job's schedule", "access denied to iot:DescribeJob", "allow iot:DescribeJob", frozenset({"head"}))
     rows = found(
-        picture(
+        snapshot(
             [execution("head", "t"), execution("tail", "t", days=4)],
             [job("head", described=False), job("tail")],
             [thing("t")],
@@ -238,7 +238,7 @@ def test_who_waits_behind_a_head_of_unknown_schedule_says_so() -> None:
 
 def test_two_running_at_once_both_hold_the_queue() -> None:
     rows = found(
-        picture(
+        snapshot(
             [execution("a", "t", "IN_PROGRESS"), execution("b", "t", "IN_PROGRESS", days=4), execution("c", "t")],
             [job("a"), job("b"), job("c")],
             [thing("t")],
@@ -251,14 +251,14 @@ def test_two_running_at_once_both_hold_the_queue() -> None:
 
 def test_an_index_that_may_not_be_searched_is_not_switched_on_by_that() -> None:
     gap = Gap("the device's connectivity", "access denied to iot:SearchIndex", "allow iot:SearchIndex")
-    row = found(picture([WAITING], [job("j")], [thing("t", connected=None)], gaps=(gap,)))["j/t"]
+    row = found(snapshot([WAITING], [job("j")], [thing("t", connected=None)], gaps=(gap,)))["j/t"]
     assert (row["cause"], row["suggestion"]) == (Cause.UNKNOWN, "none")
 
 
 def test_the_evidence_reads_as_a_sentence_with_figures() -> None:
     runs = execution("j", "t", "IN_PROGRESS", days=3.3, last_updated_at=NOW - timedelta(days=3, hours=2))
     waits = [execution(f"w{days}", "t", days=days) for days in (2.5, 2, 1.5)]
-    rows = found(picture([runs, *waits], [job("j"), *(job(one["job_id"]) for one in waits)], [thing("t")]))
+    rows = found(snapshot([runs, *waits], [job("j"), *(job(one["job_id"]) for one in waits)], [thing("t")]))
     assert rows["j/t"]["evidence"] == (
         "IN_PROGRESS for 3 d 7 h, last report 3 d 2 h ago, device connected since 6 d, no timer; "
         "3 executions wait behind it, the longest for 2 d 12 h"

@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract_oracle import HOUR, NOW, STUCK_AFTER, AJob, AnExecution, AThing, World
-from iotjobs.diagnosis.diagnose import could_be, diagnose
-from iotjobs.snapshot import Evidence, Picture
+from iotjobs.diagnosis.diagnose import diagnose, possible_causes
+from iotjobs.snapshot import Evidence, FleetSnapshot
 
 QUICK = settings(max_examples=40, deadline=None, derandomize=True, database=None)
 FLEETS = given(seed=st.integers(0, 2**40), things=st.integers(1, 40))
@@ -83,8 +83,8 @@ def take_away(chance: random.Random, world: World) -> frozenset[tuple[Evidence, 
     return frozenset(lost)
 
 
-def said(picture: Picture) -> dict[tuple[str, str, int], dict]:
-    rows = diagnose(picture, stuck_after=STUCK_AFTER).to_dict("records")
+def said(snapshot: FleetSnapshot) -> dict[tuple[str, str, int], dict]:
+    rows = diagnose(snapshot, stuck_after=STUCK_AFTER).to_dict("records")
     return {(row["job_id"], row["thing_name"], row["execution_number"]): row for row in rows}
 
 
@@ -123,7 +123,7 @@ def test_with_evidence_taken_away_it_is_unknown_or_right_and_never_wrong(seed: i
             # of its own, or of the one that it waits behind
             names = {*one.key[:2], *(other.job.job_id for other in world.queue(one.thing)[:1])}
             assert {(row["why_unknown"], name) for name in names} & without
-            assert cause in could_be(row["why_unknown"])
+            assert cause in possible_causes(row["why_unknown"])
             assert "taken away; allow it" in row["evidence"]
         else:
             assert row["why_unknown"] == ""

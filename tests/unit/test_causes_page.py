@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from iotjobs.diagnosis.causes import ACCOUNTS, Account, could_be
+from iotjobs.diagnosis.causes import CAUSE_RULES, CauseRule, possible_causes
 from iotjobs.diagnosis.service_owners import owner_of
 from iotjobs.model import Cause
 from iotjobs.snapshot import Evidence
@@ -17,14 +17,14 @@ SECTIONS = dict(re.findall(r"^## `(\w+)`\n(.*?)(?=^##+ |\Z)", PAGE, flags=re.MUL
 
 
 def test_every_cause_is_there_in_the_order_of_the_contract() -> None:
-    assert list(SECTIONS) == [cause.value for cause in Cause] == [account.cause.value for account in ACCOUNTS]
+    assert list(SECTIONS) == [cause.value for cause in Cause] == [rule.cause.value for rule in CAUSE_RULES]
 
 
-@pytest.mark.parametrize("account", ACCOUNTS, ids=lambda account: account.cause.value)
-def test_a_cause_is_told_as_the_code_has_it(account: Account) -> None:
-    section = SECTIONS[account.cause.value]
-    assert f"Stuck: {account.stuck}. Suggestion: `{account.suggestion.value}`.\n" in section
-    assert f"Holds when: {account.when}.\n" in section
+@pytest.mark.parametrize("rule", CAUSE_RULES, ids=lambda rule: rule.cause.value)
+def test_a_cause_is_told_as_the_code_has_it(rule: CauseRule) -> None:
+    section = SECTIONS[rule.cause.value]
+    assert f"Stuck: {rule.stuck}. Suggestion: `{rule.suggestion.value}`.\n" in section
+    assert f"Holds when: {rule.when}.\n" in section
     for heading in ("How it is told", "What to do", "What can go wrong"):
         assert f"- {heading}: " in section
 
@@ -41,12 +41,12 @@ def test_what_it_could_be_without_evidence_is_told_as_the_code_has_it(evidence: 
         named = [cause for cause in order if cause not in named]
     elif told[1].endswith("and all after it"):
         named = order[order.index(named[0]) :]
-    assert set(named) == could_be(evidence)
+    assert set(named) == possible_causes(evidence)
 
 
 def test_nothing_missing_leaves_nothing_open_and_what_is_not_known_leaves_all() -> None:
-    assert could_be("") == frozenset()
-    assert could_be("the weather") == frozenset(Cause) - {Cause.UNKNOWN}
+    assert possible_causes("") == frozenset()
+    assert possible_causes("the weather") == frozenset(Cause) - {Cause.UNKNOWN}
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_queues import AS_OF, CALM, made_queues
+from made_queues import AS_OF, SELF_RESOLVING, made_queues
 
 from iotjobs.diagnosis.next_steps import NextSteps, next_steps
 from iotjobs.model import Cause
@@ -57,7 +57,7 @@ def test_what_waits_behind_work_that_goes_on_is_left_alone() -> None:
     steps = _steps(
         [("pump-1", "big", "IN_PROGRESS", "timeout_pending", 60, 50), ("pump-1", "b", "QUEUED", "blocked", 40, None)]
     )
-    assert (steps.ranked, steps.calm, steps.behind_calm) == ((), {"timeout_pending": 1}, 1)
+    assert (steps.ranked, steps.self_resolving, steps.behind_self_resolving) == ((), {"timeout_pending": 1}, 1)
 
 
 def test_what_another_obstacle_holds_is_not_promised_to_start() -> None:
@@ -68,7 +68,7 @@ def test_what_another_obstacle_holds_is_not_promised_to_start() -> None:
 def test_what_runs_already_is_not_freed_by_another_end() -> None:
     lines = [("a", "x", "IN_PROGRESS", "stalled", 90, 80), ("a", "y", "IN_PROGRESS", "fresh", 2, 1)]
     steps = _steps(lines)
-    assert (steps.ranked[0].frees, steps.calm) == (0, {"fresh": 1})
+    assert (steps.ranked[0].frees, steps.self_resolving) == (0, {"fresh": 1})
 
 
 def test_an_ota_update_is_acted_on_through_its_service() -> None:
@@ -96,7 +96,7 @@ CAUSES = (
     "unknown",
     "blocked",
     "waiting_turn",
-    *CALM,
+    *SELF_RESOLVING,
 )
 LINE = st.tuples(
     st.sampled_from(["a", "b", "c"]),
@@ -117,7 +117,11 @@ def test_every_cause_has_its_place_and_its_colour() -> None:
 def test_every_unfinished_execution_is_counted_once(lines: list) -> None:
     queues = made_queues(lines)
     steps = next_steps(queues, as_of=AS_OF)
-    counted = sum(step.executions + step.frees for step in steps.ranked) + sum(steps.calm.values()) + steps.behind_calm
+    counted = (
+        sum(step.executions + step.frees for step in steps.ranked)
+        + sum(steps.self_resolving.values())
+        + steps.behind_self_resolving
+    )
     assert counted == steps.unfinished == len(lines)
     chosen = pd.DataFrame({place: step.chooses(queues) for place, step in enumerate(steps.ranked)})
     assert (chosen.sum(axis=1) <= 1).all() if len(chosen.columns) else True

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from made_plans import KEY, NOW, execution, plan
 
-from iotjobs.deletion.plan import Surroundings
+from iotjobs.deletion.plan import QueueContext
 from iotjobs.model import ExecutionKey
 
 NEXT = ExecutionKey("config", "pump-01", 1)
@@ -17,7 +17,7 @@ RUNNING = {"job_status": "IN_PROGRESS", "target_selection": "SNAPSHOT", "unfinis
 
 
 def _said(status: str = "IN_PROGRESS", **around: Any) -> str:
-    return "\n".join(plan(execution(status), force=True, surroundings=Surroundings(**around)).consequences)
+    return "\n".join(plan(execution(status), force=True, queue_context=QueueContext(**around)).consequences)
 
 
 def test_the_phrase_carries_the_identity() -> None:

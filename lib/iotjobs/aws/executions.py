@@ -43,7 +43,7 @@ _COUNTS = {
 }
 
 
-def side_by_side(ask: Callable[[Item], Answer], items: Iterable[Item]) -> list[Answer | IotJobsError]:
+def map_concurrently(ask: Callable[[Item], Answer], items: Iterable[Item]) -> list[Answer | IotJobsError]:
     """Ask for many items at once; an item whose reading failed gives its error in place of an answer.
 
     A job or thing that we may not read is one gap; no credentials at all is raised. When one after the other fails
@@ -149,7 +149,7 @@ def thing_executions(connection: Connection, thing_name: str) -> pd.DataFrame:
 def thing_queue(connection: Connection, thing_name: str) -> pd.DataFrame:
     """The unfinished executions of a thing (QUEUE_COLUMNS) in the order of delivery: running, then oldest."""
     executions = thing_executions(connection, thing_name)
-    return with_delivery(connection, executions[executions["status"].isin(UNFINISHED)])
+    return sort_by_delivery_order(connection, executions[executions["status"].isin(UNFINISHED)])
 
 
 def list_things(connection: Connection) -> Iterator[set[str]]:
@@ -158,7 +158,7 @@ def list_things(connection: Connection) -> Iterator[set[str]]:
         yield {str(thing["thingName"]) for thing in page}
 
 
-def with_delivery(
+def sort_by_delivery_order(
     connection: Connection,
     executions: pd.DataFrame,
     *,
@@ -179,7 +179,7 @@ def with_delivery(
         return [item["jobId"] for item in answer.get("queuedJobs", [])]
 
     places: dict[tuple[str, str], int] = {}
-    for thing_name, order in zip(tied, side_by_side(pending, tied), strict=True):
+    for thing_name, order in zip(tied, map_concurrently(pending, tied), strict=True):
         if isinstance(order, IotJobsError):
             on_error(thing_name, order)
         else:

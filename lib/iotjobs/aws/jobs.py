@@ -64,7 +64,7 @@ class Jobs:
     def look_up(self, job_ids: Iterable[str]) -> None:
         """Describe the jobs that were not yet, one call each: nothing else tells their schedule and timer."""
         wanted = [job_id for job_id in job_ids if job_id not in self.rows and job_id not in self.errors]
-        answers = fetch.side_by_side(lambda job_id: fetch.describe_job(self._connection, job_id), wanted)
+        answers = fetch.map_concurrently(lambda job_id: fetch.describe_job(self._connection, job_id), wanted)
         for job_id, answer in zip(wanted, answers, strict=True):
             if isinstance(answer, IotJobsError):
                 self.errors[job_id] = answer

@@ -64,7 +64,7 @@ class Queues:
 
     def _by_thing(self, things: Sequence[str]) -> dict[str, IotJobsError]:
         failed: dict[str, IotJobsError] = {}
-        answers = fetch.side_by_side(lambda name: fetch.thing_executions(self._connection, name), things)
+        answers = fetch.map_concurrently(lambda name: fetch.thing_executions(self._connection, name), things)
         for thing_name, answer in zip(things, answers, strict=True):
             if isinstance(answer, Denied):
                 failed[thing_name] = answer
@@ -93,7 +93,7 @@ class Queues:
         def read(job_id: str) -> pd.DataFrame:
             return fetch.job_executions(self._connection, job_id, statuses=self._jobs.cheapest(job_id))
 
-        answers = fetch.side_by_side(read, asked)
+        answers = fetch.map_concurrently(read, asked)
         if any(isinstance(answer, IotJobsError) and not isinstance(answer, NotFound) for answer in answers):
             return False
         found = [answer for answer in answers if isinstance(answer, pd.DataFrame)]

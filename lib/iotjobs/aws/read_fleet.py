@@ -1,4 +1,4 @@
-"""The picture of a fleet: which calls give the evidence for a job, a thing or everything unfinished.
+"""The snapshot of a fleet: which calls give the evidence for a job, a thing or everything unfinished.
 
 A primary reading that fails is an error. Evidence that cannot be had is a gap: the table still comes, and the
 executions that needed it are `unknown`. The number of calls is kept down: see `jobs`, `queues` and `things`.
@@ -20,10 +20,10 @@ from iotjobs.aws.queues import Queues, together
 from iotjobs.aws.things import Things
 from iotjobs.errors import Denied, IotJobsError, NotFound
 from iotjobs.model import ENDED_JOBS, UNFINISHED, JobStatus, Status, table
-from iotjobs.snapshot import KEY, TIMER_COLUMNS, Evidence, Picture
+from iotjobs.snapshot import KEY, TIMER_COLUMNS, Evidence, FleetSnapshot
 
 
-def take_picture(
+def read_fleet(
     connection: Connection,
     *,
     job_id: str | None,
@@ -31,7 +31,7 @@ def take_picture(
     statuses: Sequence[Status] | None,
     stuck_after: timedelta,
     whole_history: bool = False,
-) -> Picture:
+) -> FleetSnapshot:
     """Read what a diagnosis needs about a job, a thing, both, or all that is unfinished.
 
     With ``whole_history`` the account is read with all that has ended, in whichever job. Raises NotFound for a job
@@ -109,7 +109,7 @@ class _Reading:
             return fetch.job_executions(self.connection, job_id, statuses=asked[job_id])
 
         found, failures = [], []
-        for job_id, answer in zip(asked, fetch.side_by_side(read, asked), strict=True):
+        for job_id, answer in zip(asked, fetch.map_concurrently(read, asked), strict=True):
             if isinstance(answer, NotFound):
                 continue  # it was deleted since it was listed
             if isinstance(answer, IotJobsError):
@@ -123,7 +123,7 @@ class _Reading:
             raise failures[0]
         return together(found)
 
-    def complete(self, executions: pd.DataFrame, statuses: Sequence[Status] | None) -> Picture:
+    def complete(self, executions: pd.DataFrame, statuses: Sequence[Status] | None) -> FleetSnapshot:
         """Read all else that the unfinished executions need to be diagnosed."""
         unfinished = executions[executions["status"].isin(UNFINISHED)]
         things = sorted(set(unfinished["thing_name"]))
@@ -138,8 +138,8 @@ class _Reading:
             self.queues.read_again(out_of_date)
             waiting = self._waiting(things)
         self.jobs.check_schedules(self.as_of)
-        queues = fetch.with_delivery(self.connection, waiting, on_error=self._note_order)
-        return Picture(
+        queues = fetch.sort_by_delivery_order(self.connection, waiting, on_error=self._note_order)
+        return FleetSnapshot(
             executions=self._as_read_last(executions, statuses),
             queues=queues,
             jobs=self.jobs.table(),
@@ -194,7 +194,7 @@ class _Reading:
         old = _rows(running, (pd.Timestamp(self.as_of) - changed >= self.stuck_after) & ~ended)
         keys = [tuple(row) for row in old[KEY].itertuples(index=False)]
         rows = []
-        for key, answer in zip(keys, fetch.side_by_side(self._describe_execution, keys), strict=True):
+        for key, answer in zip(keys, fetch.map_concurrently(self._describe_execution, keys), strict=True):
             if isinstance(answer, NotFound):
                 why = "it ended or went away while it was read"
                 self.gaps.add(Evidence.TIMER, why, "run this again", about=[_name(key)])

@@ -59,7 +59,7 @@ class Things:
         except IotJobsError as error:
             return found, _own(error)
         failure = None
-        for answer in fetch.side_by_side(self._query, missing[1:]):
+        for answer in fetch.map_concurrently(self._query, missing[1:]):
             if isinstance(answer, IotJobsError):
                 failure = answer
             else:
@@ -91,7 +91,7 @@ class Things:
             return True
 
         rest = [name for name in things if name not in seen]
-        for name, answer in zip(rest, fetch.side_by_side(described, rest), strict=True):
+        for name, answer in zip(rest, fetch.map_concurrently(described, rest), strict=True):
             if isinstance(answer, IotJobsError):
                 self._gaps.add_error(Evidence.REGISTRATION, answer, about=[name])
             else:

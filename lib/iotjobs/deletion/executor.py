@@ -24,7 +24,7 @@ _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 60.0
 
 
-class Application:
+class DeletionExecutor:
     """One execution's removal being carried out, with the journal open."""
 
     def __init__(
@@ -37,7 +37,7 @@ class Application:
         self._ticket = ticket
         self._identity = identity_of(plan)
 
-    def carry_out(self) -> list[Refusal]:
+    def run(self) -> list[Refusal]:
         """Delete the plan's execution; refusals when it drifted, and then nothing was changed.
 
         Raises PartlyDone when it was canceled but not deleted, IotJobsError when it cannot be settled.

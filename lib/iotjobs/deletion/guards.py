@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from iotjobs.deletion.plan import AT_WORK_WORDS, Plan
-from iotjobs.deletion.rule import Rule
+from iotjobs.deletion.plan import DEVICE_ACTIVE_WORDS, Plan
+from iotjobs.deletion.rule import SweepRule
 from iotjobs.deletion.sweep_plan import SweepPlan
 from iotjobs.model import Execution, ExecutionKey, utc_text
 
@@ -42,7 +42,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Here:
+class ApplyContext:
     """Where and when a plan is to be applied."""
 
     account: str
@@ -81,8 +81,8 @@ def phrase_must_match(plan: Plan, confirm: str) -> list[Refusal]:
 
     Prevents: yesterday's confirmation hitting a number used again since, and a constant word typed by habit.
     """
-    if confirm.strip().removesuffix(AT_WORK_WORDS) == plan.phrase.removesuffix(AT_WORK_WORDS) and (
-        not plan.works or confirm.strip().endswith(AT_WORK_WORDS)
+    if confirm.strip().removesuffix(DEVICE_ACTIVE_WORDS) == plan.phrase.removesuffix(DEVICE_ACTIVE_WORDS) and (
+        not plan.works or confirm.strip().endswith(DEVICE_ACTIVE_WORDS)
     ):
         return []
     key, queued = plan.execution.key, utc_text(plan.execution.queued_at)
@@ -90,7 +90,7 @@ def phrase_must_match(plan: Plan, confirm: str) -> list[Refusal]:
     then = re.match(rf"delete {key} queued ({_UTC})", given)
     if then and then[1] != queued:
         why = f"this execution was queued at {queued}: it is another one that uses the number again"
-    elif plan.works and given == plan.phrase.removesuffix(AT_WORK_WORDS):
+    elif plan.works and given == plan.phrase.removesuffix(DEVICE_ACTIVE_WORDS):
         why = "the device is at work on it, and the phrase must say so"
     else:
         why = "the phrase is not that of this plan"
@@ -134,7 +134,7 @@ def newest_is_meant(plan: Plan, newest: int | None) -> list[Refusal]:
     ]
 
 
-def live_needs_force(plan: SweepPlan, _here: Here) -> list[Refusal]:
+def live_needs_force(plan: SweepPlan, _here: ApplyContext) -> list[Refusal]:
     """Refuse a sweep that would take QUEUED or IN_PROGRESS executions away without the wish to.
 
     Prevents: a rule by age that also catches what devices wait for or work on.
@@ -153,7 +153,7 @@ def live_needs_force(plan: SweepPlan, _here: Here) -> list[Refusal]:
     ]
 
 
-def within_max_deletes(plan: SweepPlan, _here: Here) -> list[Refusal]:
+def within_max_deletes(plan: SweepPlan, _here: ApplyContext) -> list[Refusal]:
     """Refuse a plan of more than `max_deletes`; it is never cut to fit.
 
     Prevents: a rule that matches more than anybody thought, deleting the first so many.
@@ -174,7 +174,7 @@ def too_many(count: int, max_deletes: int) -> list[Refusal]:
     ]
 
 
-def within_max_fraction(plan: SweepPlan, _here: Here) -> list[Refusal]:
+def within_max_fraction(plan: SweepPlan, _here: ApplyContext) -> list[Refusal]:
     """Refuse a plan that has more than `max_fraction` of a job's executions.
 
     Prevents: a whole job swept away, history and all, by a rule meant for its stragglers.
@@ -196,7 +196,7 @@ def within_max_fraction(plan: SweepPlan, _here: Here) -> list[Refusal]:
     return refused
 
 
-def fresh_enough(plan: SweepPlan, here: Here) -> list[Refusal]:
+def fresh_enough(plan: SweepPlan, here: ApplyContext) -> list[Refusal]:
     """Refuse a plan that is older than a day, or made in the future.
 
     Prevents: a plan that somebody forgot, applied to a fleet that has moved on.
@@ -213,7 +213,7 @@ def fresh_enough(plan: SweepPlan, here: Here) -> list[Refusal]:
     ]
 
 
-def made_here(plan: SweepPlan, here: Here) -> list[Refusal]:
+def made_here(plan: SweepPlan, here: ApplyContext) -> list[Refusal]:
     """Refuse a plan of another account or region.
 
     Prevents: the right plan at the wrong place, where the same names may exist.
@@ -229,13 +229,13 @@ def made_here(plan: SweepPlan, here: Here) -> list[Refusal]:
     ]
 
 
-def same_sweep(begun: SweepPlan, meant: Rule | SweepPlan) -> list[Refusal]:
+def same_sweep(begun: SweepPlan, meant: SweepRule | SweepPlan) -> list[Refusal]:
     """Refuse another rule or plan in a run directory whose sweep was begun; a pruned one is still the same.
 
     Prevents: a scheduled sweep that confirms itself and, in a directory used again, carries out what an earlier rule
     chose; and one that is said to be applied although nothing of it was done.
     """
-    if isinstance(meant, Rule):
+    if isinstance(meant, SweepRule):
         same = meant == begun.rule
     else:
         named = [each.identity for each in meant.targets]
@@ -281,7 +281,7 @@ def in_a_sentence(refusals: Sequence[Refusal]) -> str:
     return "; ".join(said)
 
 
-SWEEP_GUARDS: tuple[Callable[[SweepPlan, Here], list[Refusal]], ...] = (
+SWEEP_GUARDS: tuple[Callable[[SweepPlan, ApplyContext], list[Refusal]], ...] = (
     made_here,
     fresh_enough,
     live_needs_force,
@@ -290,7 +290,7 @@ SWEEP_GUARDS: tuple[Callable[[SweepPlan, Here], list[Refusal]], ...] = (
 )
 
 
-def sweep_refusals(plan: SweepPlan, here: Here) -> list[Refusal]:
+def sweep_refusals(plan: SweepPlan, here: ApplyContext) -> list[Refusal]:
     """What all the guards say of a sweep's plan; empty when it may be confirmed."""
     return [refusal for guard in SWEEP_GUARDS for refusal in guard(plan, here)]
 
@@ -301,8 +301,8 @@ def sweep_phrase_must_match(plan: SweepPlan, confirm: str) -> list[Refusal]:
     Prevents: a constant word typed by habit, and a confirmation of what has changed since.
     """
     given = confirm.strip()
-    bare = plan.phrase.removesuffix(AT_WORK_WORDS)
-    if given == plan.phrase or given == bare + AT_WORK_WORDS:  # it may have stopped to work since
+    bare = plan.phrase.removesuffix(DEVICE_ACTIVE_WORDS)
+    if given == plan.phrase or given == bare + DEVICE_ACTIVE_WORDS:  # it may have stopped to work since
         return []
     working = plan.works and given == bare
     why = "a device is at work on one of them, and the phrase must say so" if working else "this is not its phrase"

@@ -11,13 +11,13 @@ from iotjobs.diagnosis.evidence_text import duration_text
 from iotjobs.model import Execution, ExecutionKey, JobStatus, Status, exact_text, utc_text
 
 CANCEL, DELETE = "CancelJobExecution", "DeleteJobExecution"
-AT_WORK_WORDS = " while it works"
+DEVICE_ACTIVE_WORDS = " while it works"
 _AT_WORK = timedelta(hours=1)
 _GOING_ON = (JobStatus.SCHEDULED, JobStatus.IN_PROGRESS)
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class QueueContext:
     """What is around an execution: its job, and the queue of its thing in the order of delivery."""
 
     job_status: str | None = None
@@ -40,7 +40,7 @@ class Plan:
     caller_arn: str
     endpoint: str
     made_at: datetime
-    surroundings: Surroundings
+    queue_context: QueueContext
 
     @property
     def works(self) -> bool:
@@ -52,7 +52,7 @@ class Plan:
     def phrase(self) -> str:
         """What to confirm with. It carries the identity, so it cannot fit a number that is used again."""
         queued = utc_text(self.execution.queued_at)
-        return f"delete {self.execution.key} queued {queued}" + (AT_WORK_WORDS if self.works else "")
+        return f"delete {self.execution.key} queued {queued}" + (DEVICE_ACTIVE_WORDS if self.works else "")
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -95,7 +95,7 @@ class Plan:
             "made_at": utc_text(self.made_at),
             "steps": list(self.steps),
             "consequences": list(self.consequences),
-            "surroundings": asdict(self.surroundings),
+            "queue_context": asdict(self.queue_context),
         }
 
     def _on_the_device(self) -> tuple[str, ...]:
@@ -117,12 +117,12 @@ class Plan:
         thing = self.execution.key.thing_name
         if self.execution.finished:
             return ()
-        if not self.surroundings.queue_known:
+        if not self.queue_context.queue_known:
             return (f"The queue of {thing} could not be read: which execution starts next is not known.",)
-        others = [key for key in self.surroundings.queue if key != self.execution.key]
+        others = [key for key in self.queue_context.queue if key != self.execution.key]
         if not others:
             return (f"Nothing else waits for {thing}.",)
-        was_head = bool(self.surroundings.queue) and self.surroundings.queue[0] == self.execution.key
+        was_head = bool(self.queue_context.queue) and self.queue_context.queue[0] == self.execution.key
         if was_head:
             return (
                 f"Next on {thing} is {others[0].job_id} number {others[0].execution_number}; it is announced at once.",
@@ -130,7 +130,7 @@ class Plan:
         return (f"The head of {thing}'s queue stays {others[0].job_id} number {others[0].execution_number}.",)
 
     def _on_the_job(self) -> tuple[str, ...]:
-        around, job = self.surroundings, self.execution.key.job_id
+        around, job = self.queue_context, self.execution.key.job_id
         if self.execution.finished:
             return (f"Job {job} loses this execution from its counts and history.",)
         if around.job_status is None:

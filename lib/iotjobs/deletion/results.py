@@ -15,7 +15,7 @@ from iotjobs.errors import IotJobsError, Refused
 from iotjobs.model import Outcome
 
 
-class Standing(StrEnum):
+class TargetState(StrEnum):
     """How one target stands."""
 
     LEFT = "left"
@@ -26,56 +26,56 @@ class Standing(StrEnum):
 
 
 _EVENTS = {
-    "verified": Standing.DELETED,
-    "canary": Standing.DELETED,
-    "drifted": Standing.DRIFTED,
-    "failed": Standing.FAILED,
+    "verified": TargetState.DELETED,
+    "canary": TargetState.DELETED,
+    "drifted": TargetState.DRIFTED,
+    "failed": TargetState.FAILED,
 }
 _IN_FLIGHT = "a call was in flight when the run ended: run again with the same run_dir to settle it"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TargetResult:
     """One target and what became of it. ``touched``: a changing call acted on it, or may have."""
 
     target: Target
-    standing: Standing
+    standing: TargetState
     why: str = ""
     touched: bool = False
 
 
-def rows_of(plan: SweepPlan, entries: Sequence[Mapping[str, Any]]) -> list[Row]:
+def results_from_journal(plan: SweepPlan, entries: Sequence[Mapping[str, Any]]) -> list[TargetResult]:
     """How each target of a plan stands by the journal's entries."""
     return [_row(target, entries) for target in plan.targets]
 
 
-def _row(target: Target, entries: Sequence[Mapping[str, Any]]) -> Row:
+def _row(target: Target, entries: Sequence[Mapping[str, Any]]) -> TargetResult:
     identity = identity_of(target.removal)
     mine = [entry for entry in entries if identity.items() <= entry.items()]
     if not mine:
-        return Row(target, Standing.LEFT)
+        return TargetResult(target, TargetState.LEFT)
     last = mine[-1]
     touched = any(may_have_acted(mine, operation) for operation in (CANCEL, DELETE))
     if last["event"] in _EVENTS:
-        return Row(target, _EVENTS[last["event"]], str(last.get("why") or ""), touched)
+        return TargetResult(target, _EVENTS[last["event"]], str(last.get("why") or ""), touched)
     if touched:
-        return Row(target, Standing.UNSETTLED, _IN_FLIGHT, touched)
-    return Row(target, Standing.LEFT, str(last.get("why") or ""))
+        return TargetResult(target, TargetState.UNSETTLED, _IN_FLIGHT, touched)
+    return TargetResult(target, TargetState.LEFT, str(last.get("why") or ""))
 
 
-def counts_of(rows: Sequence[Row]) -> dict[str, int]:
+def counts_of(rows: Sequence[TargetResult]) -> dict[str, int]:
     """How many targets stand how; one that could not be settled counts as failed."""
     standings = [row.standing for row in rows]
     return {
         "planned": len(rows),
-        "deleted": standings.count(Standing.DELETED),
-        "drifted": standings.count(Standing.DRIFTED),
-        "failed": standings.count(Standing.FAILED) + standings.count(Standing.UNSETTLED),
-        "left": standings.count(Standing.LEFT),
+        "deleted": standings.count(TargetState.DELETED),
+        "drifted": standings.count(TargetState.DRIFTED),
+        "failed": standings.count(TargetState.FAILED) + standings.count(TargetState.UNSETTLED),
+        "left": standings.count(TargetState.LEFT),
     }
 
 
-def outcome_of(rows: Sequence[Row], ending: IotJobsError | None) -> Outcome:
+def outcome_of(rows: Sequence[TargetResult], ending: IotJobsError | None) -> Outcome:
     """How the sweep ended; ``ending`` is the error that ended it before its time, if one did."""
     counts = counts_of(rows)
     if ending is not None and ending.outcome in (Outcome.DENIED, Outcome.INTERRUPTED):
@@ -90,12 +90,12 @@ def outcome_of(rows: Sequence[Row], ending: IotJobsError | None) -> Outcome:
     return Outcome.REFUSED if all_drifted or isinstance(ending, Refused) else Outcome.ERROR
 
 
-def table_of(rows: Sequence[Row], afterwards: Mapping[str, str]) -> pd.DataFrame:
+def results_table(rows: Sequence[TargetResult], afterwards: Mapping[str, str]) -> pd.DataFrame:
     """One row a target, failures first: its names, what it `was`, `standing`, `why`, and what came `afterwards`.
 
     ``afterwards`` is by `job/thing/number`. All columns are text but `execution_number` (int64).
     """
-    order = [Standing.FAILED, Standing.UNSETTLED, Standing.DRIFTED, Standing.LEFT, Standing.DELETED]
+    order = [TargetState.FAILED, TargetState.UNSETTLED, TargetState.DRIFTED, TargetState.LEFT, TargetState.DELETED]
     ranked = sorted(rows, key=lambda row: order.index(row.standing))
     return pd.DataFrame(
         {

@@ -19,7 +19,7 @@ _SELECTORS = ("job_id", "thing_name", "causes", "statuses", "thing_groups")
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class SweepRule:
     """What is chosen: all that is given must hold. Lists are sorted, since their order says nothing."""
 
     job_id: str | None = None
@@ -80,10 +80,10 @@ class Rule:
         return f"the job belongs to {owner}" if owner else None
 
 
-def from_parameters(given: Mapping[str, Any]) -> Rule:
+def from_parameters(given: Mapping[str, Any]) -> SweepRule:
     """The rule of a notebook's parameters. Raises InvalidInput."""
     meant = {name: value for name, value in given.items() if value is not None}
-    return Rule(
+    return SweepRule(
         job_id=parameters.job_id(meant["job_id"]) if "job_id" in meant else None,
         thing_name=parameters.thing_name(meant["thing_name"]) if "thing_name" in meant else None,
         causes=_causes(meant.get("causes")),
@@ -96,14 +96,14 @@ def from_parameters(given: Mapping[str, Any]) -> Rule:
     )
 
 
-def from_document(document: Mapping[str, Any]) -> Rule:
+def from_document(document: Mapping[str, Any]) -> SweepRule:
     """The rule that `as_document` wrote. Raises KeyError or TypeError for anything else."""
-    values: dict[str, Any] = {field.name: document[field.name] for field in fields(Rule)}
+    values: dict[str, Any] = {field.name: document[field.name] for field in fields(SweepRule)}
     kept: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-    return Rule(**kept)
+    return SweepRule(**kept)
 
 
-def narrowed(rule: Rule, given: Mapping[str, Any]) -> tuple[Rule, list[str]]:
+def narrowed(rule: SweepRule, given: Mapping[str, Any]) -> tuple[SweepRule, list[str]]:
     """The rule tightened by the parameters given beside a plan, and what of them would widen it instead.
 
     ``given`` holds only what was said explicitly. Raises InvalidInput.
@@ -131,7 +131,7 @@ def narrowed(rule: Rule, given: Mapping[str, Any]) -> tuple[Rule, list[str]]:
         if said.force and not rule.force:
             wider.append("force")
         values["force"] = said.force
-    return Rule(**values), sorted(wider)
+    return SweepRule(**values), sorted(wider)
 
 
 def _causes(value: Any) -> tuple[str, ...]:

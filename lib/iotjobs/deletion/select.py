@@ -14,15 +14,15 @@ import pandas as pd
 
 from iotjobs.aws import executions as fetch
 from iotjobs.aws.connection import Connection
-from iotjobs.aws.read_fleet import take_picture
+from iotjobs.aws.read_fleet import read_fleet
 from iotjobs.deletion.guards import Refusal, too_many
-from iotjobs.deletion.plan import Surroundings
-from iotjobs.deletion.rule import Rule
+from iotjobs.deletion.plan import QueueContext
+from iotjobs.deletion.rule import SweepRule
 from iotjobs.deletion.sweep_plan import Caps, Reading, SweepPlan, Target, removal_of
-from iotjobs.diagnosis.diagnose import could_be, diagnose
+from iotjobs.diagnosis.diagnose import diagnose, possible_causes
 from iotjobs.errors import Denied, IotJobsError, NotFound
 from iotjobs.model import UNFINISHED, Cause, Execution, ExecutionKey
-from iotjobs.snapshot import KEY, Picture
+from iotjobs.snapshot import KEY, FleetSnapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,12 @@ class Choice:
     warnings: tuple[str, ...]
 
 
-def choose(connection: Connection, rule: Rule, caps: Caps) -> Choice:
+def choose(connection: Connection, rule: SweepRule, caps: Caps) -> Choice:
     """Read what the rule is about and make the plan. Changes nothing.
 
     Raises NotFound, Denied, IotJobsError: also when evidence is missing that the rule needs.
     """
-    picture = take_picture(
+    snapshot = read_fleet(
         connection,
         job_id=rule.job_id,
         thing_name=rule.thing_name,
@@ -52,32 +52,32 @@ def choose(connection: Connection, rule: Rule, caps: Caps) -> Choice:
         stuck_after=rule.stuck_after,
         whole_history=True,
     )
-    executions = diagnose(picture, stuck_after=rule.stuck_after)
+    executions = diagnose(snapshot, stuck_after=rule.stuck_after)
     members = {name for group in rule.thing_groups for name in fetch.group_members(connection, group)}
-    as_of = pd.Timestamp(picture.as_of)
+    as_of = pd.Timestamp(snapshot.as_of)
     _require_whole(
-        picture, rule, executions[replace(rule, causes=()).chooses(executions, as_of=as_of, members=members)]
+        snapshot, rule, executions[replace(rule, causes=()).chooses(executions, as_of=as_of, members=members)]
     )
     fitting = executions[rule.chooses(executions, as_of=as_of, members=members)]
-    kept, left_out = _protected(rule, fitting, picture.jobs)
+    kept, left_out = _protected(rule, fitting, snapshot.jobs)
     refusals = too_many(len(kept), caps.max_deletes)
     if kept.empty or refusals:
         return Choice(None, len(kept), tuple(left_out), tuple(refusals), ())
     seen, warnings = _look_at_each(connection, kept)
-    plan = _plan_of(connection, rule, caps, picture=picture, kept=kept, seen=seen)
+    plan = _plan_of(connection, rule, caps, snapshot=snapshot, kept=kept, seen=seen)
     return Choice(plan, len(seen), tuple(left_out), (), tuple(warnings))
 
 
-def _require_whole(picture: Picture, rule: Rule, in_scope: pd.DataFrame) -> None:
+def _require_whole(snapshot: FleetSnapshot, rule: SweepRule, in_scope: pd.DataFrame) -> None:
     """Raise when what is missing could change what the rule chooses."""
-    for gap in picture.gaps:
+    for gap in snapshot.gaps:
         if gap.evidence.startswith("the executions of job"):
             raise _incomplete(str(gap), denied=gap.denied)
     wanted = set(rule.causes) - {Cause.UNKNOWN.value}
     for row in in_scope[in_scope["why_unknown"] != ""].to_dict("records"):
-        if wanted & could_be(row["why_unknown"]):
+        if wanted & possible_causes(row["why_unknown"]):
             key = ExecutionKey(row["job_id"], row["thing_name"], int(row["execution_number"]))
-            denied = any(gap.denied for gap in picture.gaps if gap.evidence == row["why_unknown"])
+            denied = any(gap.denied for gap in snapshot.gaps if gap.evidence == row["why_unknown"])
             raise _incomplete(
                 f"the rule asks for causes, and that of {key} is unknown: {row['evidence']}", denied=denied
             )
@@ -88,7 +88,7 @@ def _incomplete(what: str, *, denied: bool) -> IotJobsError:
     return Denied(message) if denied else IotJobsError(message)
 
 
-def _protected(rule: Rule, fitting: pd.DataFrame, jobs: pd.DataFrame) -> tuple[pd.DataFrame, list[Refusal]]:
+def _protected(rule: SweepRule, fitting: pd.DataFrame, jobs: pd.DataFrame) -> tuple[pd.DataFrame, list[Refusal]]:
     namespaces = dict(zip(jobs["job_id"], jobs["namespace_id"], strict=True))
     left_out: list[Refusal] = []
     keep = []
@@ -110,7 +110,7 @@ def _look_at_each(connection: Connection, kept: pd.DataFrame) -> tuple[dict[Exec
     def describe(key: ExecutionKey) -> Execution:
         return fetch.describe_execution(connection, key)
 
-    for key, answer in zip(keys, fetch.side_by_side(describe, keys), strict=True):
+    for key, answer in zip(keys, fetch.map_concurrently(describe, keys), strict=True):
         if isinstance(answer, NotFound):
             warnings.append(f"{key} went away while the plan was made")
         elif isinstance(answer, IotJobsError):
@@ -124,17 +124,17 @@ def _look_at_each(connection: Connection, kept: pd.DataFrame) -> tuple[dict[Exec
 
 def _plan_of(
     connection: Connection,
-    rule: Rule,
+    rule: SweepRule,
     caps: Caps,
     *,
-    picture: Picture,
+    snapshot: FleetSnapshot,
     kept: pd.DataFrame,
     seen: dict[ExecutionKey, Execution],
 ) -> SweepPlan | None:
     if not seen:
         return None
     causes = dict(zip(_keys(kept), kept["cause"], strict=True))
-    whole_jobs = _whole_jobs(connection, picture, rule, {key.job_id for key in seen})
+    whole_jobs = _whole_jobs(connection, snapshot, rule, {key.job_id for key in seen})
     bare = SweepPlan(
         rule=rule,
         caps=caps,
@@ -143,26 +143,28 @@ def _plan_of(
         endpoint=connection.endpoint,
         caller_arn=connection.caller_arn,
         made_at=datetime.now(UTC),
-        reading=Reading(picture.as_of, len(picture.executions), dict(connection.calls), tuple(map(str, picture.gaps))),
+        reading=Reading(
+            snapshot.as_of, len(snapshot.executions), dict(connection.calls), tuple(map(str, snapshot.gaps))
+        ),
         job_totals={job_id: len(rows) for job_id, rows in whole_jobs.items()},
         targets=(),
     )
-    around = _Around(picture, whole_jobs)
+    around = _Around(snapshot, whole_jobs)
     targets = [
         Target(removal_of(bare, seen[key], around.of(seen[key])), causes[key])
-        for key in _in_order(seen, picture.queues)
+        for key in _in_order(seen, snapshot.queues)
     ]
     return replace(bare, targets=tuple(targets))
 
 
 def _whole_jobs(
-    connection: Connection, picture: Picture, rule: Rule, job_ids: Iterable[str]
+    connection: Connection, snapshot: FleetSnapshot, rule: SweepRule, job_ids: Iterable[str]
 ) -> dict[str, pd.DataFrame]:
     """All executions of each job: a fraction of a part would be a lie."""
     wanted = sorted(job_ids)
     if rule.thing_name is None:
-        return {job_id: picture.executions[picture.executions["job_id"] == job_id] for job_id in wanted}
-    read = fetch.side_by_side(lambda job_id: fetch.job_executions(connection, job_id), wanted)
+        return {job_id: snapshot.executions[snapshot.executions["job_id"] == job_id] for job_id in wanted}
+    read = fetch.map_concurrently(lambda job_id: fetch.job_executions(connection, job_id), wanted)
     for answer in read:
         if isinstance(answer, IotJobsError):
             raise answer
@@ -184,19 +186,19 @@ def _in_order(seen: dict[ExecutionKey, Execution], queues: pd.DataFrame) -> list
 class _Around:
     """What is around each target when its turn comes: those before it are gone by then."""
 
-    def __init__(self, picture: Picture, whole_jobs: dict[str, pd.DataFrame]) -> None:
-        self._jobs = {row["job_id"]: row for row in picture.jobs.to_dict("records")}
+    def __init__(self, snapshot: FleetSnapshot, whole_jobs: dict[str, pd.DataFrame]) -> None:
+        self._jobs = {row["job_id"]: row for row in snapshot.jobs.to_dict("records")}
         self._unfinished = {job_id: int(rows["status"].isin(UNFINISHED).sum()) for job_id, rows in whole_jobs.items()}
         self._queues: dict[str, list[ExecutionKey]] = {}
-        for key in _keys(picture.queues):
+        for key in _keys(snapshot.queues):
             self._queues.setdefault(key.thing_name, []).append(key)
-        known = picture.things[picture.things["queue_known"].fillna(value=False).astype(bool)]
+        known = snapshot.things[snapshot.things["queue_known"].fillna(value=False).astype(bool)]
         self._known = set(known["thing_name"])
 
-    def of(self, execution: Execution) -> Surroundings:
+    def of(self, execution: Execution) -> QueueContext:
         key = execution.key
         job: dict[Any, Any] = self._jobs.get(key.job_id, {})
-        around = Surroundings(
+        around = QueueContext(
             job_status=job.get("status"),
             target_selection=job.get("target_selection"),
             unfinished_in_job=self._unfinished.get(key.job_id),

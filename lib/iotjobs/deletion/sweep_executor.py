@@ -13,9 +13,9 @@ import pandas as pd
 
 from iotjobs.aws import executions as fetch
 from iotjobs.aws.connection import Connection
-from iotjobs.deletion.executor import Application
+from iotjobs.deletion.executor import DeletionExecutor
 from iotjobs.deletion.plan import identity_of
-from iotjobs.deletion.results import Row, Standing, rows_of
+from iotjobs.deletion.results import TargetResult, TargetState, results_from_journal
 from iotjobs.deletion.sweep_plan import SweepPlan, Target
 from iotjobs.errors import Denied, Interrupted, IotJobsError, NotFound, RecordError, Refused
 from iotjobs.model import exact_text
@@ -24,7 +24,7 @@ from iotjobs.run.journal import Journal
 FAILURES_IN_A_ROW = 3
 
 
-class SweepApplication:
+class SweepExecutor:
     """A plan being carried out, with the journal open."""
 
     def __init__(
@@ -44,30 +44,30 @@ class SweepApplication:
         self._connect = connect
         self._reconnect = reconnect
 
-    def carry_out(self, *, stop: Callable[[], bool], progress: Callable[[Row], None]) -> None:
-        """Do all that is left. What became of each stands in the journal, see `rows_of`.
+    def run(self, *, stop: Callable[[], bool], progress: Callable[[TargetResult], None]) -> None:
+        """Do all that is left. What became of each stands in the journal, see `results_from_journal`.
 
         Raises Interrupted when asked to stop, Denied, RecordError, and IotJobsError when the canary or several in a
         row fail: then the rest is left alone.
         """
         failures = 0
-        for row in rows_of(self.plan, self._journal.entries):
-            if row.standing in (Standing.DELETED, Standing.DRIFTED):
+        for row in results_from_journal(self.plan, self._journal.entries):
+            if row.standing in (TargetState.DELETED, TargetState.DRIFTED):
                 continue
             self._heed(stop)
             canary = not any(entry["event"] == "canary" for entry in self._journal.entries)
             ended = self._one(row.target)
             progress(ended)
-            failures = failures + 1 if ended.standing is Standing.FAILED else 0
-            if canary and ended.standing is not Standing.DRIFTED:
+            failures = failures + 1 if ended.standing is TargetState.FAILED else 0
+            if canary and ended.standing is not TargetState.DRIFTED:
                 self._check_canary(ended)
             if failures >= FAILURES_IN_A_ROW:
                 raise IotJobsError(f"{failures} in a row failed, the last with: {ended.why}; the rest is left alone")
 
     def settle(self) -> None:
         """Settle by looking what was in flight when an earlier run ended; changes nothing in AWS."""
-        for row in rows_of(self.plan, self._journal.entries):
-            if row.standing is Standing.UNSETTLED:
+        for row in results_from_journal(self.plan, self._journal.entries):
+            if row.standing is TargetState.UNSETTLED:
                 self._application(row.target).settle()
 
     def _heed(self, stop: Callable[[], bool]) -> None:
@@ -76,7 +76,7 @@ class SweepApplication:
         if (self._directory / "stop").exists():
             raise Interrupted("a file `stop` lies in the run directory: remove it, and run again to go on")
 
-    def _one(self, target: Target) -> Row:
+    def _one(self, target: Target) -> TargetResult:
         try:
             return self._attempt(target)
         except Denied as error:
@@ -85,31 +85,31 @@ class SweepApplication:
             self._reconnect()  # fresh credentials may be there by now
             return self._attempt(target)
 
-    def _application(self, target: Target) -> Application:
+    def _application(self, target: Target) -> DeletionExecutor:
         connection = self._connect()
         if (connection.account, connection.region) != (self.plan.account, self.plan.region):
             raise Refused(
                 f"the credentials now are for account {connection.account}, region {connection.region}, and the plan "
                 f"is for {self.plan.account}, {self.plan.region}: nothing more is done"
             )
-        return Application(connection, target.removal, self._journal, self._directory.name, ticket=self._ticket)
+        return DeletionExecutor(connection, target.removal, self._journal, self._directory.name, ticket=self._ticket)
 
-    def _attempt(self, target: Target) -> Row:
+    def _attempt(self, target: Target) -> TargetResult:
         try:
-            refused = self._application(target).carry_out()
+            refused = self._application(target).run()
         except (Denied, RecordError, Refused):
             raise
         except IotJobsError as error:
             if isinstance(error.__cause__, Denied):  # cancelled, but it must not be deleted: none other is cancelled
                 raise error.__cause__ from error
             self._journal.write("failed", **identity_of(target.removal), why=str(error))
-            return Row(target, Standing.FAILED, str(error))
+            return TargetResult(target, TargetState.FAILED, str(error))
         why = "; ".join(refusal.message for refusal in refused)
-        return Row(target, Standing.DRIFTED if refused else Standing.DELETED, why)
+        return TargetResult(target, TargetState.DRIFTED if refused else TargetState.DELETED, why)
 
-    def _check_canary(self, row: Row) -> None:
+    def _check_canary(self, row: TargetResult) -> None:
         """The first one must be gone, and its thing's queue must have moved on, before any other is touched."""
-        if row.standing is not Standing.DELETED:
+        if row.standing is not TargetState.DELETED:
             raise IotJobsError(f"the first one failed ({row.why}); the rest is left alone")
         key = row.target.key
         listed = fetch.thing_executions(self._connect(), key.thing_name)
@@ -122,17 +122,17 @@ class SweepApplication:
         self._journal.write("canary", **identity_of(row.target.removal))
 
 
-def after(connection: Connection, rows: Sequence[Row]) -> dict[str, str]:
+def after(connection: Connection, rows: Sequence[TargetResult]) -> dict[str, str]:
     """What the queues and jobs look like after the sweep, by `job/thing/number` of those that are gone.
 
     Reading only; what cannot be read is said to be unknown.
     """
-    gone = [row.target for row in rows if row.standing is Standing.DELETED]
+    gone = [row.target for row in rows if row.standing is TargetState.DELETED]
     live = [target for target in gone if not target.removal.execution.finished]
     things = sorted({target.key.thing_name for target in live})
     jobs = sorted({target.key.job_id for target in live})
-    queues = fetch.side_by_side(lambda name: fetch.thing_queue(connection, name), things)
-    described = fetch.side_by_side(lambda job_id: fetch.describe_job(connection, job_id), jobs)
+    queues = fetch.map_concurrently(lambda name: fetch.thing_queue(connection, name), things)
+    described = fetch.map_concurrently(lambda job_id: fetch.describe_job(connection, job_id), jobs)
     moved_on = {name: _queue_words(queue) for name, queue in zip(things, queues, strict=True)}
     stands = {job_id: _job_words(job) for job_id, job in zip(jobs, described, strict=True)}
     return {str(each.key): f"{moved_on[each.key.thing_name]}; {stands[each.key.job_id]}" for each in live}

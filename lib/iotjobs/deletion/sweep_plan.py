@@ -16,8 +16,8 @@ from typing import Any
 import pandas as pd
 
 from iotjobs.deletion import rule as rules
-from iotjobs.deletion.plan import AT_WORK_WORDS, Plan, Surroundings
-from iotjobs.deletion.rule import Rule
+from iotjobs.deletion.plan import DEVICE_ACTIVE_WORDS, Plan, QueueContext
+from iotjobs.deletion.rule import SweepRule
 from iotjobs.errors import InvalidInput
 from iotjobs.model import TIME, Execution, ExecutionKey, Status, exact_text, utc_text
 
@@ -72,7 +72,7 @@ class Target:
 class SweepPlan:
     """What a sweep would do. ``job_totals``: all executions of each job concerned, of whatever status."""
 
-    rule: Rule
+    rule: SweepRule
     caps: Caps
     account: str
     region: str
@@ -97,7 +97,7 @@ class SweepPlan:
     @property
     def phrase(self) -> str:
         """What to confirm with: how many, and which plan."""
-        return f"delete {len(self.targets)} {self.plan_id}" + (AT_WORK_WORDS if self.works else "")
+        return f"delete {len(self.targets)} {self.plan_id}" + (DEVICE_ACTIVE_WORDS if self.works else "")
 
     @property
     def table(self) -> pd.DataFrame:
@@ -172,7 +172,7 @@ def from_document(document: Mapping[str, Any]) -> SweepPlan:
         raise InvalidInput(f"the plan cannot be read ({error!r}): make a new one with the sweep notebook") from error
 
 
-def tightened(plan: SweepPlan, narrower: Rule, caps: Caps) -> SweepPlan:
+def tightened(plan: SweepPlan, narrower: SweepRule, caps: Caps) -> SweepPlan:
     """The plan with only those targets that also fit a narrower rule, under stricter caps.
 
     Its rule stays the plan's own but for force, so that the phrase changes only when the targets do.
@@ -198,7 +198,7 @@ def tightened(plan: SweepPlan, narrower: Rule, caps: Caps) -> SweepPlan:
     return replace(plan, targets=kept, caps=caps, rule=replace(plan.rule, force=narrower.force))
 
 
-def removal_of(plan: SweepPlan, execution: Execution, around: Surroundings) -> Plan:
+def removal_of(plan: SweepPlan, execution: Execution, around: QueueContext) -> Plan:
     """How a sweep removes one execution: an unfinished one is cancelled by its version first, always."""
     return Plan(
         execution=execution,
@@ -210,7 +210,7 @@ def removal_of(plan: SweepPlan, execution: Execution, around: Surroundings) -> P
         caller_arn=plan.caller_arn,
         endpoint=plan.endpoint,
         made_at=plan.made_at,
-        surroundings=around,
+        queue_context=around,
     )
 
 
@@ -228,12 +228,12 @@ def _target_document(target: Target) -> dict[str, Any]:
         "cause": target.cause,
         "steps": list(target.removal.steps),
         "consequences": list(target.removal.consequences),
-        "surroundings": json.loads(json.dumps(asdict(target.removal.surroundings))),
+        "queue_context": json.loads(json.dumps(asdict(target.removal.queue_context))),
     }
 
 
 def _target(plan: SweepPlan, document: Mapping[str, Any]) -> Target:
-    around = dict(document["surroundings"])
+    around = dict(document["queue_context"])
     queue = tuple(ExecutionKey(**key) for key in around.pop("queue"))
     execution = Execution(
         key=ExecutionKey(document["job_id"], document["thing_name"], int(document["execution_number"])),
@@ -243,7 +243,7 @@ def _target(plan: SweepPlan, document: Mapping[str, Any]) -> Target:
         started_at=document["started_at"] and _moment(document["started_at"]),
         last_updated_at=document["last_updated_at"] and _moment(document["last_updated_at"]),
     )
-    return Target(removal_of(plan, execution, Surroundings(**around, queue=queue)), str(document["cause"]))
+    return Target(removal_of(plan, execution, QueueContext(**around, queue=queue)), str(document["cause"]))
 
 
 def _moment(text: str) -> datetime:

@@ -17,7 +17,7 @@ _EITHER = frozenset(UNFINISHED)
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class CauseRule:
     """What is to be said of a cause.
 
     ``needs`` is the evidence without which nobody can tell whether it holds; ``statuses`` are those of the
@@ -32,35 +32,35 @@ class Account:
     statuses: frozenset[Status] = _EITHER
 
 
-ACCOUNTS: tuple[Account, ...] = (
-    Account(
+CAUSE_RULES: tuple[CauseRule, ...] = (
+    CauseRule(
         Cause.THING_GONE,
         "yes",
         "the thing is no longer in the registry",
         Suggestion.FORCE_DELETE,
         Evidence.REGISTRATION,
     ),
-    Account(
+    CauseRule(
         Cause.ORPHANED,
         "yes",
         "the job is CANCELED, COMPLETED or being deleted, the execution still unfinished",
         Suggestion.FORCE_DELETE,
         Evidence.JOB_STATUS,
     ),
-    Account(
+    CauseRule(
         Cause.RETRYING,
         "no",
         "QUEUED with `retryAttempt` > 0, queued again less than `stuck_after` ago",
         Suggestion.WAIT,
         statuses=_QUEUED,
     ),
-    Account(
+    CauseRule(
         Cause.FRESH,
         "no",
         "its last change (queued, started or reported) is younger than `stuck_after`",
         Suggestion.WAIT,
     ),
-    Account(
+    CauseRule(
         Cause.WAITING_WINDOW,
         "no",
         "the job is SCHEDULED between its windows, or has windows or a start time of which none has opened since it "
@@ -68,7 +68,7 @@ ACCOUNTS: tuple[Account, ...] = (
         Suggestion.WAIT,
         Evidence.SCHEDULE,
     ),
-    Account(
+    CauseRule(
         Cause.TIMEOUT_PENDING,
         "no",
         "IN_PROGRESS with a timer that will end it",
@@ -76,21 +76,21 @@ ACCOUNTS: tuple[Account, ...] = (
         Evidence.TIMER,
         _RUNNING,
     ),
-    Account(
+    CauseRule(
         Cause.DEVICE_OFFLINE,
         "yes",
         "not connected, or never connected",
         Suggestion.CONTACT_DEVICE,
         Evidence.CONNECTIVITY,
     ),
-    Account(
+    CauseRule(
         Cause.STALLED,
         "yes",
         "IN_PROGRESS, device connected, no update, no timer",
         Suggestion.CANCEL,
         statuses=_RUNNING,
     ),
-    Account(
+    CauseRule(
         Cause.BLOCKED,
         "yes",
         "QUEUED behind another execution of the same thing that is IN_PROGRESS",
@@ -98,7 +98,7 @@ ACCOUNTS: tuple[Account, ...] = (
         Evidence.QUEUE,
         _QUEUED,
     ),
-    Account(
+    CauseRule(
         Cause.WAITING_TURN,
         "as its head",
         "QUEUED behind an older QUEUED execution of the same thing",
@@ -106,14 +106,14 @@ ACCOUNTS: tuple[Account, ...] = (
         Evidence.ORDER,
         _QUEUED,
     ),
-    Account(
+    CauseRule(
         Cause.NOT_PICKED_UP,
         "yes",
         "QUEUED, head of its queue, device connected, never started",
         Suggestion.CONTACT_DEVICE,
         statuses=_QUEUED,
     ),
-    Account(
+    CauseRule(
         Cause.UNKNOWN,
         "yes",
         "the evidence needed is not to be had: says which, and how to switch it on",
@@ -121,11 +121,11 @@ ACCOUNTS: tuple[Account, ...] = (
     ),
 )
 
-NOT_STUCK = tuple(account.cause for account in ACCOUNTS if account.stuck == "no")
-SUGGESTIONS = {account.cause: account.suggestion for account in ACCOUNTS}
+NOT_STUCK = tuple(rule.cause for rule in CAUSE_RULES if rule.stuck == "no")
+SUGGESTIONS = {rule.cause: rule.suggestion for rule in CAUSE_RULES}
 
 
-def could_be(why_unknown: str) -> frozenset[Cause]:
+def possible_causes(why_unknown: str) -> frozenset[Cause]:
     """The causes that an execution can still have when this evidence about it is missing.
 
     The rules before the one that needs the evidence are known not to hold. Empty text (nothing is missing) allows
@@ -133,7 +133,7 @@ def could_be(why_unknown: str) -> frozenset[Cause]:
     """
     if not why_unknown:
         return frozenset()
-    places = [place for place, account in enumerate(ACCOUNTS) if account.needs == why_unknown]
-    left = ACCOUNTS[places[0] : -1] if places else ACCOUNTS[:-1]
+    places = [place for place, rule in enumerate(CAUSE_RULES) if rule.needs == why_unknown]
+    left = CAUSE_RULES[places[0] : -1] if places else CAUSE_RULES[:-1]
     statuses = left[0].statuses
-    return frozenset(account.cause for account in left if account.statuses & statuses)
+    return frozenset(rule.cause for rule in left if rule.statuses & statuses)

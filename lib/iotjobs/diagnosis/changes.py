@@ -143,9 +143,9 @@ def compare(
     changed["note"] = _notes(changed, since, deleted)
     order = {change.value: place for place, change in enumerate(Change)}
     changed = changed.assign(
-        order=changed["change"].map(order), calm=~changed["stuck"].fillna(value=False).astype(bool)
+        order=changed["change"].map(order), self_resolving=~changed["stuck"].fillna(value=False).astype(bool)
     )
-    changed = changed.sort_values(["order", "calm", *KEY], kind="stable", ignore_index=True)
+    changed = changed.sort_values(["order", "self_resolving", *KEY], kind="stable", ignore_index=True)
     types: dict[Any, Any] = dict(CHANGE_COLUMNS)
     table = changed[list(CHANGE_COLUMNS)].astype(types)
     return table, int((compared & (both["change"] == "")).sum()), int((~compared).sum())

@@ -13,38 +13,40 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from iotjobs.diagnosis import schedule as windows
-from iotjobs.diagnosis.causes import NOT_STUCK, SUGGESTIONS, could_be
+from iotjobs.diagnosis.causes import NOT_STUCK, SUGGESTIONS, possible_causes
 from iotjobs.diagnosis.evidence_text import describe_evidence
 from iotjobs.diagnosis.service_owners import owner_of
 from iotjobs.diagnosis.verify_commands import commands
 from iotjobs.model import ENDED_JOBS, Cause, JobStatus, Status, Suggestion
-from iotjobs.snapshot import KEY, Evidence, Picture
+from iotjobs.snapshot import KEY, Evidence, FleetSnapshot
 
-__all__ = ["could_be", "diagnose", "diagnose_executions", "diagnose_queues"]
+__all__ = ["diagnose", "diagnose_executions", "diagnose_queues", "possible_causes"]
 
 _FOUND = ["stuck", "cause", "evidence", "suggestion", "unblocks", "why_unknown", "verify"]
 #: Evidence without which a head can be stuck or not.
-_PERHAPS_CALM = [evidence.value for evidence in Evidence if could_be(evidence).intersection(NOT_STUCK)]
+_PERHAPS_SELF_RESOLVING = [evidence.value for evidence in Evidence if possible_causes(evidence).intersection(NOT_STUCK)]
 _CHANGES = (Suggestion.CANCEL, Suggestion.DELETE, Suggestion.FORCE_DELETE)
 
 
-def diagnose(picture: Picture, *, stuck_after: timedelta) -> pd.DataFrame:
-    """Give every execution of `picture.executions` its cause, see `diagnose_executions`."""
-    return diagnose_executions(picture, diagnose_queues(picture, stuck_after=stuck_after))
+def diagnose(snapshot: FleetSnapshot, *, stuck_after: timedelta) -> pd.DataFrame:
+    """Give every execution of `snapshot.executions` its cause, see `diagnose_executions`."""
+    return diagnose_executions(snapshot, diagnose_queues(snapshot, stuck_after=stuck_after))
 
 
-def diagnose_executions(picture: Picture, queues: pd.DataFrame) -> pd.DataFrame:
-    """Give every execution of `picture.executions` its cause, evidence, suggestion, stuck and unblocks.
+def diagnose_executions(snapshot: FleetSnapshot, queues: pd.DataFrame) -> pd.DataFrame:
+    """Give every execution of `snapshot.executions` its cause, evidence, suggestion, stuck and unblocks.
 
-    ``queues`` is what `diagnose_queues` says of the same picture. Returns the executions table with
+    ``queues`` is what `diagnose_queues` says of the same snapshot. Returns the executions table with
     DIAGNOSIS_COLUMNS added, in the same order. Finished executions have an empty cause and are not stuck. `age_s`
     counts from `queued_at`. `unblocks` is missing where the thing's queue, or the place in it, is not known.
     """
-    table = picture.executions.merge(queues[[*KEY, *_FOUND]], on=KEY, how="left")
-    seen = picture.timers[[*KEY, "version_number"]].rename(columns={"version_number": "seen_version"})
+    table = snapshot.executions.merge(queues[[*KEY, *_FOUND]], on=KEY, how="left")
+    seen = snapshot.timers[[*KEY, "version_number"]].rename(columns={"version_number": "seen_version"})
     table = table.merge(seen, on=KEY, how="left")
     table["version_number"] = table["version_number"].fillna(table.pop("seen_version"))
-    table.insert(len(picture.executions.columns), "age_s", _seconds_since(picture, table["queued_at"]).astype("Int64"))
+    table.insert(
+        len(snapshot.executions.columns), "age_s", _seconds_since(snapshot, table["queued_at"]).astype("Int64")
+    )
     table["stuck"] = table["stuck"].astype("boolean").fillna(value=False)
     table["cause"] = table["cause"].fillna("")
     finished = table["cause"] == ""
@@ -56,15 +58,15 @@ def diagnose_executions(picture: Picture, queues: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def diagnose_queues(picture: Picture, *, stuck_after: timedelta) -> pd.DataFrame:
+def diagnose_queues(snapshot: FleetSnapshot, *, stuck_after: timedelta) -> pd.DataFrame:
     """Diagnose every unfinished execution of the things concerned, in the order of delivery by thing.
 
     Returns QUEUE_COLUMNS, `position` (1 is next or running), `head`, and DIAGNOSIS_COLUMNS.
     """
-    table = _with_evidence(picture)
+    table = _with_evidence(snapshot)
     cause = pd.Series(pd.NA, index=table.index, dtype="str")
     why_unknown = pd.Series("", index=table.index, dtype="str")
-    for name, holds, known, missing in _rules(table, picture, stuck_after):
+    for name, holds, known, missing in _rules(table, snapshot, stuck_after):
         open_rows = cause.isna()
         why_unknown = why_unknown.mask(open_rows & ~known, missing)
         cause = cause.mask(open_rows & ~known, Cause.UNKNOWN.value)
@@ -73,20 +75,20 @@ def diagnose_queues(picture: Picture, *, stuck_after: timedelta) -> pd.DataFrame
     table["why_unknown"] = why_unknown
     table["stuck"] = _stuck_as_its_head(table)
     table["unblocks"] = _waiting_behind(table)
-    table["suggestion"] = _suggestions(table, picture)
-    table["evidence"] = describe_evidence(table, picture)
+    table["suggestion"] = _suggestions(table, snapshot)
+    table["evidence"] = describe_evidence(table, snapshot)
     table["verify"] = commands(table)
     return table
 
 
-def _with_evidence(picture: Picture) -> pd.DataFrame:
+def _with_evidence(snapshot: FleetSnapshot) -> pd.DataFrame:
     """The queues, in order of delivery, with what is known of each one's job, thing and timer beside it."""
-    table = picture.queues.copy()
+    table = snapshot.queues.copy()
     known = ["job_id", "status", "last_updated_at", "described", "timeout_minutes", "scheduling", "namespace_id"]
-    jobs = picture.jobs[known].rename(columns={"status": "job_status", "last_updated_at": "job_updated_at"})
+    jobs = snapshot.jobs[known].rename(columns={"status": "job_status", "last_updated_at": "job_updated_at"})
     table = table.merge(jobs, on="job_id", how="left")
-    table = table.merge(picture.things, on="thing_name", how="left")
-    timers = picture.timers.drop(columns="version_number").assign(timer_read=True)
+    table = table.merge(snapshot.things, on="thing_name", how="left")
+    timers = snapshot.timers.drop(columns="version_number").assign(timer_read=True)
     table = table.merge(timers, on=KEY, how="left")
     for column in ("described", "timer_read", "queue_known"):
         table[column] = table[column].astype("boolean").fillna(value=False).astype(bool)
@@ -99,7 +101,7 @@ def _with_evidence(picture: Picture) -> pd.DataFrame:
     table["head"] = table["position"] == 1
     table["order_known"] = _order_known(table)
     table["perhaps_head"] = _perhaps_head(table)
-    table["age_s"] = _seconds_since(picture, table["queued_at"]).astype("Int64")
+    table["age_s"] = _seconds_since(snapshot, table["queued_at"]).astype("Int64")
     table["last_change"] = table[["queued_at", "started_at", "last_updated_at"]].max(axis=1)
     return table
 
@@ -122,15 +124,15 @@ def _perhaps_head(table: pd.DataFrame) -> pd.Series:
     return ~table["order_known"] & ~first["order_known"] & (table["queued_at"] == first["queued_at"])
 
 
-Rule = tuple[Cause, pd.Series, pd.Series, str]
+CauseCheck = tuple[Cause, pd.Series, pd.Series, str]
 
 
-def _rules(table: pd.DataFrame, picture: Picture, stuck_after: timedelta) -> Iterator[Rule]:
+def _rules(table: pd.DataFrame, snapshot: FleetSnapshot, stuck_after: timedelta) -> Iterator[CauseCheck]:
     """Yield each cause with where it holds, where that is known, and what is missing where it is not."""
     always = pd.Series(data=True, index=table.index)
     queued, running = ~table["running"], table["running"]
-    since_queued = pd.Timestamp(picture.as_of) - table["queued_at"]
-    since_change = pd.Timestamp(picture.as_of) - table["last_change"]
+    since_queued = pd.Timestamp(snapshot.as_of) - table["queued_at"]
+    since_change = pd.Timestamp(snapshot.as_of) - table["last_change"]
     exists = table["exists"]
     yield Cause.THING_GONE, _is(exists, value=False), exists.notna(), Evidence.REGISTRATION
     job_status = table["job_status"]
@@ -138,9 +140,9 @@ def _rules(table: pd.DataFrame, picture: Picture, stuck_after: timedelta) -> Ite
     retries = table["retry_attempt"].fillna(0) > 0
     yield Cause.RETRYING, queued & retries.astype(bool) & (since_queued < stuck_after), always, ""
     yield Cause.FRESH, since_change < stuck_after, always, ""
-    waiting, readable = _waiting_for_window(table, picture)
+    waiting, readable = _waiting_for_window(table, snapshot)
     yield Cause.WAITING_WINDOW, waiting, readable, Evidence.SCHEDULE
-    ends, told = _timer(table, picture)
+    ends, told = _timer(table, snapshot)
     yield Cause.TIMEOUT_PENDING, running & ends, queued | told, Evidence.TIMER
     connected = table["connected"]
     yield Cause.DEVICE_OFFLINE, _is(connected, value=False), connected.notna(), Evidence.CONNECTIVITY
@@ -159,7 +161,7 @@ def _stuck_as_its_head(table: pd.DataFrame) -> pd.Series:
     heads = table.assign(stuck=stuck)[table["head"] | table["perhaps_head"]].groupby("thing_name")
     found = heads.agg(any_stuck=("stuck", "any"), all_stuck=("stuck", "all"), why=("why_unknown", "first"))
     of_row = found.reindex(table["thing_name"]).set_axis(table.index)
-    why = of_row["why"].where(of_row["why"].isin(_PERHAPS_CALM), "")
+    why = of_row["why"].where(of_row["why"].isin(_PERHAPS_SELF_RESOLVING), "")
     why = why.mask(of_row["any_stuck"] & ~of_row["all_stuck"].astype(bool), Evidence.ORDER.value)
     waits = table["cause"] == Cause.WAITING_TURN
     table["why_unknown"] = table["why_unknown"].mask(waits, why)
@@ -172,7 +174,7 @@ def _is(flags: pd.Series, *, value: bool) -> pd.Series:
     return flags.eq(other=value).fillna(value=False).astype(bool)
 
 
-def _timer(table: pd.DataFrame, picture: Picture) -> tuple[pd.Series, pd.Series]:
+def _timer(table: pd.DataFrame, snapshot: FleetSnapshot) -> tuple[pd.Series, pd.Series]:
     """Where a timer will end the execution, and where that is known.
 
     What the describe says counts. Where there was none, the job's own timer is proof only if it cannot have been
@@ -180,18 +182,18 @@ def _timer(table: pd.DataFrame, picture: Picture) -> tuple[pd.Series, pd.Series]
     """
     minutes = pd.to_timedelta(table["timeout_minutes"].astype("Float64"), unit="min")
     unchanged = (table["job_updated_at"] < table["started_at"]).fillna(value=False)
-    ahead = (table["started_at"] + minutes > pd.Timestamp(picture.as_of)).fillna(value=False)
+    ahead = (table["started_at"] + minutes > pd.Timestamp(snapshot.as_of)).fillna(value=False)
     by_job = ~table["timer_read"] & (unchanged & ahead).astype(bool)
     return table["seconds_left"].notna() | by_job, table["timer_read"] | by_job
 
 
-def _waiting_for_window(table: pd.DataFrame, picture: Picture) -> tuple[pd.Series, pd.Series]:
+def _waiting_for_window(table: pd.DataFrame, snapshot: FleetSnapshot) -> tuple[pd.Series, pd.Series]:
     """Where the job waits for its window or start time, and where its schedule could be read."""
     waiting = table["job_status"].eq(JobStatus.SCHEDULED.value).fillna(value=False).astype(bool)
     readable = table["described"] | waiting
-    jobs = picture.jobs[picture.jobs["scheduling"].map(windows.is_scheduled).astype(bool)]
+    jobs = snapshot.jobs[snapshot.jobs["scheduling"].map(windows.is_scheduled).astype(bool)]
     until = {
-        job_id: _delivered_until(scheduling, picture)
+        job_id: _delivered_until(scheduling, snapshot)
         for job_id, scheduling in zip(jobs["job_id"], jobs["scheduling"], strict=True)
     }
     scheduled = table["job_id"].isin(until.keys()) & ~waiting
@@ -201,9 +203,9 @@ def _waiting_for_window(table: pd.DataFrame, picture: Picture) -> tuple[pd.Serie
     return waiting, readable
 
 
-def _delivered_until(scheduling: dict[str, object], picture: Picture) -> datetime | None:
+def _delivered_until(scheduling: dict[str, object], snapshot: FleetSnapshot) -> datetime | None:
     try:
-        return windows.delivered_until(scheduling, as_of=picture.as_of)
+        return windows.delivered_until(scheduling, as_of=snapshot.as_of)
     except windows.UnreadableSchedule:
         return None
 
@@ -216,11 +218,11 @@ def _waiting_behind(table: pd.DataFrame) -> pd.Series:
     return behind.astype("Int64").where(table["queue_known"] & (table["order_known"] | table["running"]))
 
 
-def _suggestions(table: pd.DataFrame, picture: Picture) -> pd.Series:
+def _suggestions(table: pd.DataFrame, snapshot: FleetSnapshot) -> pd.Series:
     suggestion = table["cause"].map({cause.value: word.value for cause, word in SUGGESTIONS.items()})
     calm_turn = (table["cause"] == Cause.WAITING_TURN) & ~table["stuck"].astype(bool)
     suggestion = suggestion.mask(calm_turn, Suggestion.WAIT.value)
-    suggestion = suggestion.mask(_for_lack_of_index(table, picture), Suggestion.ENABLE_INDEXING.value)
+    suggestion = suggestion.mask(_for_lack_of_index(table, snapshot), Suggestion.ENABLE_INDEXING.value)
     owned = pd.Series(
         [owner_of(*pair) is not None for pair in zip(table["job_id"], table["namespace_id"], strict=True)],
         index=table.index,
@@ -229,9 +231,9 @@ def _suggestions(table: pd.DataFrame, picture: Picture) -> pd.Series:
     return suggestion.mask(owned & suggestion.isin(_CHANGES), Suggestion.NONE.value)
 
 
-def _for_lack_of_index(table: pd.DataFrame, picture: Picture) -> pd.Series:
+def _for_lack_of_index(table: pd.DataFrame, snapshot: FleetSnapshot) -> pd.Series:
     """Unknown because fleet indexing is off; not where it is on and may not be read, or does not answer."""
-    gaps = [gap for gap in picture.gaps if gap.evidence == Evidence.CONNECTIVITY and gap.indexing_off]
+    gaps = [gap for gap in snapshot.gaps if gap.evidence == Evidence.CONNECTIVITY and gap.indexing_off]
     switchable = [
         why == Evidence.CONNECTIVITY and any(gap.concerns(thing_name) for gap in gaps)
         for why, thing_name in zip(table["why_unknown"], table["thing_name"], strict=True)
@@ -239,6 +241,6 @@ def _for_lack_of_index(table: pd.DataFrame, picture: Picture) -> pd.Series:
     return pd.Series(switchable, index=table.index, dtype=bool)
 
 
-def _seconds_since(picture: Picture, moments: pd.Series) -> pd.Series:
-    elapsed: pd.Series = (pd.Timestamp(picture.as_of) - moments).dt.total_seconds()
+def _seconds_since(snapshot: FleetSnapshot, moments: pd.Series) -> pd.Series:
+    elapsed: pd.Series = (pd.Timestamp(snapshot.as_of) - moments).dt.total_seconds()
     return elapsed // 1

@@ -15,7 +15,7 @@ import pandas as pd
 from iotjobs.diagnosis import schedule as windows
 from iotjobs.diagnosis.service_owners import owner_of
 from iotjobs.model import Cause, JobStatus, utc_text
-from iotjobs.snapshot import Gap, Picture
+from iotjobs.snapshot import FleetSnapshot, Gap
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
@@ -31,10 +31,10 @@ def duration_text(seconds: float) -> str:
     return f"{minutes} min" if minutes else f"{whole} s"
 
 
-def describe_evidence(table: pd.DataFrame, picture: Picture) -> pd.Series:
+def describe_evidence(table: pd.DataFrame, snapshot: FleetSnapshot) -> pd.Series:
     """The evidence of each row of a diagnosed queue table (see `diagnose.diagnose_queues`)."""
-    around = _Around(picture, {facts.thing_name: facts for facts in _facts(table[table["head"]], picture.as_of)})
-    sentences = [_sentence(facts, around) for facts in _facts(table, picture.as_of)]
+    around = _Around(snapshot, {facts.thing_name: facts for facts in _facts(table[table["head"]], snapshot.as_of)})
+    sentences = [_sentence(facts, around) for facts in _facts(table, snapshot.as_of)]
     return pd.Series(sentences, index=table.index, dtype="str")
 
 
@@ -68,15 +68,15 @@ class _Facts(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Around:
-    """What is around the rows: the picture they were taken from, and the head of each thing's queue."""
+    """What is around the rows: the snapshot they were taken from, and the head of each thing's queue."""
 
-    picture: Picture
+    snapshot: FleetSnapshot
     heads: dict[str, _Facts]
     openings: dict[str, datetime | None] = field(default_factory=dict)
 
     @property
     def as_of(self) -> datetime:
-        return self.picture.as_of
+        return self.snapshot.as_of
 
     def next_opening(self, facts: _Facts) -> datetime | None:
         """When the job delivers next, worked out once a job."""
@@ -235,7 +235,7 @@ def _unknown(facts: _Facts, around: _Around) -> str:
 
 def _gap_of(facts: _Facts, around: _Around) -> Gap | None:
     names = (facts.thing_name, facts.job_id, f"{facts.job_id}/{facts.thing_name}/{facts.number}")
-    of_kind = (gap for gap in around.picture.gaps if gap.evidence == facts.why_unknown)
+    of_kind = (gap for gap in around.snapshot.gaps if gap.evidence == facts.why_unknown)
     return next((gap for gap in of_kind if gap.concerns(*names)), None)
 
 

@@ -17,7 +17,7 @@ from iotjobs.diagnosis.service_owners import owner_of
 from iotjobs.model import Cause, Status, Suggestion
 
 #: What goes on by itself, once nothing stands before it.
-CALM = (Cause.RETRYING, Cause.FRESH, Cause.WAITING_WINDOW, Cause.TIMEOUT_PENDING)
+SELF_RESOLVING = (Cause.RETRYING, Cause.FRESH, Cause.WAITING_WINDOW, Cause.TIMEOUT_PENDING)
 #: What waits for the head of its queue and for nothing else.
 _HELD = (Cause.BLOCKED, Cause.WAITING_TURN)
 #: What starts when the executions before it have gone.
@@ -62,14 +62,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class NextSteps:
-    """The steps, best first, and what needs none: ``calm`` counts executions by cause, ``behind_calm`` waits for them.
+    """The steps, best first, and what needs none.
 
-    ``unfinished`` is the sum of all executions and freed ones, of `calm`, and of `behind_calm`.
+    ``self_resolving`` counts executions by cause, ``behind_self_resolving`` those that wait for them.
+    ``unfinished`` is the sum of all executions and freed ones, of `self_resolving`, and of `behind_self_resolving`.
     """
 
     ranked: tuple[Step, ...]
-    calm: dict[str, int]
-    behind_calm: int
+    self_resolving: dict[str, int]
+    behind_self_resolving: int
     unfinished: int
 
 
@@ -83,25 +84,25 @@ def next_steps(queues: pd.DataFrame, *, as_of: datetime) -> NextSteps:
     by_step = roots.groupby(["cause", "suggestion", "step_job"], sort=False)
     steps = [_step(names, group) for names, group in by_step]
     steps.sort(key=lambda step: (-step.frees, -step.executions, -step.oldest_s, step.what))
-    calm = rows[rows["role"] == "calm"]["cause"].value_counts()
+    self_resolving = rows[rows["role"] == "self_resolving"]["cause"].value_counts()
     return NextSteps(
         ranked=tuple(steps),
-        calm={str(cause): int(count) for cause, count in calm.items()},
-        behind_calm=int((rows["role"] == "waits").sum()),
+        self_resolving={str(cause): int(count) for cause, count in self_resolving.items()},
+        behind_self_resolving=int((rows["role"] == "waits").sum()),
         unfinished=len(rows),
     )
 
 
 def _weighed(queues: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
-    """Add each row's role (root, freed, calm, waits), its step's job, and for a head how many it frees."""
+    """Add each row's role (root, freed, self_resolving, waits), its step's job, and for a head how many it frees."""
     rows = queues.copy()
     head = rows["position"] == 1
-    passive = rows["cause"].isin([*_HELD, *CALM])
+    passive = rows["cause"].isin([*_HELD, *SELF_RESOLVING])
     obstructed = set(rows.loc[head & ~passive, "thing_name"])
     behind_obstacle = ~head & rows["thing_name"].isin(obstructed)
     queued = rows["status"] == Status.QUEUED
     rows["role"] = "root"
-    rows.loc[rows["cause"].isin(CALM), "role"] = "calm"
+    rows.loc[rows["cause"].isin(SELF_RESOLVING), "role"] = "self_resolving"
     rows.loc[rows["cause"].isin(_HELD), "role"] = "waits"
     rows.loc[rows["cause"].isin(_FREED) & queued & behind_obstacle, "role"] = "freed"
     freed = rows[rows["role"] == "freed"].groupby("thing_name").size()

@@ -78,12 +78,13 @@ def after_steps_html(findings: Findings) -> str:
     if smaller:
         count = sum(step.executions + step.frees for step in smaller)
         lines.append(f"{len(smaller)} smaller steps, about {count} executions, are in the table below.")
-    calm = sum(steps.calm.values())
-    if calm:
-        causes = ", ".join(f"{count} {cause}" for cause, count in steps.calm.items())
-        behind = f"; {steps.behind_calm} more wait behind them" if steps.behind_calm else ""
+    self_resolving = sum(steps.self_resolving.values())
+    if self_resolving:
+        causes = ", ".join(f"{count} {cause}" for cause, count in steps.self_resolving.items())
+        behind = f"; {steps.behind_self_resolving} more wait behind them" if steps.behind_self_resolving else ""
         lines.append(
-            f"Leave alone what goes on by itself: {calm} execution{'' if calm == 1 else 's'} ({causes}){behind}."
+            f"Leave alone what goes on by itself: {self_resolving} "
+            f"execution{'' if self_resolving == 1 else 's'} ({causes}){behind}."
         )
     elif not steps.ranked:
         lines.append("Nothing: no execution is unfinished.")

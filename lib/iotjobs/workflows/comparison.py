@@ -78,7 +78,7 @@ def _look_after(
     def describe(key: ExecutionKey) -> Execution:
         return fetch.describe_execution(connection, key)
 
-    for key, queued_at, answer in zip(keys, absent["queued_at"], fetch.side_by_side(describe, keys), strict=True):
+    for key, queued_at, answer in zip(keys, absent["queued_at"], fetch.map_concurrently(describe, keys), strict=True):
         name = (key.job_id, key.thing_name, key.execution_number)
         if isinstance(answer, NotFound):
             deleted.append(name)

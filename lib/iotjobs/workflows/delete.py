@@ -11,9 +11,9 @@ from typing import Any
 from iotjobs import parameters
 from iotjobs.aws import executions as fetch
 from iotjobs.deletion import guards, request
-from iotjobs.deletion.executor import Application
+from iotjobs.deletion.executor import DeletionExecutor
 from iotjobs.deletion.guards import Refusal
-from iotjobs.deletion.plan import DELETE, Plan, Surroundings, may_have_acted
+from iotjobs.deletion.plan import DELETE, Plan, QueueContext, may_have_acted
 from iotjobs.errors import NotFound
 from iotjobs.model import UNFINISHED, Execution, ExecutionKey, Outcome, utc_text
 from iotjobs.run.journal import Journal
@@ -108,7 +108,7 @@ class Deletion:
             caller_arn=connection.caller_arn,
             endpoint=connection.endpoint,
             made_at=datetime.now(UTC),
-            surroundings=self._surroundings(execution),
+            queue_context=self._surroundings(execution),
         )
         self.run.directory.write_json("plan.json", self.current_plan.as_document())
         self._say_planned(self.current_plan)
@@ -127,21 +127,21 @@ class Deletion:
             with Journal(self.run.directory.path) as journal:
                 self.run.note(counts={"planned": 1, "deleted": 0})
                 run_name = self.run.directory.path.name
-                work = Application(self.run.connection, plan, journal, run_name, ticket=self._ticket)
-                refused = work.carry_out()
+                work = DeletionExecutor(self.run.connection, plan, journal, run_name, ticket=self._ticket)
+                refused = work.run()
         if refused:
             self._say_refused(refused)
         else:
             self._say_applied(f"deleted {plan.execution.key}")
 
-    def _surroundings(self, execution: Execution) -> Surroundings:
+    def _surroundings(self, execution: Execution) -> QueueContext:
         """The job and the queue around an unfinished execution; nothing follows from the end of a finished one.
 
         A reading that fails ends the plan: without it the consequences are not known. That there is no such job or
         thing any more is an answer, and no failure.
         """
         if execution.finished:
-            return Surroundings()
+            return QueueContext()
         facts: dict[str, Any] = {}
         with suppress(NotFound):
             job = fetch.describe_job(self.run.connection, execution.key.job_id)
@@ -154,7 +154,7 @@ class Deletion:
             queue = fetch.thing_queue(self.run.connection, execution.key.thing_name)
             named = zip(queue["job_id"], queue["thing_name"], queue["execution_number"], strict=True)
             facts |= {"queue": tuple(ExecutionKey(*row) for row in named), "queue_known": True}
-        return Surroundings(**facts)
+        return QueueContext(**facts)
 
     def _done_before(self, key: ExecutionKey) -> bool:
         """Settle what an earlier run in this directory left: a delete on record is not done a second time.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from iotjobs import parameters
-from iotjobs.aws.read_fleet import take_picture
+from iotjobs.aws.read_fleet import read_fleet
 from iotjobs.diagnosis.changes import Changes
 from iotjobs.diagnosis.diagnose import diagnose_executions, diagnose_queues
 from iotjobs.diagnosis.next_steps import NextSteps, next_steps
@@ -23,7 +23,7 @@ from iotjobs.model import (
     utc_text,
 )
 from iotjobs.run.earlier import earlier_run
-from iotjobs.snapshot import Picture
+from iotjobs.snapshot import FleetSnapshot
 from iotjobs.workflows.comparison import changes_since
 
 if TYPE_CHECKING:
@@ -84,24 +84,24 @@ def investigate(
     connection = run.connection
     if earlier is not None:
         earlier.require_same_place(account=connection.account, region=connection.region)
-    picture = take_picture(
+    snapshot = read_fleet(
         connection,
         job_id=wanted_job,
         thing_name=wanted_thing,
         statuses=wanted_statuses,
         stuck_after=wait,
     )
-    queues = diagnose_queues(picture, stuck_after=wait)
-    executions = _executions(picture, queues)
-    jobs = _jobs(picture, queues)
+    queues = diagnose_queues(snapshot, stuck_after=wait)
+    executions = _executions(snapshot, queues)
+    jobs = _jobs(snapshot, queues)
     findings = Findings(
         executions=executions,
         jobs=jobs,
         queues=queues,
-        connectivity=picture.things[["thing_name", "connected", "changed_at", "reason"]],
-        steps=next_steps(queues, as_of=picture.as_of),
-        warnings=tuple(str(gap) for gap in picture.gaps),
-        as_of=picture.as_of,
+        connectivity=snapshot.things[["thing_name", "connected", "changed_at", "reason"]],
+        steps=next_steps(queues, as_of=snapshot.as_of),
+        warnings=tuple(str(gap) for gap in snapshot.gaps),
+        as_of=snapshot.as_of,
         job_id=wanted_job,
         thing_name=wanted_thing,
         stuck_after=wait,
@@ -145,10 +145,10 @@ def _record(run: Run, findings: Findings) -> None:
     )
 
 
-def _executions(picture: Picture, queues: pd.DataFrame) -> pd.DataFrame:
-    table = diagnose_executions(picture, queues)
-    job_status = picture.jobs.set_index("job_id")["status"]
-    groups = picture.things.set_index("thing_name")["thing_groups"]
+def _executions(snapshot: FleetSnapshot, queues: pd.DataFrame) -> pd.DataFrame:
+    table = diagnose_executions(snapshot, queues)
+    job_status = snapshot.jobs.set_index("job_id")["status"]
+    groups = snapshot.things.set_index("thing_name")["thing_groups"]
     table["job_status"] = table["job_id"].map(job_status)
     table["thing_groups"] = table["thing_name"].map(groups).fillna("")
     unfinished = table["status"].isin(UNFINISHED)
@@ -158,9 +158,9 @@ def _executions(picture: Picture, queues: pd.DataFrame) -> pd.DataFrame:
     return ranked[[*EXECUTION_COLUMNS, *DIAGNOSIS_COLUMNS, "job_status", "thing_groups"]]
 
 
-def _jobs(picture: Picture, queues: pd.DataFrame) -> pd.DataFrame:
+def _jobs(snapshot: FleetSnapshot, queues: pd.DataFrame) -> pd.DataFrame:
     stuck = queues[queues["stuck"].astype(bool)].groupby("job_id")["cause"]
-    jobs = picture.jobs.copy()
+    jobs = snapshot.jobs.copy()
     jobs["stuck"] = jobs["job_id"].map(stuck.size()).fillna(0).astype("Int64")
     worst = stuck.agg(lambda causes: causes.value_counts().index[0]) if len(stuck) else pd.Series(dtype="str")
     jobs["worst_cause"] = jobs["job_id"].map(worst).astype("str").fillna("")

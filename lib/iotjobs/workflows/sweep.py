@@ -15,11 +15,18 @@ import pandas as pd
 
 from iotjobs import parameters
 from iotjobs.deletion import guards, rule
-from iotjobs.deletion import plan_file as saved_plan
-from iotjobs.deletion.guards import Here, Refusal
-from iotjobs.deletion.results import Row, Standing, counts_of, outcome_of, rows_of, table_of
+from iotjobs.deletion import plan_file as plan_files
+from iotjobs.deletion.guards import ApplyContext, Refusal
+from iotjobs.deletion.results import (
+    TargetResult,
+    TargetState,
+    counts_of,
+    outcome_of,
+    results_from_journal,
+    results_table,
+)
 from iotjobs.deletion.select import choose
-from iotjobs.deletion.sweep_executor import SweepApplication, after
+from iotjobs.deletion.sweep_executor import SweepExecutor, after
 from iotjobs.deletion.sweep_plan import Caps, SweepPlan
 from iotjobs.errors import InvalidInput, IotJobsError, RecordError
 from iotjobs.model import ExecutionKey, Outcome
@@ -67,7 +74,7 @@ class Sweep:
         self.current_plan: SweepPlan | None = None
         self.refusals: list[Refusal] = []
         self.left_out: tuple[Refusal, ...] = ()
-        self.rows: list[Row] = []
+        self.rows: list[TargetResult] = []
         self.afterwards: dict[str, str] = {}
         self._open = False
         self._given = given
@@ -117,7 +124,7 @@ class Sweep:
         confirm: str | None = None,
         *,
         stop: Callable[[], bool] = lambda: False,
-        progress: Callable[[Row], None] = lambda _row: None,
+        progress: Callable[[TargetResult], None] = lambda _row: None,
     ) -> Sweep:
         """Carry the plan out if it is approved; without a phrase it stays a plan.
 
@@ -141,14 +148,14 @@ class Sweep:
             except IotJobsError as error:
                 ending = error
             finally:
-                self.rows = rows_of(plan, self._entries())
+                self.rows = results_from_journal(plan, self._entries())
             self._finish_applied(ending)
         return self
 
     @property
     def results(self) -> pd.DataFrame:
-        """One row a target, failures first, see `sweep_rows.table_of`."""
-        return table_of(self.rows, self.afterwards)
+        """One row a target, failures first, see `sweep_rows.results_table`."""
+        return results_table(self.rows, self.afterwards)
 
     def __repr__(self) -> str:
         plan = self.current_plan
@@ -181,11 +188,11 @@ class Sweep:
             self._take(plan)
 
     def _from_file(self, path: Path) -> tuple[SweepPlan | None, list[Refusal]]:
-        plan, refused = saved_plan.load(path)
+        plan, refused = plan_files.load(path)
         if plan is None:
             return None, refused
         given = {name: self._given[name] for name in _RULE if name in self._said}
-        return saved_plan.tightened(plan, given=given, caps=self._caps_said())
+        return plan_files.tightened(plan, given=given, caps=self._caps_said())
 
     def _caps_said(self) -> dict[str, Any]:
         return {name: getattr(self._caps, name) for name in _CAPS if name in self._said}
@@ -198,7 +205,7 @@ class Sweep:
         return refused if meant is None else guards.same_sweep(plan, meant)
 
     def _take(self, plan: SweepPlan, *, warnings: Sequence[str] = ()) -> None:
-        self.current_plan, self.rows = plan, rows_of(plan, [])
+        self.current_plan, self.rows = plan, results_from_journal(plan, [])
         self.refusals, self._open = [], False
         if not plan.targets:
             self.run.finish(Outcome.NOTHING_TO_DO, reason="no execution is left in the plan", counts=self._counts())
@@ -216,8 +223,8 @@ class Sweep:
         self.current_plan = plan
         with Journal(self.run.directory.path) as journal:
             self._application(plan, journal).settle()
-            self.rows = rows_of(plan, journal.entries)
-        left = sum(row.standing not in (Standing.DELETED, Standing.DRIFTED) for row in self.rows)
+            self.rows = results_from_journal(plan, journal.entries)
+        left = sum(row.standing not in (TargetState.DELETED, TargetState.DRIFTED) for row in self.rows)
         if left:
             self._offer(plan, f"this run directory's sweep was begun, and {left} of {len(self.rows)} are left; ", ())
         else:
@@ -225,7 +232,7 @@ class Sweep:
 
     def _offer(self, plan: SweepPlan, begun: str, warnings: Sequence[str]) -> None:
         refused = guards.sweep_refusals(plan, self._here())
-        if refused and any(row.standing is Standing.DELETED for row in self.rows):
+        if refused and any(row.standing is TargetState.DELETED for row in self.rows):
             self._finish_applied(IotJobsError("; ".join(refusal.message for refusal in refused)))
             return
         if refused:
@@ -242,9 +249,9 @@ class Sweep:
             plan_id=plan.plan_id,
         )
 
-    def _here(self) -> Here:
+    def _here(self) -> ApplyContext:
         connection = self.run.connection
-        return Here(connection.account, connection.region, datetime.now(UTC))
+        return ApplyContext(connection.account, connection.region, datetime.now(UTC))
 
     def _unattended_refusals(self) -> list[Refusal]:
         missing = [name for name in _CAPS if name not in self._said]
@@ -253,9 +260,9 @@ class Sweep:
         why = f"unattended needs {' and '.join(missing)} given explicitly, since nobody reads the plan"
         return [Refusal("unattended_needs_caps", f"{why}: give them, or confirm with the phrase")]
 
-    def _carry_out(self, plan: SweepPlan, stop: Callable[[], bool], progress: Callable[[Row], None]) -> None:
-        def noted(row: Row) -> None:
-            self.rows = rows_of(plan, journal.entries)
+    def _carry_out(self, plan: SweepPlan, stop: Callable[[], bool], progress: Callable[[TargetResult], None]) -> None:
+        def noted(row: TargetResult) -> None:
+            self.rows = results_from_journal(plan, journal.entries)
             self.run.note(counts=self._counts())
             progress(row)
 
@@ -270,10 +277,10 @@ class Sweep:
                     made_by=plan.caller_arn,
                     ticket=self._ticket,
                 )
-            self._application(plan, journal).carry_out(stop=stop, progress=noted)
+            self._application(plan, journal).run(stop=stop, progress=noted)
 
-    def _application(self, plan: SweepPlan, journal: Journal) -> SweepApplication:
-        return SweepApplication(
+    def _application(self, plan: SweepPlan, journal: Journal) -> SweepExecutor:
+        return SweepExecutor(
             plan=plan,
             journal=journal,
             directory=self.run.directory.path,
@@ -296,7 +303,7 @@ class Sweep:
             warnings.append(str(error))
         counts = self._counts()
         outcome = outcome_of(self.rows, ending)
-        named = [row for row in self.rows if row.standing is not Standing.DELETED]
+        named = [row for row in self.rows if row.standing is not TargetState.DELETED]
         refusals = [Refusal(row.standing.value, row.why or "not done", row.target.key).as_document() for row in named]
         reason = f"{counts['deleted']} of {counts['planned']} deleted"
         reason += "".join(f", {counts[name]} {name}" for name in ("drifted", "failed", "left") if counts[name])
@@ -326,7 +333,7 @@ class Sweep:
         return read(self.run.directory.path / "journal.jsonl")[0]
 
     def _begun(self) -> SweepPlan | None:
-        return saved_plan.begun(self.run.directory.path, self._entries())
+        return plan_files.begun(self.run.directory.path, self._entries())
 
 
 _DEFAULTS: dict[str, Any] = {
