@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_queues import AS_OF, SELF_RESOLVING, made_queues
 
+from iotjobs.diagnosis.colours import CAUSE_LOOKS
 from iotjobs.diagnosis.next_steps import NextSteps, next_steps
 from iotjobs.model import Cause
-from iotjobs.ui.colours import CAUSE_LOOKS
 
 PUMPS = [
     ("pump-1", "firmware", "IN_PROGRESS", "stalled", 100, 99),
