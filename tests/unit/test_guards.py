@@ -6,10 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from made_plans import KEY, NOW, execution, plan
 
 from iotjobs.deletion import guards
 from iotjobs.model import TERMINAL, UNFINISHED, Status
+from tests.unit.build_plans import KEY, NOW, execution, plan
 
 WORKING = execution("IN_PROGRESS", last_updated_at=NOW - timedelta(minutes=59))
 SILENT = execution("IN_PROGRESS", last_updated_at=NOW - timedelta(minutes=61))
