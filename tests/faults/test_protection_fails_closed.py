@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kit import ManyDeletes
-from service_model import refusal
-from world import Fleet, World
+
+from tests.faults.kit import ManyDeletes
+from tests.faults.service_model import refusal
+from tests.faults.world import Fleet, World
 
 #: Ways to choose the same finished executions of job-0; on thing-0 nothing is unfinished.
 WAYS: list[dict[str, Any]] = [
