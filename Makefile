@@ -100,7 +100,7 @@ sbom: $(AUDIT)  ## a software bill of materials (CycloneDX) of the environment: 
 SCHEDULES ?= 10000
 
 soak: setup  ## 10,000 random schedules of faults, moves and kills; prints its figures
-	$(BIN)/python tests/faults/soak.py --schedules $(SCHEDULES)
+	$(BIN)/python -m tests.faults.soak --schedules $(SCHEDULES)
 
 bench: setup  ## how fast 100,000 executions are read and diagnosed, against plain boto3
 	$(BIN)/python bench $(ROWS)
