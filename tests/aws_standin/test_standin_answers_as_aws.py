@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.exceptions import ConnectionError as NoConnection
 from botocore.tokens import SSOTokenProvider
 
-from aws_standin import CHAINS, Fault, NotInTheModel, StandIn, control_plane
+from tests.aws_standin import CHAINS, Fault, NotInTheModel, StandIn, control_plane
 
 Client = Callable[..., Any]
 _MODELS = botocore.session.get_session().get_component("data_loader")
