@@ -306,7 +306,7 @@ def refusal(code: str, operation: str, status: int | None = None) -> ClientError
     """What boto3 raises when AWS answers with this error."""
     answer = {"Error": {"Code": code, "Message": f"{code} of the model"}}
     http = {"ResponseMetadata": {"HTTPStatusCode": status or _HTTP.get(code, 400)}}
-    return ClientError(answer | http, operation)  # type: ignore[arg-type]
+    return ClientError(answer | http | {"FromAws": True}, operation)  # type: ignore[arg-type]
 
 
 def _arn(item: Held) -> str:
