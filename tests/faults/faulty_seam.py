@@ -15,10 +15,10 @@ from typing import Any
 import botocore
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 from botocore.parsers import ResponseParserError
-from service_model import REGION, Accepted, ServiceModel, refusal
 
 from iotjobs.aws.connection import Connection
 from iotjobs.aws.transport import Call, Limits
+from tests.faults.service_model import REGION, Accepted, ServiceModel, refusal
 
 URL = "http://127.0.0.1:1/model"
 
@@ -147,6 +147,7 @@ class ModelTransport:
         self.limits = Limits()
         self.on_access_key: Callable[[str, str], None] = lambda _service, _key: None
         self._seam = seam
+        seam.service.region = region
 
     def endpoint(self, service: str) -> str:  # noqa: ARG002 - one for all
         return URL
