@@ -5,7 +5,16 @@ This is the public face: notebooks import from here alone.
 
 from iotjobs.deletion.restore import removed
 from iotjobs.run.run import Run, start
-from iotjobs.ui import banner, delete_panel, estate, explore, sweep_panel, sweep_report, what_changed, what_to_do
+from iotjobs.ui import (
+    banner,
+    delete_panel,
+    explore,
+    fleet_overview,
+    sweep_panel,
+    sweep_report,
+    what_changed,
+    what_to_do,
+)
 from iotjobs.workflows.delete import delete_job_execution
 from iotjobs.workflows.investigate import Findings, investigate
 from iotjobs.workflows.sweep import Sweep, sweep
@@ -17,8 +26,8 @@ __all__ = [
     "banner",
     "delete_job_execution",
     "delete_panel",
-    "estate",
     "explore",
+    "fleet_overview",
     "investigate",
     "removed",
     "start",

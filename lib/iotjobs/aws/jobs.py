@@ -91,6 +91,11 @@ class Jobs:
             self._listed = {job["jobId"]: job for job in list_jobs(self._connection)}
         return self._listed
 
+    @property
+    def listed_count(self) -> int | None:
+        """How many jobs `ListJobs` named; None where it was not asked."""
+        return None if self._listed is None else len(self._listed)
+
     def alive(self) -> list[str]:
         """Jobs that can have unfinished executions. Raises IotJobsError.
 

@@ -148,6 +148,7 @@ class _Reading:
             timers=self._timers(queues),
             gaps=self.gaps.all(),
             as_of=self.as_of,
+            jobs_listed=self.jobs.listed_count,
         )
 
     def _waiting(self, things: Sequence[str]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The estate in counts: what hurts by cause, age and device group, and which things hold most back. Pure."""
+"""The fleet in counts: what hurts by cause, age and device group, and which things hold most back. Pure."""
 
 from __future__ import annotations
 

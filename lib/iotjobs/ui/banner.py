@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iotjobs.markup import View, render, visible
+from iotjobs.model import ConnectionInfo
 
 if TYPE_CHECKING:
-    from iotjobs.aws.connection import Connection
     from iotjobs.run.run import Run
 
 
 def banner(run: Run) -> View:
     """The banner of a run's connection, the same live and in a report."""
-    return connection_banner(run.connection)
+    return connection_banner(ConnectionInfo.of(run.connection))
 
 
-def connection_banner(here: Connection) -> View:
+def connection_banner(here: ConnectionInfo) -> View:
     """The banner of a connection."""
     word, meaning = (
         ("SANDBOX", "a made-up fleet on this machine: try anything")

@@ -125,7 +125,9 @@ def _bar_of(row: dict[Any, Any], scale: _Scale) -> Bar:
     if pd.notna(row["last_updated_at"]) and row["last_updated_at"] >= scale.start:
         marks.append((scale.place(row["last_updated_at"]), f"last report {exact(row['last_updated_at'])}"))
     name = f"{row['job_id']} #{row['execution_number']}"
-    return Bar(name, tuple(part for part in parts if part.width > 0), str(row["status"]) if finished else "", tuple(marks))
+    return Bar(
+        name, tuple(part for part in parts if part.width > 0), str(row["status"]) if finished else "", tuple(marks)
+    )
 
 
 def _link_bar(link: Any | None, scale: _Scale) -> Iterator[Bar]:

@@ -56,9 +56,7 @@ def matrix_html(executions: pd.DataFrame) -> Markup:
     def heat(count: Any) -> int:
         return max(1, round(_DARKEST * min(1.0, int(count) / most))) if count else 0
 
-    return render(
-        "matrix.html", causes=causes, ages=ages, sections=sections, heat=heat, groups_known=len(groups) > 0
-    )
+    return render("matrix.html", causes=causes, ages=ages, sections=sections, heat=heat, groups_known=len(groups) > 0)
 
 
 def heaviest_html(findings: Findings) -> Markup:

@@ -50,7 +50,13 @@ class Grid(anywidget.AnyWidget):
     chosen = traitlets.Tuple()
 
     def __init__(
-        self, frame: pd.DataFrame, columns: tuple[GridColumn, ...], *, label: str, length: int = 8, several: bool = False
+        self,
+        frame: pd.DataFrame,
+        columns: tuple[GridColumn, ...],
+        *,
+        label: str,
+        length: int = 8,
+        several: bool = False,
     ) -> None:
         super().__init__(label=label)
         self._columns = columns
@@ -85,9 +91,9 @@ class Grid(anywidget.AnyWidget):
     def _set(self, frame: pd.DataFrame) -> None:
         self._frame = frame.reset_index(drop=True)
         self._texts: dict[str, pd.Series] = {}
-        with self.hold_trait_notifications():
-            self.chosen = ()
+        self._places: list[int] = []
         self._page = 0
+        self.chosen = ()
         self._match()
 
     def _match(self) -> None:
@@ -162,9 +168,11 @@ class Grid(anywidget.AnyWidget):
             self._match()
         elif act == "filter":
             name = str(content.get("name"))
-            self._filters = {**self._filters, name: value} if value.strip() else {
-                each: part for each, part in self._filters.items() if each != name
-            }
+            self._filters = (
+                {**self._filters, name: value}
+                if value.strip()
+                else {each: part for each, part in self._filters.items() if each != name}
+            )
             self._page = 0
             self._match()
         elif act == "page":

@@ -39,7 +39,7 @@ class StaticForm(ipywidgets.Widget):
 
     def _static_bundle(self) -> dict[str, str]:
         html = page(render("static.html", html=self.static_html()))
-        return {"text/html": html, "text/plain": "The table above needs a front end that shows HTML."}
+        return {"text/html": html, "text/plain": "This view needs a front end that shows HTML."}
 
     def _ipython_display_(self) -> None:
         from IPython.display import display  # noqa: PLC0415 - the library works without IPython
@@ -87,7 +87,7 @@ def age(name: str, since: str) -> Callable[[Row], Markup]:
     return lambda row: macro("since")(row[name], row[since])
 
 
-def execution(row: Row) -> str:
+def execution(row: Any) -> str:
     """The cell of a job and number: `firmware-2 #1`."""
     return f"{row['job_id']} #{row['execution_number']}"
 
@@ -126,4 +126,6 @@ def html_table(
         for row in frame.head(most).to_dict("records")
     ]
     more = max(0, len(frame) - most)
-    return render("table.html", table={"caption": caption, "columns": columns, "rows": rows, "more": more, "rest": rest})
+    return render(
+        "table.html", table={"caption": caption, "columns": columns, "rows": rows, "more": more, "rest": rest}
+    )

@@ -33,12 +33,12 @@ class StepsView(ipywidgets.GridBox):
             button = ipywidgets.ToggleButton(
                 description=f"Show {place + 1}",
                 tooltip="Show the executions of this step in the table, and the queue of the worst",
-                layout=ipywidgets.Layout(width="76px"),
+                layout=ipywidgets.Layout(width="84px"),
             )
             button.observe(report_errors(output, self._pressing(place)), "value")
             self.buttons.append(button)
             cells += [button, ipywidgets.HTML(step_html(step, place + 1))]
-        columns = "84px minmax(0, 1fr)"
+        columns = "92px minmax(0, 1fr)"
         super().__init__(cells, layout=ipywidgets.Layout(grid_template_columns=columns, grid_gap="2px 4px"))
         selection.observe(report_errors(output, self._press), "step")
 
@@ -54,6 +54,7 @@ class StepsView(ipywidgets.GridBox):
     def _press(self, _change: Any) -> None:
         for place, button in enumerate(self.buttons):
             button.value = place == self._selection.step
+            button.description = f"{'Showing' if button.value else 'Show'} {place + 1}"
 
 
 def step_html(step: Step, rank: int) -> Markup:

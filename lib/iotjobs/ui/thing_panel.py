@@ -11,11 +11,11 @@ from iotjobs.diagnosis import commands
 from iotjobs.diagnosis.evidence_text import duration_text
 from iotjobs.diagnosis.queue_effects import with_consequences
 from iotjobs.markup import macro, many, render
-from iotjobs.model import UNFINISHED, Suggestion
+from iotjobs.model import UNFINISHED, Status, Suggestion
 from iotjobs.ui.advice import advice
 from iotjobs.ui.charts import timeline_of
 from iotjobs.ui.model import Selection, key_of, link_of, queue_of, row_of
-from iotjobs.ui.static import Column, age, badge, cause, execution, html_table
+from iotjobs.ui.static import Column, Row, age, badge, cause, execution, html_table
 
 if TYPE_CHECKING:
     from iotjobs.workflows.investigate import Findings
@@ -23,13 +23,19 @@ if TYPE_CHECKING:
 #: What is to be taken away, rather than waited for or mended.
 TAKE_AWAY = (Suggestion.CANCEL, Suggestion.DELETE, Suggestion.FORCE_DELETE)
 
+
+def _last_report(row: Row) -> Markup:
+    """When a device last reported; what is QUEUED has no report."""
+    return macro("moment")(row["last_updated_at"] if row["status"] == Status.IN_PROGRESS else None)
+
+
 _QUEUE_COLUMNS = (
     Column("Place", "position", "number"),
     Column("Execution", execution, "long"),
     Column("Status", badge("status"), "short"),
     Column("Cause", cause, "short"),
     Column("So for", age("so_for_s", "since"), "short"),
-    Column("Last report", lambda row: macro("moment")(row["last_updated_at"]), "short"),
+    Column("Last report", _last_report, "short"),
     Column("When it ends", "when_it_ends", "long"),
 )
 
@@ -42,7 +48,7 @@ def head_sentence(findings: Findings, thing_name: str) -> str:
     head, behind = queue.iloc[0], len(queue) - 1
     so_for = duration_text(float(head["so_for_s"]))
     holds = f" and holds back {many(behind, 'other')}" if behind else "; nothing waits behind it"
-    return f"{thing_name}: {head['job_id']} #{head['execution_number']} is {head['status']} for {so_for} ({head['cause']}){holds}"
+    return f"{thing_name}: {execution(head)} is {head['status']} for {so_for} ({head['cause']}){holds}"
 
 
 def connectivity_sentence(findings: Findings, thing_name: str) -> str:
@@ -123,7 +129,11 @@ def delete_command(row: Any, findings: Findings) -> str:
 def delete_parameters(row: Any) -> str:
     """The lines for the parameters cell of `delete_job_execution.ipynb`: the same as the command's."""
     key = key_of(row)
-    lines = [f"job_id = {key.job_id!r}", f"thing_name = {key.thing_name!r}", f"execution_number = {key.execution_number}"]
+    lines = [
+        f"job_id = {key.job_id!r}",
+        f"thing_name = {key.thing_name!r}",
+        f"execution_number = {key.execution_number}",
+    ]
     if row["status"] in UNFINISHED:
         lines += ["force = True", "cancel_first = True"]
     return "\n".join(lines)
