@@ -15,9 +15,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 from botocore.parsers import ResponseParserError
-from service_model import REGION, Accepted, ServiceModel, refusal
 
 from iotjobs.aws.connection import Connection
+from tests.faults.service_model import REGION, Accepted, ServiceModel, refusal
 
 URL = "http://127.0.0.1:1/model"
 

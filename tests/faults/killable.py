@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from faulty_seam import Killed
-
 from iotjobs.run.directory import RunDirectory
 from iotjobs.run.journal import Journal
+from tests.faults.faulty_seam import Killed
 
 
 @dataclass(frozen=True)

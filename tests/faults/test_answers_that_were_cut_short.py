@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from proxy import FaultyProxy
 
 from iotjobs.aws import connection as aws
 from iotjobs.aws import executions as fetch
@@ -11,6 +10,7 @@ from iotjobs.aws.connection import Connection
 from iotjobs.errors import IotJobsError
 from iotjobs.model import ExecutionKey
 from iotjobs.sandbox.fleet import Fleet
+from tests.faults.proxy import FaultyProxy
 
 READINGS = {
     "ListJobs": fetch.list_jobs,

@@ -6,8 +6,6 @@ import time
 from pathlib import Path
 
 import pytest
-from calls import Call
-from proxy import FaultyProxy
 
 import iotjobs
 from iotjobs.aws import connection as aws
@@ -15,6 +13,8 @@ from iotjobs.aws import executions as fetch
 from iotjobs.errors import InvalidInput, IotJobsError
 from iotjobs.model import ExecutionKey
 from iotjobs.sandbox.fleet import Fleet
+from tests.faults.harness.request_parsing import Call
+from tests.faults.proxy import FaultyProxy
 
 KEY = ExecutionKey("firmware-2-4-1", "pump-berlin-01", 1)
 
@@ -77,8 +77,8 @@ def test_a_plan_whose_consequences_cannot_be_read_is_no_plan(
     aged_fleet: Fleet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, operation: str
 ) -> None:
     with _through(aged_fleet, monkeypatch, "denied", operation):
-        run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path), force=True, **named)
         named = {"job_id": KEY.job_id, "thing_name": KEY.thing_name, "execution_number": 1}
+        run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path), force=True, **named)
         deletion = iotjobs.delete_job_execution(run)
         with pytest.raises(IotJobsError, match=f"iot:{operation}"):
             deletion.plan()
@@ -87,9 +87,9 @@ def test_a_plan_whose_consequences_cannot_be_read_is_no_plan(
 
 
 def test_a_finished_one_is_planned_without_reading_what_is_around_it(
-    one_of_each: tuple[Fleet, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    fresh_thing: tuple[Fleet, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    fleet, thing = one_of_each
+    fleet, thing = fresh_thing
     fleet.job("alone", things=[thing])
     fleet.report("alone", thing, "FAILED")
     with _through(fleet, monkeypatch, "denied", "DescribeJob", "ListJobExecutionsForThing"):

@@ -15,17 +15,16 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from faulty_seam import At, Killed, ModelConnection, Seam
-from judge import Judge, is_target
-from killable import Kill, Lifeline
-from service_model import REGION, Accepted, ServiceModel
-
 from iotjobs.aws import connection as aws
 from iotjobs.aws import executions as fetch
 from iotjobs.deletion import executor as apply
 from iotjobs.errors import IotJobsError
 from iotjobs.run.directory import RunDirectory
 from iotjobs.run.journal import verify
+from tests.faults.faulty_seam import At, Killed, ModelConnection, Seam
+from tests.faults.judge import Judge, is_target
+from tests.faults.killable import Kill, Lifeline
+from tests.faults.service_model import REGION, Accepted, ServiceModel
 
 Move = tuple[str, int, int]  # what, which job, which thing: what happens in the field
 

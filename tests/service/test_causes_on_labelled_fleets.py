@@ -17,7 +17,7 @@ import iotjobs
 from iotjobs.aws import executions as fetch
 from iotjobs.sandbox.fleet import Fleet
 from iotjobs.sandbox.server import ACCOUNT, REGION
-from labelled_fleet import Label, LabelledFleet
+from tests.labelled_fleet import Label, LabelledFleet
 
 Key = tuple[str, str, int]
 CONFUSION: Counter[tuple[str, str]] = Counter()

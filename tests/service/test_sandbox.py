@@ -17,12 +17,12 @@ import boto3
 import pytest
 
 import iotjobs
-from fresh import FreshSandbox
 from iotjobs.errors import InvalidInput, IotJobsError
 from iotjobs.sandbox import demo
 from iotjobs.sandbox.fleet import EXPECTED_CAUSES, Fleet
 from iotjobs.sandbox.server import Server, identity_of
-from processes import alive, gone
+from tests.fresh_sandbox import FreshSandbox
+from tests.processes import alive, gone
 
 SANDBOX = [sys.executable, "-m", "iotjobs.sandbox"]
 
