@@ -220,7 +220,8 @@ DIAGNOSIS_COLUMNS: dict[str, str] = {
     "verify": TEXT,
 }
 
-#: One row a job, from ListJobs and DescribeJob. Counts are executions by status.
+#: One row a job, from ListJobs and DescribeJob. Counts are executions by status. Where `described` is false, ListJobs
+#: alone was read: schedule, timers, namespace and the configurations are then not known, rather than none.
 JOB_COLUMNS: dict[str, str] = {
     "job_id": TEXT,
     "status": TEXT,
@@ -229,10 +230,17 @@ JOB_COLUMNS: dict[str, str] = {
     "last_updated_at": TIME,
     "completed_at": TIME,
     "described": "boolean",
+    "is_concurrent": "boolean",
+    "force_canceled": "boolean",
     "timeout_minutes": COUNT,
     "scheduling": "object",
     "namespace_id": TEXT,
     "targets": "object",
+    "abort_config": "object",
+    "retry_config": "object",
+    "description": TEXT,
+    "comment": TEXT,
+    "reason_code": TEXT,
     **{status.value: COUNT for status in Status},
 }
 

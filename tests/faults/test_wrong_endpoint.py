@@ -10,6 +10,7 @@ import pytest
 import iotjobs
 from iotjobs.aws import connection as aws
 from iotjobs.aws import executions as fetch
+from iotjobs.aws import jobs
 from iotjobs.errors import InvalidInput, IotJobsError
 from iotjobs.model import ExecutionKey
 from iotjobs.sandbox.fleet import Fleet
@@ -62,10 +63,10 @@ def test_a_busy_service_is_waited_for(aged_fleet: Fleet, monkeypatch: pytest.Mon
 )
 def test_an_empty_answer_is_no_empty_fleet(aged_fleet: Fleet, monkeypatch: pytest.MonkeyPatch, operation: str) -> None:
     reads = {
-        "ListJobs": fetch.list_jobs,
+        "ListJobs": jobs.list_jobs,
         "ListJobExecutionsForJob": lambda connection: fetch.job_executions(connection, KEY.job_id),
         "ListJobExecutionsForThing": lambda connection: fetch.thing_executions(connection, KEY.thing_name),
-        "DescribeJob": lambda connection: fetch.describe_job(connection, KEY.job_id),
+        "DescribeJob": lambda connection: jobs.describe_job(connection, KEY.job_id),
         "DescribeJobExecution": lambda connection: fetch.describe_execution(connection, KEY),
     }
     with _through(aged_fleet, monkeypatch, "does_nothing", operation), pytest.raises(IotJobsError, match="really AWS"):

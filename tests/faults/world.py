@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from iotjobs.aws import concurrency
 from iotjobs.aws import connection as aws
-from iotjobs.aws import executions as fetch
 from iotjobs.deletion import executor as apply
 from iotjobs.errors import IotJobsError
 from iotjobs.run.directory import RunDirectory
@@ -212,7 +212,7 @@ class World:
         with ExitStack() as stack:
             stack.enter_context(patch.object(aws, "connect", lambda **_: ModelConnection(seam, self.region)))
             stack.enter_context(patch.object(apply, "_FIRST_PAUSE_S", 0.0))
-            stack.enter_context(patch.object(fetch, "_AT_ONCE", 1))  # one order of calls for one schedule
+            stack.enter_context(patch.object(concurrency, "THREADS", 1))  # one order of calls for one schedule
             stack.enter_context(life.holding())
             try:
                 act()

@@ -14,8 +14,11 @@ from typing import Any
 import pandas as pd
 
 from iotjobs.aws import executions as fetch
+from iotjobs.aws.concurrency import map_concurrently
 from iotjobs.aws.connection import Connection
+from iotjobs.aws.jobs import describe_job
 from iotjobs.aws.read_fleet import read_fleet
+from iotjobs.aws.things import group_members
 from iotjobs.deletion.guards import Refusal, protection_unknown, too_many
 from iotjobs.deletion.plan import QueueContext
 from iotjobs.deletion.rule import SweepRule
@@ -54,7 +57,7 @@ def choose(connection: Connection, rule: SweepRule, caps: Caps) -> Choice:
         whole_history=True,
     )
     executions = diagnose(snapshot, stuck_after=rule.stuck_after)
-    members = {name for group in rule.thing_groups for name in fetch.group_members(connection, group)}
+    members = {name for group in rule.thing_groups for name in group_members(connection, group)}
     as_of = pd.Timestamp(snapshot.as_of)
     executions = executions.drop_duplicates(KEY, keep="last", ignore_index=True)  # a page may repeat a row
     _require_whole(
@@ -113,7 +116,7 @@ def _namespaces(
     described = jobs[jobs["described"].fillna(value=False).astype(bool)]
     known = dict(zip(described["job_id"], described["namespace_id"], strict=True))
     missing = sorted(set(job_ids) - set(known))
-    answers = fetch.map_concurrently(lambda job_id: fetch.describe_job(connection, job_id), missing)
+    answers = map_concurrently(lambda job_id: describe_job(connection, job_id), missing)
     unknown = []
     for job_id, answer in zip(missing, answers, strict=True):
         if isinstance(answer, IotJobsError):
@@ -143,7 +146,7 @@ def _look_at_each(connection: Connection, kept: pd.DataFrame) -> tuple[dict[Exec
     def describe(key: ExecutionKey) -> Execution:
         return fetch.describe_execution(connection, key)
 
-    for key, answer in zip(keys, fetch.map_concurrently(describe, keys), strict=True):
+    for key, answer in zip(keys, map_concurrently(describe, keys), strict=True):
         if isinstance(answer, NotFound):
             warnings.append(f"{key} went away while the plan was made")
         elif isinstance(answer, IotJobsError):
@@ -197,7 +200,7 @@ def _whole_jobs(
     wanted = sorted(job_ids)
     if rule.thing_name is None:
         return {job_id: snapshot.executions[snapshot.executions["job_id"] == job_id] for job_id in wanted}
-    read = fetch.map_concurrently(lambda job_id: fetch.job_executions(connection, job_id), wanted)
+    read = map_concurrently(lambda job_id: fetch.job_executions(connection, job_id), wanted)
     for answer in read:
         if isinstance(answer, IotJobsError):
             raise answer

@@ -110,7 +110,7 @@ class Journal:
         self._append(BEFORE, execution)
 
     def job_snapshot(self, job: Mapping[str, Any]) -> None:
-        """Keep a job (`executions.job_snapshot`) in `jobs_before.jsonl`, before its first execution is deleted.
+        """Keep a job (`jobs.job_snapshot`) in `jobs_before.jsonl`, before its first execution is deleted.
 
         `restore` makes the request that queues it again from this; the first of a job counts. Raises RecordError.
         """
