@@ -42,10 +42,9 @@ def connection(facts: Facts, context: EvidenceContext) -> str:
         return f"device connected{since}"
     if facts.connectivity_s is None:
         return f"device not connected, with no time on record: {NO_TIME_ON_RECORD}"
-    since = utc_text(context.as_of - timedelta(seconds=facts.connectivity_s))
-    return (
-        f"device offline since {duration_text(facts.connectivity_s)} ({since}, {facts.reason or 'no reason on record'})"
-    )
+    moment = utc_text(context.as_of - timedelta(seconds=facts.connectivity_s))
+    why = facts.reason or "no reason on record"
+    return f"device offline since {duration_text(facts.connectivity_s)} ({moment}, {why})"
 
 
 def head_of_queue(facts: Facts, context: EvidenceContext) -> str:

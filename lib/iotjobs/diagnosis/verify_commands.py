@@ -5,6 +5,8 @@ Of the control plane only: the data plane answers at an endpoint of the account'
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from iotjobs.diagnosis import commands
 from iotjobs.diagnosis.commands import Place
 from iotjobs.diagnosis.facts import Facts
@@ -51,7 +53,7 @@ def connectivity(place: Place, facts: Facts) -> str:
 
 
 #: What shows the evidence that is missing, or why it is.
-OF_EVIDENCE = {
+OF_EVIDENCE: dict[str, Callable[[Place, Facts], str]] = {
     Evidence.REGISTRATION: thing,
     Evidence.JOB_STATUS: job_status,
     Evidence.SCHEDULE: schedule,

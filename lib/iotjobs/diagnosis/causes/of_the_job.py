@@ -58,7 +58,7 @@ class Canceling(CauseRule):
         "that those of a large job stay QUEUED for long after the cancel."
     )
     to_do = "wait: each becomes CANCELED by itself, and its queue goes on."
-    can_go_wrong = "a cancel without force leaves what is IN_PROGRESS running: that is `orphaned`, however long AWS is at the rest."
+    can_go_wrong = "a cancel without force leaves what is IN_PROGRESS running: that is `orphaned`, and needs a person."
     verify = staticmethod(verify_commands.job_status)
 
     def test(self, rows: QueueRows) -> Verdict:
@@ -85,7 +85,7 @@ class Orphaned(CauseRule):
     lies_in_job = True
     step_why = "the job has ended, the devices still hold its executions"
     fill = "#4d4d4d"
-    recognised_by = "the job's status. A job cancelled without force leaves what is IN_PROGRESS running; abort criteria do the same."
+    recognised_by = "the job's status. A job cancelled without force leaves what is IN_PROGRESS; so do abort criteria."
     to_do = (
         "look whether the device still reports. If not, delete it with force: it holds back every later job of the "
         "thing."

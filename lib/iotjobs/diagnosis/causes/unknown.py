@@ -8,17 +8,10 @@ from iotjobs.diagnosis.commands import Place
 from iotjobs.diagnosis.evidence_text import head_of_queue
 from iotjobs.diagnosis.facts import EvidenceContext, Facts
 from iotjobs.model import Cause, Suggestion
-from iotjobs.snapshot import Evidence
 
 
 def _what_is_missing(place: Place, facts: Facts) -> str:
-    missing = facts.why_unknown
-    known = missing in {evidence.value for evidence in Evidence}
-    return (
-        verify_commands.OF_EVIDENCE[Evidence(missing)](place, facts)
-        if known
-        else verify_commands.execution(place, facts)
-    )
+    return verify_commands.OF_EVIDENCE.get(facts.why_unknown, verify_commands.execution)(place, facts)
 
 
 class Unknown(CauseRule):
@@ -35,7 +28,7 @@ class Unknown(CauseRule):
         "the columns `evidence` and `why_unknown` name what is missing; the run's warnings say it once for all."
     )
     to_do = "what the evidence says. Where fleet indexing is off the suggestion is `enable_indexing`."
-    can_go_wrong = "an execution is not stuck because its cause is unknown; it is counted so because nobody can say that it is not."
+    can_go_wrong = "it counts as stuck because nobody can say that it is not, and may be not."
     verify = staticmethod(_what_is_missing)
 
     def test(self, rows: QueueRows) -> Verdict:
