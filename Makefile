@@ -92,7 +92,7 @@ $(AUDIT): audit.lock setup
 	@touch $@
 
 audit: $(AUDIT)  ## known vulnerabilities of what is locked; asks the database of PyPI, so it needs a network
-	$(AUDIT)/pip-audit --requirement requirements.lock --require-hashes --disable-pip --progress-spinner off
+	$(AUDIT)/pip-audit --requirement requirements.lock --require-hashes --disable-pip --progress-spinner off --strict
 
 sbom: $(AUDIT)  ## a software bill of materials (CycloneDX) of the environment: build/sbom.json
 	$(AUDIT)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file build/sbom.json $(BIN)/python
