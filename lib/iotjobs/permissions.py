@@ -1,4 +1,4 @@
-"""Which statement of the kit's IAM policies grants an action. The policies in `iam/` are the source, and ship with it."""
+"""Which statement of the kit's IAM policies grants an action: the policies in `iam/` are the source and are shipped."""
 
 from __future__ import annotations
 

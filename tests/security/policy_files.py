@@ -10,7 +10,9 @@ ROOT = Path(__file__).parents[2]
 NAMES = ("investigator", "operator", "fleet")
 
 
-def policy(name: str, *, partition: str = "aws", region: str = "eu-central-1", account: str = "123456789012") -> dict[str, Any]:
+def policy(
+    name: str, *, partition: str = "aws", region: str = "eu-central-1", account: str = "123456789012"
+) -> dict[str, Any]:
     text = (ROOT / "iam" / f"{name}.json").read_text()
     filled = text.replace("PARTITION", partition).replace("REGION", region).replace("ACCOUNT", account)
     return json.loads(filled.replace("ORGANIZATION", "o-abcdefghij"))

@@ -11,6 +11,7 @@ import parliament
 import pytest
 from parliament.statement import get_privilege_info
 
+from iotjobs.errors import Denied
 from iotjobs.permissions import grant_of
 from tests.security.policy_files import NAMES, ROOT, actions, policy, statements
 
@@ -100,3 +101,9 @@ def test_every_action_leads_to_its_statement() -> None:
                 assert grant.file in {f"iam/{name}.json", "iam/investigator.json"}
                 assert any(one["Sid"] == grant.sid and action in one["Action"] for one in statements(name))
     assert grant_of("iot:CreateJob") is None
+
+
+def test_an_error_ends_with_the_statement_that_grants_what_is_missing() -> None:
+    denied = Denied("DescribeJob was denied", action="iot:DescribeJob")
+    assert str(denied).endswith("; see iam/investigator.json, statement ReadJobs")
+    assert str(Denied("CreateJob was denied", action="iot:CreateJob")) == "CreateJob was denied"

@@ -39,6 +39,7 @@ _ERRORS: dict[Outcome, type[IotJobsError]] = {
 }
 
 
+_PLACE = ("account", "region", "endpoint", "caller_arn", "sandbox")
 _watching: list[Run] = []
 
 
@@ -134,7 +135,7 @@ class Run:
         self.outcome, self.reason = outcome, reason
         where: dict[str, Any] = {}
         if self._connection is not None:
-            where = {name: getattr(self._connection, name) for name in ("account", "region", "endpoint", "caller_arn")}
+            where = {name: getattr(self._connection, name) for name in _PLACE}
         self._result |= {
             **where,
             "outcome": outcome.value,
