@@ -113,6 +113,7 @@ class Run:
             self._connection = aws.connect(
                 profile=parameters.text(self._profile, name="profile"),
                 region=parameters.text(self._region, name="region"),
+                run_id=self.directory.path.name,
             )
         return self._connection
 
