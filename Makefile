@@ -69,7 +69,7 @@ lint: setup  ## the checks that need no service
 	$(BIN)/nbstripout --verify notebooks/*.ipynb
 	$(BIN)/codespell
 	$(BIN)/validate-pyproject pyproject.toml
-	git ls-files -z ':!*.png' | xargs -0 $(BIN)/end-of-file-fixer
+	git grep -Ilz '' | xargs -0 $(BIN)/end-of-file-fixer
 
 format: setup  ## put code and notebooks in order
 	$(BIN)/ruff check --fix .
