@@ -72,7 +72,7 @@ lint: setup  ## the checks that need no service
 	$(BIN)/nbstripout --verify notebooks/*.ipynb
 	$(BIN)/codespell
 	$(BIN)/validate-pyproject pyproject.toml
-	git ls-files -z ':!*.png' | xargs -0 $(BIN)/end-of-file-fixer
+	git grep -Ilz '' | xargs -0 $(BIN)/end-of-file-fixer
 
 format: setup  ## put code and notebooks in order
 	$(BIN)/ruff check --fix .
@@ -95,7 +95,7 @@ $(AUDIT): audit.lock setup
 	@touch $@
 
 audit: $(AUDIT)  ## known vulnerabilities of what is locked; asks the database of PyPI, so it needs a network
-	$(AUDIT)/pip-audit --requirement requirements.lock --require-hashes --disable-pip --progress-spinner off
+	$(AUDIT)/pip-audit --requirement requirements.lock --require-hashes --disable-pip --progress-spinner off --strict
 
 sbom: $(AUDIT)  ## a software bill of materials (CycloneDX) of the environment: build/sbom.json
 	$(AUDIT)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file build/sbom.json $(BIN)/python
