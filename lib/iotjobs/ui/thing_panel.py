@@ -8,7 +8,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from iotjobs.diagnosis import commands
-from iotjobs.diagnosis.evidence_text import duration_text
+from iotjobs.diagnosis.evidence_text import NO_TIME_ON_RECORD, duration_text
 from iotjobs.diagnosis.queue_effects import with_consequences
 from iotjobs.markup import macro, many, render
 from iotjobs.model import UNFINISHED, Status, Suggestion
@@ -57,7 +57,7 @@ def connectivity_sentence(findings: Findings, thing_name: str) -> str:
     if row is None or pd.isna(row["connected"]):
         return "Connectivity is not known."
     if pd.isna(row["changed_at"]):
-        return "Connected." if row["connected"] else "Not connected, and it never has been."
+        return "Connected." if row["connected"] else f"Not connected, with no time on record: {NO_TIME_ON_RECORD}."
     ago = duration_text((findings.as_of - row["changed_at"]).total_seconds())
     moment = row["changed_at"].strftime("%Y-%m-%d %H:%M UTC")
     if row["connected"]:

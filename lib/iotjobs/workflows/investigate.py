@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from iotjobs import parameters
 from iotjobs.aws.read_fleet import read_fleet
+from iotjobs.diagnosis.causes import BY_CAUSE
 from iotjobs.diagnosis.changes import Changes
 from iotjobs.diagnosis.diagnose import diagnose_executions, diagnose_queues
 from iotjobs.diagnosis.next_steps import NextSteps, next_steps
@@ -25,12 +24,10 @@ from iotjobs.model import (
     Status,
     utc_text,
 )
-from iotjobs.run.earlier import earlier_run
 from iotjobs.snapshot import FleetSnapshot, Place
 from iotjobs.workflows.comparison import changes_since
 
 if TYPE_CHECKING:
-    from iotjobs.aws.connection import Connection
     from iotjobs.run.run import Run
 
 
@@ -86,40 +83,33 @@ _WORST_LAST = (
 )
 
 
-def investigate(
-    run: Run,
-    *,
-    job_id: Any = None,
-    thing_name: Any = None,
-    stuck_after: Any = "24h",
-    statuses: Any = None,
-    compare_with: Any = None,
-) -> Findings:
+def investigate(run: Run) -> Findings:
     """Read a job, a thing, or all that is unfinished, and say of each execution why it has not finished.
 
-    Writes `executions.csv` and `executions.parquet` into the run directory, and with `compare_with`, the run
-    directory of an earlier investigation, `changes.csv`. Raises InvalidInput before any call for a parameter
-    that cannot be meant, NotFound, Denied.
+    What to read are the run's parameters (`parameters.NOTEBOOKS`). Writes `executions.csv` and `executions.parquet`
+    into the run directory, and where the run has an earlier one to compare with, `changes.csv`. Raises InvalidInput,
+    NotFound, Denied, and Refused when another run is at work in the run directory.
     """
-    wanted_job = None if job_id is None else parameters.job_id(job_id)
-    wanted_thing = None if thing_name is None else parameters.thing_name(thing_name)
-    wait = parameters.duration(stuck_after, name="stuck_after")
-    wanted_statuses = parameters.statuses(statuses)
-    given = {"job_id": job_id, "thing_name": thing_name, "statuses": statuses, "stuck_after": stuck_after}
-    earlier = None if compare_with is None else earlier_run(compare_with, now=datetime.now(UTC), given=given)
-    connection = run.connection
+    with run.session(needs_lock=False):
+        return _investigate(run)
+
+
+def _investigate(run: Run) -> Findings:
+    values, connection, earlier = run.parameters, run.connection, run.earlier
     if earlier is not None:
         earlier.require_same_place(account=connection.account, region=connection.region)
+    stuck_after: timedelta = values["stuck_after"]
     snapshot = read_fleet(
         connection,
-        job_id=wanted_job,
-        thing_name=wanted_thing,
-        statuses=wanted_statuses,
-        stuck_after=wait,
+        job_id=values["job_id"],
+        thing_name=values["thing_name"],
+        statuses=values["statuses"],
+        stuck_after=stuck_after,
     )
-    queues = diagnose_queues(snapshot, stuck_after=wait)
+    queues = diagnose_queues(snapshot, stuck_after=stuck_after)
     executions = _executions(snapshot, queues)
     jobs = _jobs(snapshot, queues)
+    given = values.as_document()
     findings = Findings(
         executions=executions,
         jobs=jobs,
@@ -128,13 +118,13 @@ def investigate(
         steps=next_steps(queues, as_of=snapshot.as_of),
         warnings=tuple(str(gap) for gap in snapshot.gaps),
         as_of=snapshot.as_of,
-        job_id=wanted_job,
-        thing_name=wanted_thing,
-        stuck_after=wait,
+        job_id=values["job_id"],
+        thing_name=values["thing_name"],
+        stuck_after=stuck_after,
         connection=ConnectionInfo.of(connection),
-        place=_place(connection),
+        place=snapshot.place,
         run_dir=run.directory.shown,
-        statuses=tuple(wanted_statuses or ()),
+        statuses=tuple(values["statuses"] or ()),
         jobs_listed=snapshot.jobs_listed,
         changes=None if earlier is None else changes_since(earlier, connection, executions, jobs, given=given),
     )
@@ -167,13 +157,6 @@ def caveat(findings: Findings) -> str:
     unfinished = int(findings.jobs[[status.value for status in UNFINISHED]].fillna(0).to_numpy().sum())
     counted = many(unfinished, "unfinished execution")
     return f"{filtered} By their own counts these jobs have {counted}; whether one of those is stuck was not looked at."
-
-
-def _place(connection: Connection) -> Place:
-    """What a command needs to act in the same place: the endpoint only where it is none of AWS's own."""
-    host = urlsplit(connection.endpoint).hostname or ""
-    own = host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws"))
-    return Place(connection.profile, connection.region, None if own else connection.endpoint)
 
 
 def _record(run: Run, findings: Findings) -> None:
@@ -218,9 +201,13 @@ def _jobs(snapshot: FleetSnapshot, queues: pd.DataFrame) -> pd.DataFrame:
     stuck = queues[queues["stuck"].astype(bool)].groupby("job_id")["cause"]
     jobs = snapshot.jobs.copy()
     jobs["stuck"] = jobs["job_id"].map(stuck.size()).fillna(0).astype("Int64")
-    worst = stuck.agg(lambda causes: causes.value_counts().index[0]) if len(stuck) else pd.Series(dtype="str")
+    worst = stuck.agg(lambda causes: max(causes, key=_harm)) if len(stuck) else pd.Series(dtype="str")
     jobs["worst_cause"] = jobs["job_id"].map(worst).astype("str").fillna("")
     return jobs.sort_values(["stuck", "IN_PROGRESS", "QUEUED"], ascending=False, kind="stable", ignore_index=True)
+
+
+def _harm(cause: str) -> int:
+    return BY_CAUSE[cause].harm
 
 
 def _counts(executions: pd.DataFrame) -> dict[str, int]:
