@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -20,6 +18,8 @@ from iotjobs.errors import (
     Unsettled,
 )
 from tests.aws_standin import Fault, StandIn
+
+from .front import Front
 
 LogIn = Callable[..., Path]
 PUMP = {"jobId": "firmware", "thingName": "pump-1", "executionNumber": 1}
@@ -48,40 +48,10 @@ def test_a_reading_call_is_never_not_found(aws: StandIn, connection: Connection,
     assert not isinstance(failed.value, NotFound | Denied)
 
 
-class _Front:
-    """Something before AWS: answers all changing calls with one status, some headers and a body."""
-
-    def __init__(self) -> None:
-        front = self
-        self.answer: tuple[int, dict[str, str], bytes] = (403, {}, b"")
-        self.asked: list[str] = []
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                front.asked.append(f"{self.command} {self.path}")
-                status, headers, body = front.answer
-                self.send_response(status)
-                for name, value in {"Content-Length": str(len(body)), **headers}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(body)
-
-            do_DELETE = do_PUT = do_POST = do_GET
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-
-
 @pytest.fixture
-def front() -> Iterator[_Front]:
-    it = _Front()
-    Thread(target=it.server.serve_forever, args=(0.02,), daemon=True).start()
-    yield it
-    it.server.shutdown()
-    it.server.server_close()
+def front() -> Iterator[Front]:
+    with Front() as server:
+        yield server
 
 
 @pytest.mark.parametrize(
@@ -110,14 +80,14 @@ def front() -> Iterator[_Front]:
 def test_only_aws_own_form_of_a_no_is_one(
     aws: StandIn,
     log_in: LogIn,
-    front: _Front,
+    front: Front,
     status: int,
     headers: dict[str, str],
     body: bytes,
     error: type[IotJobsError],
 ) -> None:
     log_in(aws, AWS_ENDPOINT_URL_IOT=front.url)
-    front.answer = (status, headers, body)
+    front.status, front.headers, front.body = status, headers, body
     connection = connect()
     with pytest.raises(IotJobsError) as failed:
         connection.change("DeleteJobExecution", **PUMP)
@@ -142,12 +112,12 @@ def _quoting(words: str) -> bytes:
     return f'{{"message": "{words}"}}'.encode()
 
 
-def test_a_message_that_quotes_the_signed_request_is_not_kept(aws: StandIn, log_in: LogIn, front: _Front) -> None:
+def test_a_message_that_quotes_the_signed_request_is_not_kept(aws: StandIn, log_in: LogIn, front: Front) -> None:
     log_in(aws, "source_profile", AWS_ENDPOINT_URL_IOT=front.url)
     connection = connect()
     token = next(key.token for key in aws.logins.keys.values() if key.token)
     quoted = _quoting(f"DELETE /x\\\\nx-amz-security-token:{token}\\\\nhost;x-amz-date {'x' * 5_000_000}")
-    front.answer = (403, {"x-amzn-ErrorType": "InvalidSignatureException"}, quoted)
+    front.status, front.headers, front.body = 403, {"x-amzn-ErrorType": "InvalidSignatureException"}, quoted
     with pytest.raises(Denied) as failed:
         connection.change("DeleteJobExecution", **PUMP)
     assert token not in str(failed.value)
