@@ -22,7 +22,7 @@ INSTALL = set -- $(LOCKED) --requirement requirements.lock; index="$(INDEX)"; \
   else echo "uv cannot serve here, so pip does"; $(BIN)/python -m pip install "$$@"; fi
 
 .DEFAULT_GOAL := help
-.PHONY: help airflow setup demo lab browser test lint format lock audit sbom soak bench clean
+.PHONY: docs help airflow setup demo lab browser test lint format lock audit sbom soak bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -60,6 +60,9 @@ airflow: setup  ## the example for Airflow, in Airflow itself (a minute to insta
 	@test -x build/airflow/bin/airflow || { $(BIN)/python -m venv build/airflow && \
 	  build/airflow/bin/python -m pip install --quiet --requirement tests/scheduling/airflow.txt; }
 	$(BIN)/iotjobs sandbox -- build/airflow/bin/python tests/scheduling/run_dags.py $(CURDIR)/$(BIN)/python
+
+docs: setup  ## the pages that are made from the code
+	$(BIN)/python -m iotjobs.diagnosis.causes_page > docs/causes.md
 
 lint: setup  ## the checks that need no service
 	$(BIN)/ruff check .
