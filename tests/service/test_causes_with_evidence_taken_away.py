@@ -209,9 +209,14 @@ def test_the_modes_of_the_index(
     unknown = rows[rows["cause"] == "unknown"]
     assert unknown.empty == (connectivity == "STATUS")
     assert (unknown["suggestion"] == "enable_indexing").all()
-    kept = mode if told and mode != "OFF" else "REGISTRY"
+    if not told:  # an update replaces the whole configuration: no command without having read it
+        assert not unknown["evidence"].str.contains("update-indexing-configuration").any()
+        assert unknown["evidence"].str.contains("allow iot:GetIndexingConfiguration").all()
+        return
+    kept = mode if mode != "OFF" else "REGISTRY"
     command = f"update-indexing-configuration --thing-indexing-configuration thingIndexingMode={kept}"
     assert unknown["evidence"].str.contains(command).all()
+    assert unknown["evidence"].str.contains(f"--endpoint-url {behind.proxy.url}", regex=False).all()
     assert any(command in str(gap) for gap in snapshot.gaps) == (connectivity == "OFF")
 
 
