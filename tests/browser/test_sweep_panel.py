@@ -38,7 +38,7 @@ def test_plan_prune_count_delete_and_see_what_became_of_it(page: Page, sandbox_l
     expect(page.get_by_text("2 of 4 not finished.")).to_be_visible()
     expect(page.get_by_text("CAUTION: gateway-hamburg-05 is IN_PROGRESS")).to_be_visible()
 
-    page.locator("table.dataTable tbody tr", has_text="gateway-hamburg-05").locator("td").first.click()
+    page.locator("table[aria-label=plan] tbody tr", has_text="gateway-hamburg-05").click()
     page.get_by_role("button", name="Leave the 1 selected out").click()
     expect(_delete(page)).to_have_text("Delete 3 executions")
     expect(page.get_by_text("CAUTION: gateway-hamburg-05")).to_have_count(0)
@@ -87,8 +87,8 @@ def test_what_a_guard_refuses_cannot_be_deleted_until_it_is_left_out(page: Page,
     expect(page.get_by_text("unfinished_needs_force").first).to_be_visible()
     expect(page.get_by_label("Count", exact=True)).to_be_disabled()
 
-    for queued in page.locator("table.dataTable tbody tr", has_text="QUEUED").all():
-        queued.locator("td").first.click()
+    for queued in page.locator("table[aria-label=plan] tbody tr", has_text="QUEUED").all():
+        queued.click()
     page.get_by_role("button", name="Leave the 4 selected out").click()
     expect(page.get_by_text("REFUSED: nothing will be deleted")).to_have_count(1)  # the cell below was run before
     page.get_by_label("Count", exact=True).fill("2")

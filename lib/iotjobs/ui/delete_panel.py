@@ -74,7 +74,7 @@ class DeletePanel(static.StaticForm, ipywidgets.VBox):
         """The plan and the phrase that confirms it."""
         plan = self.deletion.current_plan
         if plan is None:
-            return render("no_plan.html")
+            return render("no_plan.html", reason=self.deletion.run.reason)
         return render("confirm.html", phrase="" if self.deletion.refusals else plan.phrase)
 
     def refresh(self, _change: Any = None) -> None:

@@ -43,6 +43,7 @@ class Explorer(static.StaticForm, ipywidgets.VBox):
         self.all_jobs = ipywidgets.Button(description="All jobs", icon="times")
         self._rows = executions_of(findings, self.selection)
         self.jobs = jobs_grid(findings.jobs)
+        self.jobs.reveal = True
         self.executions = executions_grid(self._rows)
         self.thing = ipywidgets.HTML()
         self.ask = ipywidgets.Button(

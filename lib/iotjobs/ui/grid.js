@@ -43,9 +43,11 @@ export default {
     });
     el.addEventListener("keydown", (event) => {
       const row = event.target.closest("tr[data-place]");
+      const first = el.querySelector("tr[data-place]");
       const typing = event.target.matches("input, select");
       if (event.key === "/" && !typing) el.querySelector("input[type=search]").focus();
-      else if (event.key === "ArrowDown" && event.target.matches("input")) el.querySelector("tr[data-place]")?.focus();
+      else if (event.key === "ArrowDown" && event.target.matches("input")) first?.focus();
+      else if (event.key === "Enter" && event.target.type === "search" && first) tell({ do: "choose", value: first.dataset.place });
       else if (!row) return;
       else if (event.key === "ArrowDown") (row.nextElementSibling ?? row).focus();
       else if (event.key === "ArrowUp") (row.previousElementSibling ?? row).focus();
@@ -72,5 +74,13 @@ export default {
       }
     });
     draw();
+    if (model.get("reveal")) { // once: "Run All" leaves a person at the notebook's end
+      model.set("reveal", false);
+      model.save_changes();
+      const whole = () => el.closest(".iotjobs-live")?.scrollIntoView({ block: "start" });
+      const timers = [0, 400, 1200, 2500].map((pause) => setTimeout(whole, pause));
+      const stop = () => timers.forEach(clearTimeout);
+      for (const act of ["wheel", "keydown", "pointerdown"]) addEventListener(act, stop, { once: true, passive: true });
+    }
   },
 };

@@ -42,11 +42,15 @@ class GridColumn:
 
 
 class Grid(anywidget.AnyWidget):
-    """A live table of a frame; its rows are known by their places in it. Observe `chosen`."""
+    """A live table of a frame; its rows are known by their places in it. Observe `chosen`.
+
+    With ``reveal`` the view that it is in is scrolled to when it is first shown.
+    """
 
     _esm = _HERE / "grid.js"
     html = traitlets.Unicode().tag(sync=True)
     label = traitlets.Unicode().tag(sync=True)
+    reveal = traitlets.Bool(default_value=False).tag(sync=True)
     chosen = traitlets.Tuple()
 
     def __init__(
