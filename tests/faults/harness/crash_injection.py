@@ -10,82 +10,79 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from iotjobs.deletion import executor as apply
-from iotjobs.run import journal
-from iotjobs.run.directory import RunDirectory
 from iotjobs.run.journal import Journal
-from tests.faults.faulty_seam import Killed
+from tests.faults.harness.fault_injection import Killed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Kill:
-    """At which step: `write` number n of the journal, `call` number n of the kit; before, after, or torn (a line)."""
+    """At which step: the ``nth`` line of the ``journal``, or ``call`` of the kit; before, after, or torn (a line)."""
 
-    step: str
-    number: int
+    at: str
+    nth: int
     when: str = "before"
 
 
-class Lifeline:
+class CrashPoint:
     """Counts the steps of a run and ends it at the chosen one; remembers what was put on disk by fsync."""
 
     def __init__(self, kill: Kill | None = None) -> None:
         self.kill = kill
         self.dead = False
-        self.writes = 0
+        self._lines = 0
         self._synced: dict[int, int] = {}
 
     def die(self) -> None:
+        """End the process, as far as its record is concerned."""
         self.dead = True
         raise Killed
 
-    def check(self) -> None:
+    def reaches(self, at: str, nth: int, when: str) -> None:
+        """Die here, if this is the step; a dead process reaches nothing."""
         if self.dead:
             raise Killed
-
-    def reaches(self, step: str, number: int, when: str) -> None:
-        """Die here, if this is the step."""
-        self.check()
-        if self.kill == Kill(step, number, when):
+        if self.kill == Kill(at=at, nth=nth, when=when):
             self.die()
 
-    def on_disk(self, path: Path) -> bool:
+    def is_on_disk(self, path: Path) -> bool:
         """Whether all that is in a file was synced."""
         return path.exists() and self._synced.get(path.stat().st_ino) == path.stat().st_size
 
     @contextmanager
-    def holding(self) -> Iterator[None]:
-        """Have the kit's writing go through here."""
-        life, write, sync, snapshot = self, Journal.write, os.fsync, journal.append_snapshot
-        document = RunDirectory.write_json
+    def watching(self) -> Iterator[None]:
+        """Have all that the kit puts on disk go through here."""
+        write, sync = Journal.write, os.fsync
 
-        def journal_write(book: Journal, event: str, **facts: Any) -> None:
-            life.writes += 1
-            life.reaches("write", life.writes, "before")
-            if life.kill == Kill("write", life.writes, "torn"):
-                with book.path.open("ab") as file:
+        def journal_write(journal: Journal, *arguments: Any, **facts: Any) -> None:
+            self._lines += 1
+            self.reaches("journal", self._lines, "before")
+            if self.kill == Kill(at="journal", nth=self._lines, when="torn"):
+                with journal.path.open("ab") as file:
                     file.write(b'{"at": "2026-11-24T12:00:0')
-                life.die()
-            write(book, event, **facts)
-            life.reaches("write", life.writes, "after")
+                self.die()
+            write(journal, *arguments, **facts)
+            self.reaches("journal", self._lines, "after")
 
         def fsync(handle: int) -> None:
+            if self.dead:
+                raise Killed
             sync(handle)
-            seen = os.fstat(handle)
-            life._synced[seen.st_ino] = seen.st_size
+            self._synced[os.fstat(handle).st_ino] = os.fstat(handle).st_size
 
-        def guarded(act: Callable[..., Any]) -> Callable[..., Any]:
-            def acting(*given: Any, **named: Any) -> Any:
-                life.check()
-                return act(*given, **named)
-
-            return acting
-
-        with (
-            patch.object(Journal, "write", journal_write),
-            patch.object(os, "fsync", fsync),
-            patch.object(journal, "append_snapshot", guarded(snapshot)),
-            patch.object(apply, "append_snapshot", guarded(snapshot)),
-            patch.object(RunDirectory, "write_json", guarded(document)),
-        ):
+        with patch.object(Journal, "write", journal_write), patch.object(os, "fsync", fsync):
             yield
+
+
+def counting_calls(send: Callable[..., Any], crash: CrashPoint) -> Callable[..., Any]:
+    """A changing call of the kit that is a step too, where no injector counts the calls."""
+    calls = 0
+
+    def change(*arguments: Any, **parameters: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        crash.reaches("call", calls, "before")
+        answer = send(*arguments, **parameters)
+        crash.reaches("call", calls, "after")
+        return answer
+
+    return change

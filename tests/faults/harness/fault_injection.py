@@ -1,4 +1,4 @@
-"""The kit's own `Connection`, with boto3's clients replaced by the model of the service, and faults between the two.
+"""Faults between the kit and the model: the product's own `Connection`, with boto3's session replaced by the model.
 
 Everything above the client is the product's code: which errors mean what, which calls are sent again. A fault on a
 reading call is one that outlasted botocore's own retries.
@@ -6,104 +6,140 @@ reading call is one that outlasted botocore's own retries.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 from botocore.parsers import ResponseParserError
 
-from iotjobs.aws.connection import Connection
-from tests.faults.service_model import REGION, Accepted, ServiceModel, refusal
+from tests.faults.harness.service_model import REGION, AcceptedCall, ExecutionRecord, ServiceModel, service_error
 
 URL = "http://127.0.0.1:1/model"
 
-#: When: at the call of that number, or at the first, second… call of an operation (`("delete_job_execution", 2)`).
-At = int | tuple[str, int]
+#: Answers of AWS that say no: code and HTTP status.
+_REFUSALS = {
+    "internal_error": ("InternalFailureException", 500),
+    "unavailable": ("ServiceUnavailableException", 503),
+    "throttled": ("ThrottlingException", 400),
+    "too_many_requests": ("TooManyRequestsException", 429),
+    "credentials_expired": ("ExpiredTokenException", 403),
+    "denied": ("AccessDeniedException", 403),
+}
+_SURELY_NOT_DONE = ("throttled", "too_many_requests", "credentials_expired", "denied", "unreachable")
+#: Answers of something between us and AWS: a status without an AWS error type. It may have passed the call on.
+_GATEWAY_STATUS = {f"gateway_{status}": status for status in (301, 400, 401, 403, 404, 408)}
 
-#: What can happen to a changing call; `late`: it acts when the caller has given up, before the call after next.
+#: What can happen to a changing call. `_after`: when the service has acted; `acts_late`: no answer, and it acts before
+#: the call after next; `does_nothing`: answered 200 by an endpoint that does nothing.
 CHANGE_FAULTS = (
-    "lost_before",
-    "lost_after",
-    "timeout_before",
+    "request_lost",
+    "response_lost",
+    "timeout",
     "timeout_after",
-    "late",
-    "500_before",
-    "500_after",
-    "503_before",
+    "acts_late",
+    *_REFUSALS,
+    "internal_error_after",
     "garbled_after",
-    "throttled",
-    "429",
-    "expired",
-    "denied",
+    *_GATEWAY_STATUS,
+    *(f"{name}_after" for name in _GATEWAY_STATUS),
     "unreachable",
     "does_nothing",
 )
-#: What can happen to a reading call; `truncated`: what botocore makes of a body that was cut short.
+#: What can happen to a reading call. `cut_short`: what botocore makes of a body that was cut short.
 READ_FAULTS = (
-    "truncated",
-    "lost_before",
-    "timeout_before",
-    "500_before",
+    "cut_short",
+    "request_lost",
+    "timeout",
+    "internal_error",
     "garbled_after",
     "throttled",
-    "expired",
+    "credentials_expired",
     "denied",
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moment:
+    """A call of a run: the ``nth`` of an operation, or, where ``on`` is empty, of all."""
+
+    on: str = ""
+    nth: int = 1
+
+    def is_at(self, number: int, operation: str, nth: int) -> bool:
+        """Whether it is the call that is the ``number``-th of all and the ``nth`` of its operation."""
+        return (self.on, self.nth) in (("", number), (operation, nth))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault(Moment):
+    """Something goes wrong with a call, see `CHANGE_FAULTS` and `READ_FAULTS`."""
+
+    kind: str
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A changing call that the kit sent: what it was about, and whether it surely did nothing."""
+
+    operation: str
+    about: ExecutionRecord | None
+    declined: bool
 
 
 class Killed(BaseException):
     """The process is gone: nothing of it may run on. No `except Exception` sees it."""
 
 
-class Seam:
-    """What stands between the kit and the model during one run of the kit."""
+class FaultInjector:
+    """What stands between the kit and the model during one run; ``before`` and ``after`` are called around each call."""
 
     def __init__(
         self,
         service: ServiceModel,
+        faults: Sequence[Fault] = (),
         *,
-        faults: Mapping[At, str] | None = None,
-        before: Callable[[int, str, int], None] | None = None,
-        after: Callable[[int], None] | None = None,
-        accepted: Callable[[Accepted], None] | None = None,
+        before: Callable[[int, str, int], None] = lambda _number, _operation, _nth: None,
+        after: Callable[[int, str, int], None] = lambda _number, _operation, _nth: None,
+        on_accepted: Callable[[AcceptedCall], None] = lambda _call: None,
+        on_attempt: Callable[[Attempt], None] = lambda _attempt: None,
     ) -> None:
         self.service = service
-        self.faults = dict(faults or {})
         self.calls = 0
-        self.hit: list[str] = []
+        self.injected: list[str] = []
         self.acting_late = False
-        self._before = before or (lambda _number, _operation, _nth: None)
-        self._after = after or (lambda _number: None)
-        self._accepted = accepted or (lambda _call: None)
+        self._faults, self._before, self._after = tuple(faults), before, after
+        self._on_accepted, self._on_attempt = on_accepted, on_attempt
         self._late: list[tuple[int, str, Callable[[], Any]]] = []
         self._nth: Counter[str] = Counter()
         self._lock = threading.RLock()
 
-    def call(self, service_name: str, operation: str, given: dict[str, Any], *, changing: bool) -> dict[str, Any]:
+    def call(self, service_name: str, operation: str, parameters: dict[str, Any], *, changing: bool) -> dict[str, Any]:
+        """Make one call of the kit, with what befalls it."""
         with self._lock:
             self.calls += 1
-            number = self.calls
             self._nth[operation] += 1
-            self.act_late(number)
-            self._before(number, operation, self._nth[operation])
-            fault = self.faults.get(number) or self.faults.get((operation, self._nth[operation]), "")
-            if not changing and fault not in READ_FAULTS:
-                fault = ""
-            if fault:
-                self.hit.append(fault)
-            _raise_before(fault, operation)
-            send = self._sender(service_name, operation, given, changing=changing)
-            if fault == "late":
-                self._late.append((number + 2, operation, send))
-                raise ReadTimeoutError(endpoint_url=URL)
-            answer = {} if fault in ("does_nothing", "truncated") else send()
-            self._after(number)
-            _raise_after(fault)
-            return answer
+            moment = (self.calls, operation, self._nth[operation])
+            self.act_late(self.calls)
+            self._before(*moment)
+            if not changing:
+                return self._read(service_name, operation, parameters, moment)
+            named = (parameters["jobId"], parameters["thingName"], parameters.get("executionNumber"))
+            about = next((replace(item) for item in self._matches(*named)), None)
+            fault = self._fault_at(moment, CHANGE_FAULTS)
+            declined = fault in _SURELY_NOT_DONE
+            try:
+                return self._change(operation, parameters, moment, fault)
+            except ClientError:
+                declined = declined or not fault
+                raise
+            finally:
+                self._on_attempt(Attempt(operation, about, declined))
 
     def act_late(self, number: float = float("inf")) -> None:
         """Let the calls act that were on their way, up to a point."""
@@ -111,7 +147,7 @@ class Seam:
         self._late = [waiting for waiting in self._late if waiting[0] > number]
         self.acting_late = True
         for send in due:
-            with suppress(ClientError):  # nobody is there to hear it
+            with suppress(ClientError):  # nobody is there to read the answer
                 send()
         self.acting_late = False
 
@@ -119,73 +155,107 @@ class Seam:
         """The operations of calls that will still act."""
         return {operation for _, operation, _ in self._late}
 
-    def _sender(self, service_name: str, operation: str, given: dict[str, Any], *, changing: bool) -> Callable[[], Any]:
-        known = {name: value for name, value in given.items() if name != "includeJobDocument"}
+    def _matches(self, job_id: str, thing: str, number: int | None) -> list[ExecutionRecord]:
+        history = self.service.executions.get((thing, job_id), [])
+        return [item for item in history if number in (None, item.number)]
 
-        def send() -> dict[str, Any]:
-            answer = getattr(self.service, operation)(**known)
-            if changing:
-                self._accepted(answer)
-                return {}
-            if service_name == "iot-jobs-data" and answer.get("execution", {}).get("status") not in (
-                None,
-                "QUEUED",
-                "IN_PROGRESS",
-            ):
-                raise refusal("TerminalStateException", operation, 410)
-            return dict(answer)
+    def _fault_at(self, moment: tuple[int, str, int], possible: tuple[str, ...]) -> str:
+        fault = next((each.kind for each in self._faults if each.is_at(*moment)), "")
+        if fault not in possible:
+            return ""
+        self.injected.append(fault)
+        return fault
 
-        return send
+    def _read(
+        self, service_name: str, operation: str, parameters: dict[str, Any], moment: tuple[int, str, int]
+    ) -> dict[str, Any]:
+        fault = self._fault_at(moment, READ_FAULTS)
+        _fail_before(fault, operation)
+        known = {name: value for name, value in parameters.items() if name != "includeJobDocument"}
+        answer = {} if fault == "cut_short" else dict(getattr(self.service, _snake(operation))(**known))
+        ended = answer.get("execution", {}).get("status") not in (None, "QUEUED", "IN_PROGRESS")
+        if service_name == "iot-jobs-data" and ended:
+            raise service_error("TerminalStateException", operation, 410)
+        self._after(*moment)
+        _fail_after(fault, operation)
+        return answer
+
+    def _change(
+        self, operation: str, parameters: dict[str, Any], moment: tuple[int, str, int], fault: str
+    ) -> dict[str, Any]:
+        def send() -> None:
+            self._on_accepted(getattr(self.service, _snake(operation))(**parameters))
+
+        _fail_before(fault, operation)
+        if fault == "acts_late":
+            self._late.append((moment[0] + 2, operation, send))
+            raise ReadTimeoutError(endpoint_url=URL)
+        if fault != "does_nothing":
+            send()
+        self._after(*moment)
+        _fail_after(fault, operation)
+        return {}
 
 
-class ModelConnection(Connection):
-    """The product's connection, talking to the model."""
+class ModelSession:
+    """Stands in for `boto3.Session`: its clients ask the model, through the faults of the run that is under way."""
 
-    def __init__(self, seam: Seam, region: str = REGION) -> None:
-        self._seam = seam
-        super().__init__(SimpleNamespace(region_name=region))  # type: ignore[arg-type]
+    def __init__(self, injector: Callable[[], FaultInjector], region: str = REGION) -> None:
+        self.region_name = region
+        self.profile_name = "default"
+        self._injector = injector
 
-    def _client(self, service: str, operation: str, *, attempts: int) -> Any:  # noqa: ARG002 - the product's
-        return _Client(self._seam, service, changing=attempts == 1)
+    def client(self, service: str, **_: Any) -> Any:
+        """Make a client, as boto3 does; its calls are those of the service's API in snake case."""
+        return _Client(self._injector, service)
 
 
 class _Client:
-    def __init__(self, seam: Seam, service: str, *, changing: bool) -> None:
-        self._seam, self._service, self._changing = seam, service, changing
-        self.meta = SimpleNamespace(endpoint_url=URL)
+    def __init__(self, injector: Callable[[], FaultInjector], service: str) -> None:
+        events = SimpleNamespace(register=lambda *_args, **_named: None)
+        self._injector, self._service = injector, service
+        self.meta = SimpleNamespace(endpoint_url=URL, events=events, region_name=REGION)
 
-    def __getattr__(self, operation: str) -> Callable[..., dict[str, Any]]:
-        def call(**given: Any) -> dict[str, Any]:
-            return self._seam.call(self._service, operation, given, changing=self._changing)
+    def __getattr__(self, method: str) -> Callable[..., dict[str, Any]]:
+        operation = "".join(word.title() for word in method.split("_"))
+
+        def call(**parameters: Any) -> dict[str, Any]:
+            changing = operation.startswith(("Cancel", "Delete"))
+            return self._injector().call(self._service, operation, parameters, changing=changing)
 
         return call
 
 
-def _raise_before(fault: str, operation: str) -> None:
-    if fault == "lost_before":
+def _fail_before(fault: str, operation: str) -> None:
+    if fault == "request_lost":
         raise ConnectionClosedError(endpoint_url=URL)
-    if fault == "timeout_before":
+    if fault == "timeout":
         raise ReadTimeoutError(endpoint_url=URL)
     if fault == "unreachable":
         raise EndpointConnectionError(endpoint_url=URL)
-    codes = {
-        "500_before": ("InternalFailureException", 500),
-        "503_before": ("ServiceUnavailableException", 503),
-        "throttled": ("ThrottlingException", 400),
-        "429": ("TooManyRequestsException", 429),
-        "expired": ("ExpiredTokenException", 403),
-        "denied": ("AccessDeniedException", 403),
-    }
-    if fault in codes:
-        raise refusal(codes[fault][0], operation, codes[fault][1])
+    if fault in _REFUSALS:
+        raise service_error(_REFUSALS[fault][0], operation, _REFUSALS[fault][1])
+    if fault in _GATEWAY_STATUS:
+        raise _gateway_error(_GATEWAY_STATUS[fault], operation)
 
 
-def _raise_after(fault: str) -> None:
-    if fault == "lost_after":
+def _fail_after(fault: str, operation: str) -> None:
+    if fault == "response_lost":
         raise ConnectionClosedError(endpoint_url=URL)
-    if fault == "timeout_after":
-        raise ReadTimeoutError(endpoint_url=URL)
-    if fault == "500_after":
-        raise refusal("InternalFailureException", "", 500)
     if fault == "garbled_after":
         raise ResponseParserError("Unable to parse response")
+    if fault == "timeout_after":
+        raise ReadTimeoutError(endpoint_url=URL)
+    if fault.endswith("_after"):
+        _fail_before(fault.removesuffix("_after"), operation)
+
+
+def _gateway_error(status: int, operation: str) -> ClientError:
+    """What botocore makes of an answer without an AWS error type: the status is the code."""
+    metadata = {"HTTPStatusCode": status, "HTTPHeaders": {"content-type": "text/html"}}
+    answer: Any = {"Error": {"Code": str(status), "Message": ""}, "ResponseMetadata": metadata}
+    return ClientError(answer, operation)
+
+
+def _snake(operation: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower()
