@@ -23,7 +23,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from tests.faults.harness.schedules import random_event, random_fleet, random_troubles
-from tests.faults.harness.simulation import WORKFLOWS, Figures, Panel, Simulation, Workflow
+from tests.faults.harness.simulation import WORKFLOWS, Figures, Simulation, Workflow
 
 _RUNS_IN_PEACE = 4
 MEMORY = Path("/dev/shm")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import iotjobs
-from iotjobs.aws import executions as fetch
+from iotjobs.aws import jobs
 from iotjobs.aws.connection import connect
 from iotjobs.deletion.restore import Restoration, restoration
 from iotjobs.run.journal import append_snapshot
@@ -132,7 +132,7 @@ def test_a_document_that_could_not_be_read_is_said_and_the_file_is_marked(
 
 
 def test_a_job_that_cannot_be_read_is_a_gap_and_in_nobodys_way(sandbox: Server) -> None:
-    snapshot = fetch.job_snapshot(connect(), "no-such-job")
+    snapshot = jobs.job_snapshot(connect(), "no-such-job")
     assert (snapshot["job"], snapshot["document"]) == (None, None)
     assert [gap.split(":")[0] for gap in snapshot["gaps"]] == [
         "the job's settings could not be read",

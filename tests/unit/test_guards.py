@@ -81,7 +81,7 @@ def test_the_longer_phrase_holds_when_the_device_has_stopped_meanwhile() -> None
     [
         ({"status": "SUCCEEDED"}, "SUCCEEDED now and was FAILED"),
         ({"version_number": 3}, "version is 3"),
-        ({"queued_at": NOW - timedelta(days=2) + timedelta(milliseconds=1)}, "used again"),
+        ({"queued_at": NOW - timedelta(days=2) + timedelta(seconds=1)}, "used again"),
     ],
     ids=["status", "version", "identity"],
 )

@@ -18,7 +18,8 @@ from typing import Any
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 from botocore.parsers import ResponseParserError
 
-from tests.faults.harness.service_model import REGION, AcceptedCall, ExecutionRecord, ServiceModel, service_error
+from iotjobs.aws.connection import Connection
+from tests.faults.harness.service_model import AcceptedCall, ExecutionRecord, ServiceModel, service_error
 
 URL = "http://127.0.0.1:1/model"
 
@@ -200,8 +201,8 @@ class FaultInjector:
 class ModelSession:
     """Stands in for `boto3.Session`: its clients ask the model, through the faults of the run that is under way."""
 
-    def __init__(self, injector: Callable[[], FaultInjector], region: str = REGION) -> None:
-        self.region_name = region
+    def __init__(self, injector: Callable[[], FaultInjector]) -> None:
+        self.region_name = injector().service.region
         self.profile_name = "default"
         self._injector = injector
 
@@ -210,11 +211,17 @@ class ModelSession:
         return _Client(self._injector, service)
 
 
+def connection_to(injector: FaultInjector) -> Connection:
+    """The product's connection, talking to the model."""
+    session: Any = ModelSession(lambda: injector)
+    return Connection(session)
+
+
 class _Client:
     def __init__(self, injector: Callable[[], FaultInjector], service: str) -> None:
         events = SimpleNamespace(register=lambda *_args, **_named: None)
         self._injector, self._service = injector, service
-        self.meta = SimpleNamespace(endpoint_url=URL, events=events, region_name=REGION)
+        self.meta = SimpleNamespace(endpoint_url=URL, events=events)
 
     def __getattr__(self, method: str) -> Callable[..., dict[str, Any]]:
         operation = "".join(word.title() for word in method.split("_"))

@@ -18,7 +18,11 @@ LIVE = ("QUEUED", "IN_PROGRESS")
 ACCOUNT = "000000000000"
 REGION = "eu-central-1"
 _STATUSES = ("QUEUED", "IN_PROGRESS", "SUCCEEDED", "FAILED", "TIMED_OUT", "REJECTED", "REMOVED", "CANCELED")
-_HTTP_STATUS = {"ResourceNotFoundException": 404, "InvalidStateTransitionException": 409, "VersionConflictException": 409}
+_HTTP_STATUS = {
+    "ResourceNotFoundException": 404,
+    "InvalidStateTransitionException": 409,
+    "VersionConflictException": 409,
+}
 
 
 @dataclass
@@ -72,7 +76,7 @@ class ServiceModel:
     def __init__(self, now: float, *, looks_until_shown: int = 0) -> None:
         self.now = now
         self.looks_until_shown = looks_until_shown
-        self.account = ACCOUNT
+        self.account, self.region = ACCOUNT, REGION
         self.never_connected: set[str] = set()  # things of which the index has no time on record
         self.jobs: dict[str, JobRecord] = {}
         self.executions: dict[tuple[str, str], list[ExecutionRecord]] = {}  # (thing, job): newest first
@@ -81,7 +85,13 @@ class ServiceModel:
     # What happens in the field. Each returns False when it cannot happen.
 
     def create_job(
-        self, job_id: str, things: list[str], *, continuous: bool = False, namespace: str | None = None, retries: int = 0
+        self,
+        job_id: str,
+        things: list[str],
+        *,
+        continuous: bool = False,
+        namespace: str | None = None,
+        retries: int = 0,
     ) -> None:
         """Create a job and queue an execution for each thing."""
         self.tick()
@@ -230,7 +240,7 @@ class ServiceModel:
         namespace = {"namespaceId": job.namespace} if job.namespace else {}
         retries = [{"failureType": "ALL", "numberOfRetries": job.retries}]
         config = {"jobExecutionsRetryConfig": {"criteriaList": retries}} if job.retries else {}
-        arn = {"jobArn": f"arn:aws:iot:{REGION}:{self.account}:job/{jobId}"}
+        arn = {"jobArn": f"arn:aws:iot:{self.region}:{self.account}:job/{jobId}"}
         return {
             "job": self._job_summary(job) | {"targets": [], "jobProcessDetails": details} | namespace | config | arn
         }
@@ -261,7 +271,7 @@ class ServiceModel:
 
     def describe_thing(self, thingName: str) -> dict[str, Any]:
         """Describe a thing: there is every one that is asked for."""
-        arn = f"arn:aws:iot:{REGION}:{self.account}:thing/{thingName}"
+        arn = f"arn:aws:iot:{self.region}:{self.account}:thing/{thingName}"
         return {"thingName": thingName, "thingArn": arn}
 
     def search_index(self, queryString: str, **_: Any) -> dict[str, Any]:
@@ -383,7 +393,7 @@ class ServiceModel:
         return names | details | {name: value for name, value in _summary(item).items() if name != "retryAttempt"}
 
     def _arn(self, item: ExecutionRecord) -> str:
-        return f"arn:aws:iot:{REGION}:{self.account}:thing/{item.thing_name}"
+        return f"arn:aws:iot:{self.region}:{self.account}:thing/{item.thing_name}"
 
 
 def service_error(code: str, operation: str, status: int | None = None) -> ClientError:

@@ -14,20 +14,20 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from unittest.mock import patch
 
 import iotjobs
+from iotjobs.aws import concurrency
 from iotjobs.aws import connection as aws
-from iotjobs.aws import executions
 from iotjobs.errors import IotJobsError
 from iotjobs.run.journal import verify
 from iotjobs.run.run import Run
 from tests.faults.harness.crash_injection import CrashPoint, Kill
 from tests.faults.harness.fault_injection import Fault, FaultInjector, Killed, ModelSession
 from tests.faults.harness.invariants import Invariants, is_target
-from tests.faults.harness.schedules import MADE_ANEW, Event, Fleet, Trouble
-from tests.faults.harness.service_model import LIVE, REGION, AcceptedCall, ExecutionRecord, ServiceModel
+from tests.faults.harness.schedules import MADE_ANEW, Event, Fleet, Job, Trouble
+from tests.faults.harness.service_model import LIVE, AcceptedCall, ExecutionRecord, ServiceModel
 
 _OLD_S = 30 * 86400
 
@@ -136,7 +136,6 @@ class Simulation:
         self.field = Field(self.service)
         self.invariants = Invariants(run_dir, is_gone=self.is_gone, owner_of=self._owner_of)
         self.figures = Figures(schedules=1)
-        self.region = REGION
         self.before_call: Callable[[str], None] = lambda _operation: None  # a test may look in here
         self.opened: list[Run] = []
         self._injector = FaultInjector(self.service)
@@ -169,11 +168,11 @@ class Simulation:
     @contextmanager
     def connected(self, crash: CrashPoint) -> Iterator[None]:
         """Have the kit talk to the model; its pauses pass in no time, on the service's clock."""
-        session: Any = ModelSession(lambda: self._injector, self.region)
+        session: Any = ModelSession(lambda: self._injector)
         with (
             patch.object(aws, "connect", lambda **_: aws.Connection(session)),
             patch.object(time, "sleep", self.service.tick),
-            patch.object(executions, "_AT_ONCE", 1),  # one order of calls for one schedule
+            patch.object(concurrency, "THREADS", 1),  # one order of calls for one schedule
             crash.watching(),
         ):
             yield
@@ -190,10 +189,14 @@ class Simulation:
         """Whether a target of the plan is no longer in the service."""
         return not any(is_target(item, target) for item in self.service.all())
 
-    def accepted(self, operation: str = "") -> list[str]:
-        """The things that accepted calls were about, in order."""
+    def deleted(self) -> list[str]:
+        """The things whose executions were deleted, in order."""
         calls = self.invariants.accepted
-        return [call.before.thing_name for call in calls if operation in ("", call.operation)]
+        return [call.before.thing_name for call in calls if call.operation == "DeleteJobExecution"]
+
+    def operations(self) -> list[str]:
+        """The changing calls that the service accepted, in order."""
+        return [call.operation for call in self.invariants.accepted]
 
     def close(self) -> None:
         """Let go of the run directory, as the end of a process does."""
@@ -281,6 +284,11 @@ class Workflow:
         self.simulation = simulation
         self.parameters = parameters
         self.phrase: str | None = None
+
+    @classmethod
+    def on_one_job(cls, directory: Path, *states: str, continuous: bool = False, **parameters: Any) -> Self:
+        """On a fleet of one job, `job-0`, with an execution in each of the states on `thing-0` and on."""
+        return cls(Simulation(directory / "run", Fleet((Job(states, continuous=continuous),))), **parameters)
 
     def plan(self, *troubles: Trouble) -> str:
         """Run without confirm."""
