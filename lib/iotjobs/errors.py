@@ -7,12 +7,14 @@ error ends a run with is part of its class (see the table of outcomes in the REA
 from __future__ import annotations
 
 from iotjobs.model import Outcome
+from iotjobs.permissions import grant_of
 
 
 class IotJobsError(Exception):
-    """The root of all errors of the kit: AWS or the machine failed."""
+    """The root of all errors of the kit: AWS or the machine failed. ``code``: AWS's error code, where it named one."""
 
     outcome = Outcome.ERROR
+    code = ""
 
     def __str__(self) -> str:
         """One line: it is the last line of a notebook, and what a scheduler shows of a run."""
@@ -32,14 +34,16 @@ class InvalidInput(IotJobsError):
 class Denied(IotJobsError):
     """No credentials, expired ones, or a permission that is missing.
 
-    ``action`` is the IAM action that was refused, where AWS named a call; ``expired`` says that the credentials were
-    good once, so that fresh ones may be there by now.
+    ``action`` is the IAM action that was refused; None when it is the credentials that are, for all calls alike.
+    ``expired`` says that they were good once, so that fresh ones may be there by now.
+    The message ends with the statement of `iam/` that grants the action.
     """
 
     outcome = Outcome.DENIED
 
     def __init__(self, message: str, *, action: str | None = None, expired: bool = False) -> None:
-        super().__init__(message)
+        grant = grant_of(action) if action else None
+        super().__init__(f"{message}; see {grant}" if grant else message)
         self.action = action
         self.expired = expired
 

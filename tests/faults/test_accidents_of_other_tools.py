@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.faults.harness.schedules import Event, Fault, Fleet, Job
+from tests.faults.harness.fault_injection import Fault
+from tests.faults.harness.schedules import Event, Fleet, Job
 from tests.faults.harness.simulation import Simulation, SingleDelete, Sweep
 
 DELETE, LIST = "DeleteJobExecution", "ListJobExecutionsForJob"
-OLD_FAILURES = {"job_id": "job-0", "statuses": "FAILED", "max_fraction": 1.0}
+OLD_FAILURES: dict[str, Any] = {"job_id": "job-0", "statuses": "FAILED", "max_fraction": 1.0}
 
 
 def _sweep(directory: Path, *states: str, continuous: bool = False, **parameters: Any) -> Sweep:

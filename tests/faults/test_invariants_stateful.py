@@ -18,8 +18,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from tests.faults import soak
 from tests.faults.harness.crash_injection import Kill
-from tests.faults.harness.fault_injection import CHANGE_FAULTS, READ_FAULTS
-from tests.faults.harness.schedules import EVENTS, STATES, Event, Fault, Fleet, Job
+from tests.faults.harness.fault_injection import CHANGE_FAULTS, READ_FAULTS, Fault
+from tests.faults.harness.schedules import EVENTS, STATES, Event, Fleet, Job
 from tests.faults.harness.simulation import Simulation, SingleDelete, Sweep, Workflow
 
 _CHANGES = st.sampled_from(("DeleteJobExecution", "CancelJobExecution"))

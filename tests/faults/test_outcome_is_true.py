@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.faults.harness.schedules import Event, Fault
+from tests.faults.harness.fault_injection import Fault
+from tests.faults.harness.schedules import Event
 from tests.faults.harness.simulation import SingleDelete, Sweep, Workflow
 
 CANCEL, DELETE, LOOK = "CancelJobExecution", "DeleteJobExecution", "DescribeJobExecution"

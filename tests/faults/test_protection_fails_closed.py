@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.faults.harness.schedules import GREENGRASS, Fault, Fleet, Job
+from tests.faults.harness.fault_injection import Fault
+from tests.faults.harness.schedules import GREENGRASS, Fleet, Job
 from tests.faults.harness.simulation import Simulation, Sweep
 
 #: Ways to choose the same finished executions of job-0; on thing-0 nothing is unfinished.

@@ -1,24 +1,24 @@
-"""Faults between the kit and the model: the product's own `Connection`, with boto3's session replaced by the model.
+"""Faults between the kit and the model: the product's own `Connection`, with its transport replaced by the model.
 
-Everything above the client is the product's code: which errors mean what, which calls are sent again. A fault on a
+Everything above the transport is the product's code: which errors mean what, which calls are sent again. A fault on a
 reading call is one that outlasted botocore's own retries.
 """
 
 from __future__ import annotations
 
-import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from types import SimpleNamespace
 from typing import Any
 
+import botocore
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 from botocore.parsers import ResponseParserError
 
 from iotjobs.aws.connection import Connection
+from iotjobs.aws.transport import Call, Limits
 from tests.faults.harness.service_model import AcceptedCall, ExecutionRecord, ServiceModel, service_error
 
 URL = "http://127.0.0.1:1/model"
@@ -173,7 +173,7 @@ class FaultInjector:
         fault = self._fault_at(moment, READ_FAULTS)
         _fail_before(fault, operation)
         known = {name: value for name, value in parameters.items() if name != "includeJobDocument"}
-        answer = {} if fault == "cut_short" else dict(getattr(self.service, _snake(operation))(**known))
+        answer = {} if fault == "cut_short" else dict(getattr(self.service, botocore.xform_name(operation))(**known))
         ended = answer.get("execution", {}).get("status") not in (None, "QUEUED", "IN_PROGRESS")
         if service_name == "iot-jobs-data" and ended:
             raise service_error("TerminalStateException", operation, 410)
@@ -185,7 +185,7 @@ class FaultInjector:
         self, operation: str, parameters: dict[str, Any], moment: tuple[int, str, int], fault: str
     ) -> dict[str, Any]:
         def send() -> None:
-            self._on_accepted(getattr(self.service, _snake(operation))(**parameters))
+            self._on_accepted(getattr(self.service, botocore.xform_name(operation))(**parameters))
 
         _fail_before(fault, operation)
         if fault == "acts_late":
@@ -198,39 +198,27 @@ class FaultInjector:
         return {}
 
 
-class ModelSession:
-    """Stands in for `boto3.Session`: its clients ask the model, through the faults of the run that is under way."""
+class ModelTransport:
+    """Carries the product's calls to the model, through the faults of the run that is under way."""
 
     def __init__(self, injector: Callable[[], FaultInjector]) -> None:
-        self.region_name = injector().service.region
-        self.profile_name = "default"
+        self.region = injector().service.region
+        self.limits = Limits()
+        self.on_access_key: Callable[[str, str], None] = lambda _service, _key: None
         self._injector = injector
 
-    def client(self, service: str, **_: Any) -> Any:
-        """Make a client, as boto3 does; its calls are those of the service's API in snake case."""
-        return _Client(self._injector, service)
+    def endpoint(self, service: str) -> str:  # noqa: ARG002 - one for all
+        """The URL of the model."""
+        return URL
+
+    def send(self, call: Call) -> dict[str, Any]:
+        """Ask the model. Raises what boto3 would."""
+        return self._injector().call(call.service, call.operation, dict(call.parameters), changing=call.changing)
 
 
 def connection_to(injector: FaultInjector) -> Connection:
     """The product's connection, talking to the model."""
-    session: Any = ModelSession(lambda: injector)
-    return Connection(session)
-
-
-class _Client:
-    def __init__(self, injector: Callable[[], FaultInjector], service: str) -> None:
-        events = SimpleNamespace(register=lambda *_args, **_named: None)
-        self._injector, self._service = injector, service
-        self.meta = SimpleNamespace(endpoint_url=URL, events=events)
-
-    def __getattr__(self, method: str) -> Callable[..., dict[str, Any]]:
-        operation = "".join(word.title() for word in method.split("_"))
-
-        def call(**parameters: Any) -> dict[str, Any]:
-            changing = operation.startswith(("Cancel", "Delete"))
-            return self._injector().call(self._service, operation, parameters, changing=changing)
-
-        return call
+    return Connection(ModelTransport(lambda: injector))
 
 
 def _fail_before(fault: str, operation: str) -> None:
@@ -262,7 +250,3 @@ def _gateway_error(status: int, operation: str) -> ClientError:
     metadata = {"HTTPStatusCode": status, "HTTPHeaders": {"content-type": "text/html"}}
     answer: Any = {"Error": {"Code": str(status), "Message": ""}, "ResponseMetadata": metadata}
     return ClientError(answer, operation)
-
-
-def _snake(operation: str) -> str:
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower()

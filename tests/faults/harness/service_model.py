@@ -398,10 +398,10 @@ class ServiceModel:
 
 def service_error(code: str, operation: str, status: int | None = None) -> ClientError:
     """What boto3 raises when AWS answers with this error."""
-    answer = {"Error": {"Code": code, "Message": f"{code} of the model"}}
+    answer = {"Error": {"Code": code, "Message": f"{code} of the model"}, "FromAws": True}  # see response_parsing
     headers = {"x-amzn-errortype": code, "x-amzn-requestid": "model", "content-type": "application/json"}
     metadata = {"HTTPStatusCode": status or _HTTP_STATUS.get(code, 400), "HTTPHeaders": headers, "RequestId": "model"}
-    return ClientError({**answer, "ResponseMetadata": metadata}, operation)  # type: ignore[arg-type]
+    return ClientError({**answer, "ResponseMetadata": metadata}, operation)
 
 
 def _summary(item: ExecutionRecord) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from iotjobs.errors import IotJobsError
 from iotjobs.run.journal import verify
 from iotjobs.run.run import Run
 from tests.faults.harness.crash_injection import CrashPoint, Kill
-from tests.faults.harness.fault_injection import Fault, FaultInjector, Killed, ModelSession
+from tests.faults.harness.fault_injection import Fault, FaultInjector, Killed, ModelTransport
 from tests.faults.harness.invariants import Invariants, is_target
 from tests.faults.harness.schedules import MADE_ANEW, Event, Fleet, Job, Trouble
 from tests.faults.harness.service_model import LIVE, AcceptedCall, ExecutionRecord, ServiceModel
@@ -168,9 +168,8 @@ class Simulation:
     @contextmanager
     def connected(self, crash: CrashPoint) -> Iterator[None]:
         """Have the kit talk to the model; its pauses pass in no time, on the service's clock."""
-        session: Any = ModelSession(lambda: self._injector)
         with (
-            patch.object(aws, "connect", lambda **_: aws.Connection(session)),
+            patch.object(aws, "connect", lambda **_: aws.Connection(ModelTransport(lambda: self._injector))),
             patch.object(time, "sleep", self.service.tick),
             patch.object(concurrency, "THREADS", 1),  # one order of calls for one schedule
             crash.watching(),

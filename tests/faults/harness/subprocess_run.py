@@ -126,7 +126,7 @@ def _sweep(parameters: dict[str, Any]) -> int:
     except IotJobsError as error:
         if run is not None:
             run.failed(error)  # as the hook of IPython does when a cell fails
-        return error.outcome.exit_code
+        return int(error.outcome.exit_code)
     except OSError:
         return RAW_ERROR
     return 0
