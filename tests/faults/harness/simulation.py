@@ -200,7 +200,7 @@ class Simulation:
     def close(self) -> None:
         """Let go of the run directory, as the end of a process does."""
         for run in self.opened:
-            run.directory.release()
+            run.directory.leave()
 
     def happens(self, event: Event) -> None:
         """Let something happen in the field between two runs."""
@@ -306,7 +306,7 @@ class Workflow:
 
         def act() -> None:
             run = self._start(None)
-            opened.append((run, self._work(run, None).plan()))
+            opened.append((run, self._work(run).plan()))
             run.end()
 
         ended = self.simulation.run(act)
@@ -322,23 +322,21 @@ class Workflow:
             assert all(map(self.simulation.is_gone, self.simulation.invariants.targets()))
 
     def _start(self, confirm: str | None) -> Run:
-        run = iotjobs.start(self.notebook, run_dir=str(self.simulation.run_dir), **self._given(confirm))
+        given = self.parameters if confirm is None else {**self.parameters, "confirm": confirm}
+        run = iotjobs.start(self.notebook, run_dir=str(self.simulation.run_dir), **given)
         self.simulation.opened.append(run)
         return run
 
-    def _given(self, confirm: str | None) -> dict[str, Any]:
-        return self.parameters if confirm is None else {**self.parameters, "confirm": confirm}
-
-    def _work(self, run: Run, confirm: str | None) -> Any:
+    def _work(self, run: Run) -> Any:
         raise NotImplementedError
 
     def _start_to_end(self, confirm: str | None) -> None:
         run = self._start(confirm)
         try:
-            self._work(run, confirm).plan().apply()
+            self._work(run).plan().apply()
             run.end()
         except Exception as error:  # as the hook of IPython does when a cell fails
-            run.failed(error)
+            run.cell_failed(error)
             raise
 
 
@@ -371,8 +369,8 @@ class SingleDelete(Workflow):
     def is_settled(self, ended: str) -> bool:
         return ended in ("applied", "refused", "error")
 
-    def _work(self, run: Run, confirm: str | None) -> Any:
-        return iotjobs.delete_job_execution(run, **self._given(confirm))
+    def _work(self, run: Run) -> Any:
+        return iotjobs.delete_job_execution(run)
 
 
 class Sweep(Workflow):
@@ -462,8 +460,8 @@ class Sweep(Workflow):
             and service.jobs[item.job_id].namespace is None
         ]
 
-    def _work(self, run: Run, confirm: str | None) -> Any:
-        return iotjobs.sweep(run, **self._given(confirm))
+    def _work(self, run: Run) -> Any:
+        return iotjobs.sweep(run)
 
 
 WORKFLOWS: tuple[type[SingleDelete | Sweep], ...] = (SingleDelete, Sweep)

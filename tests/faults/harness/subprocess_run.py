@@ -121,11 +121,11 @@ def _sweep(parameters: dict[str, Any]) -> int:
     run = None
     try:
         run = iotjobs.start("sweep", **parameters)
-        iotjobs.sweep(run, **{name: value for name, value in parameters.items() if name != "run_dir"}).plan().apply()
+        iotjobs.sweep(run).plan().apply()
         run.end()
     except IotJobsError as error:
         if run is not None:
-            run.failed(error)  # as the hook of IPython does when a cell fails
+            run.cell_failed(error)  # as the hook of IPython does when a cell fails
         return int(error.outcome.exit_code)
     except OSError:
         return RAW_ERROR
