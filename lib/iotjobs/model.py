@@ -176,6 +176,8 @@ class ConnectionInfo:
     caller_arn: str
     profile: str | None
     sandbox: bool
+    endpoint_kind: str
+    warnings: tuple[str, ...]
 
     @classmethod
     def of(cls, connection: Any) -> ConnectionInfo:

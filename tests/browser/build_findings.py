@@ -23,6 +23,8 @@ CONNECTION = ConnectionInfo(
     caller_arn="arn:aws:iam::000000000000:root",
     profile=None,
     sandbox=True,
+    endpoint_kind="sandbox",
+    warnings=(),
 )
 
 
