@@ -47,7 +47,7 @@ def test_choosing_a_row_a_job_and_a_step_changes_the_queue(explorer: Page) -> No
     expect(heading).to_contain_text("valve-9")
     expect(page.get_by_role("button", name="Showing 2")).to_be_visible()
     page.get_by_role("button", name="All jobs").click()
-    expect(page.get_by_text("Executions of all jobs, worst first")).to_be_visible()
+    expect(page.get_by_role("heading", name="Executions of all jobs, worst first")).to_be_visible()
 
     assert page.evaluate("window.hacked") is None
     assert page.title() != "hacked"
