@@ -60,8 +60,8 @@ def test_plan_prune_count_delete_and_see_what_became_of_it(page: Page, sandbox_l
 MANY = """
 import boto3
 iot = boto3.Session().client("iot")
-things = [iot.create_thing(thingName=f"stop-{number:03}")["thingArn"] for number in range(120)]
-iot.create_job(jobId="sweep-stop", targets=things, document="{}")
+_arns = [iot.create_thing(thingName=f"stop-{number:03}")["thingArn"] for number in range(120)]
+iot.create_job(jobId="sweep-stop", targets=_arns, document="{}")
 """
 
 
