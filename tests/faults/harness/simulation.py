@@ -305,7 +305,7 @@ class Workflow:
         opened: list[tuple[Run, Any]] = []
 
         def act() -> None:
-            run = self._start(None)
+            run = self.start()
             opened.append((run, self._work(run).plan()))
             run.end()
 
@@ -321,7 +321,8 @@ class Workflow:
         if ended == "applied":
             assert all(map(self.simulation.is_gone, self.simulation.invariants.targets()))
 
-    def _start(self, confirm: str | None) -> Run:
+    def start(self, confirm: str | None = None) -> Run:
+        """Run the first cell of the notebook."""
         given = self.parameters if confirm is None else {**self.parameters, "confirm": confirm}
         run = iotjobs.start(self.notebook, run_dir=str(self.simulation.run_dir), **given)
         self.simulation.opened.append(run)
@@ -331,7 +332,7 @@ class Workflow:
         raise NotImplementedError
 
     def _start_to_end(self, confirm: str | None) -> None:
-        run = self._start(confirm)
+        run = self.start(confirm)
         try:
             self._work(run).plan().apply()
             run.end()
