@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,11 +50,14 @@ def run(notebook: str, directory: Path, **parameters: Any) -> Ended:
             error = _run_cell(shell, _without_views(cell.source))
             if error is None and "parameters" in cell.metadata.get("tags", []):
                 named = parameters | {"run_dir": str(directory)}
-                error = _run_cell(shell, "\n".join(["# Parameters", *(f"{name} = {value!r}" for name, value in named.items())]))
+                error = _run_cell(
+                    shell, "\n".join(["# Parameters", *(f"{name} = {value!r}" for name, value in named.items())])
+                )
             if error is not None:
                 break
     finally:
         shell.restore_sys_module_state()
+        atexit.unregister(shell.atexit_operations)  # a second for each shell, when the process ends
         InteractiveShell.clear_instance()
     return Ended(directory, json.loads((directory / "result.json").read_text()), error)
 
