@@ -88,44 +88,48 @@ def test_an_sso_login_is_refreshed_when_it_can_be(aws: StandIn, log_in: LogIn, t
     assert [call.error for call in aws.called("CreateToken")] == [None]
 
 
-def _roles_are_refused(aws: StandIn) -> None:
-    aws.deny("sts:AssumeRole")
-
-
-def _sso_login_ends(aws: StandIn) -> None:
-    aws.logins.sso_tokens.clear()
-
-
-def _web_token_is_withdrawn(aws: StandIn) -> None:
-    aws.logins.web_tokens.clear()
-
-
-def _container_refuses(aws: StandIn) -> None:
-    aws.logins.container_refuses = True
-
-
 def _keys_end(aws: StandIn) -> None:
+    """The keys in use are refused from now on."""
     aws.logins.revoke()
 
 
-#: How each login ends in the middle of a run: the keys that it gave, or the next ones that it is asked for.
+def _keys_and_their_source_end(aws: StandIn) -> None:
+    """The keys in use are refused from now on, and whatever gives new ones refuses too."""
+    aws.logins.revoke()
+    aws.logins.web_tokens.clear()
+    aws.logins.container_refuses = True
+    aws.deny("sts:AssumeRole")
+
+
+#: How each login ends in the middle of a run.
 ENDS: list[tuple[str, dict[str, Any], Callable[[StandIn], None]]] = [
     ("static keys", {"lasts_s": 3600}, _keys_end),
     ("source_profile", {}, _keys_end),
-    ("source_profile", {}, _roles_are_refused),
-    ("chained role", {}, _roles_are_refused),
-    ("web identity", {}, _web_token_is_withdrawn),
-    ("sso", {}, _sso_login_ends),
+    ("source_profile", {}, _keys_and_their_source_end),
+    ("chained role", {}, _keys_and_their_source_end),
+    ("web identity", {}, _keys_and_their_source_end),
+    ("sso", {}, _keys_and_their_source_end),
     ("credential_process", {}, _keys_end),
-    ("container", {}, _container_refuses),
+    ("container", {}, _keys_and_their_source_end),
 ]
+
+
+@pytest.mark.parametrize("chain", ["chained role", "sso", "container"])
+def test_the_shortest_session_of_aws_is_renewed_as_the_run_goes_on(
+    aws: StandIn, log_in: LogIn, tmp_path: Path, chain: str
+) -> None:
+    """Fifteen minutes: botocore takes a new key at every call."""
+    aws.logins.issued_lasts_s = 900
+    log_in(aws, chain)
+    swept = confirmed("sweep", tmp_path / "run", **SWEEP)
+    assert swept.outcome == "applied", swept.reason
+    assert len(aws.changes()) == 6
 
 
 @pytest.mark.parametrize(("chain", "options", "end"), ENDS)
 def test_one_that_ends_in_the_middle_of_an_investigation_is_denied(
     aws: StandIn, log_in: LogIn, tmp_path: Path, chain: str, options: dict[str, Any], end: Callable[[StandIn], None]
 ) -> None:
-    _short_keys(aws, end)
     log_in(aws, chain, **options)
     aws.script.after("ListJobExecutionsForJob", lambda: end(aws))
     ended = run("investigate", tmp_path / "run", job_id="firmware")
@@ -137,24 +141,17 @@ def test_one_that_ends_in_the_middle_of_an_investigation_is_denied(
 def test_a_sweep_whose_login_ends_goes_on_after_the_next_login(
     aws: StandIn, log_in: LogIn, tmp_path: Path, chain: str, options: dict[str, Any], end: Callable[[StandIn], None]
 ) -> None:
-    _short_keys(aws, end)
     log_in(aws, chain, **options)
     aws.script.after("DeleteJobExecution", lambda: end(aws), call=3)
     ended = confirmed("sweep", tmp_path / "run", **SWEEP)
     assert ended.outcome == "denied", ended.reason
     assert len(aws.changes()) == 3
-    aws.logins.issued_lasts_s = None
     aws.allow_all()
     log_in(aws)
     again = run("sweep", tmp_path / "run", **SWEEP, confirm=_phrase(ended))
     assert again.outcome == "applied", again.reason
     assert len(set(aws.changes())) == len(aws.changes()) == 6
     assert sorted(aws.fleet.left("firmware")) == ["pump-1", "pump-2", "pump-3", "pump-4"]
-
-
-def _short_keys(aws: StandIn, end: Callable[[StandIn], None]) -> None:
-    """The shortest session that AWS gives: botocore renews it at every call, so that a source that ends is met."""
-    aws.logins.issued_lasts_s = None if end is _keys_end else 900
 
 
 def _phrase(ended: Ended) -> str:

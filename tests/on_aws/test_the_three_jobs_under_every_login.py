@@ -16,7 +16,12 @@ SWEEP = {"job_id": "firmware", "statuses": "SUCCEEDED", "max_fraction": 1.0, "ol
 
 
 def causes(ended: Ended) -> dict[str, str]:
-    with (ended.directory / "executions.csv").open() as file:
+    """The cause of each unfinished execution, by its thing."""
+    return causes_in(ended.directory)
+
+
+def causes_in(directory: Path) -> dict[str, str]:
+    with (directory / "executions.csv").open() as file:
         return {row["thing_name"]: row["cause"] for row in csv.DictReader(file) if row["cause"]}
 
 
@@ -34,5 +39,5 @@ def test_the_three_jobs(aws: StandIn, log_in: LogIn, tmp_path: Path, chain: str)
     assert len(aws.changes()) == 7
     for ended in (looked, deleted, swept):
         assert (ended.result["account"], ended.result["region"]) == (aws.account, aws.region)
-    assert {call.caller for call in aws.called("DeleteJobExecution")} == {swept.result["caller_arn"]}
+    assert aws.called("DeleteJobExecution")[-1].caller == swept.result["caller_arn"]
     assert aws.strangers == []
