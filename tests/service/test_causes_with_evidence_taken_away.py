@@ -195,23 +195,28 @@ def test_an_index_that_fails_on_a_later_page(denied_fleet: Denied) -> None:
     [("OFF", "OFF"), ("REGISTRY", "OFF"), ("REGISTRY_AND_SHADOW", "OFF"), ("REGISTRY_AND_SHADOW", "STATUS")],
     ids=str,
 )
-@pytest.mark.parametrize("told", [True, False], ids=["configuration-readable", "configuration-denied"])
+@pytest.mark.parametrize("readable", [True, False], ids=["configuration-readable", "configuration-denied"])
 def test_the_modes_of_the_index(
-    denied_fleet: Denied, aged_fleet: Fleet, mode: str, connectivity: str, told: bool
+    denied_fleet: Denied, aged_fleet: Fleet, mode: str, connectivity: str, readable: bool
 ) -> None:
     wanted = {"thingIndexingMode": mode, "thingConnectivityIndexingMode": connectivity}
     aged_fleet.iot.update_indexing_configuration(thingIndexingConfiguration=wanted)
     try:
-        snapshot = denied_fleet.snapshot(_deny(*[] if told else ["GetIndexingConfiguration"]))
+        snapshot = denied_fleet.snapshot(_deny(*[] if readable else ["GetIndexingConfiguration"]))
     finally:
         aged_fleet.index()
     rows = denied_fleet.check(snapshot)
     unknown = rows[rows["cause"] == "unknown"]
     assert unknown.empty == (connectivity == "STATUS")
     assert (unknown["suggestion"] == "enable_indexing").all()
-    kept = mode if told and mode != "OFF" else "REGISTRY"
+    if not readable:  # an update replaces the whole configuration: no command without having read it
+        assert not unknown["evidence"].str.contains("update-indexing-configuration").any()
+        assert unknown["evidence"].str.contains("allow iot:GetIndexingConfiguration").all()
+        return
+    kept = mode if mode != "OFF" else "REGISTRY"
     command = f"update-indexing-configuration --thing-indexing-configuration thingIndexingMode={kept}"
     assert unknown["evidence"].str.contains(command).all()
+    assert unknown["evidence"].str.contains(f"--endpoint-url {denied_fleet.proxy.url}", regex=False).all()
     assert any(command in str(gap) for gap in snapshot.gaps) == (connectivity == "OFF")
 
 
