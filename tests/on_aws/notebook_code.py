@@ -12,7 +12,7 @@ import nbformat
 from IPython.core.history import HistoryManager
 from IPython.core.interactiveshell import InteractiveShell
 
-from iotjobs.run.notebook_runner import notebooks
+from iotjobs.run.notebooks import notebooks
 
 
 @dataclass(frozen=True)

@@ -21,28 +21,6 @@ def _time_goes_on(aws: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.sleep", aws.advance)
 
 
-def test_a_delete_that_shows_late_is_sent_once(aws: StandIn, tmp_path: Path) -> None:
-    aws.fleet.deletes_show_after_s = 20
-    ended = confirmed("delete_job_execution", tmp_path / "run", **ONE)
-    assert ended.outcome == "applied", ended.reason
-    assert aws.changes() == [DELETE]
-
-
-def test_one_that_does_not_show_in_the_run_is_only_looked_at_in_the_next(aws: StandIn, tmp_path: Path) -> None:
-    aws.fleet.deletes_show_after_s = 3600
-    ended = confirmed("delete_job_execution", tmp_path / "run", **ONE)
-    assert ended.outcome in {"error", "partial"}, ended.reason
-    phrase = ended.result["parameters"]["confirm"]
-    run("delete_job_execution", tmp_path / "run", **ONE, confirm=phrase)
-    assert aws.changes() == [DELETE]
-    aws.advance(3600)
-    aws.fleet.use_number_again("firmware", "pump-1")
-    again = run("delete_job_execution", tmp_path / "run", **ONE, confirm=phrase)
-    assert aws.changes() == [DELETE]
-    assert aws.fleet.left("firmware")["pump-1"] == "QUEUED"
-    assert again.outcome != "error", again.reason
-
-
 def test_a_sweep_with_deletes_that_show_late_sends_each_once(aws: StandIn, tmp_path: Path) -> None:
     aws.fleet.deletes_show_after_s = 10
     ended = confirmed("sweep", tmp_path / "run", job_id="firmware", statuses="SUCCEEDED", max_fraction=1.0)
