@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,9 +13,9 @@ from tests.faults.harness.fault_injection import Fault
 from tests.faults.harness.schedules import Fleet, Job
 from tests.faults.harness.simulation import Panel, Simulation, SingleDelete, Sweep, Workflow
 
-ONE = {"job_id": "job-0", "thing_name": "thing-0", "execution_number": 1}
-FAILED = {"job_id": "job-0", "statuses": "FAILED", "max_fraction": 1.0}
-SUCCEEDED = {"job_id": "job-1", "statuses": "SUCCEEDED", "max_fraction": 1.0}
+ONE: dict[str, Any] = {"job_id": "job-0", "thing_name": "thing-0", "execution_number": 1}
+FAILED: dict[str, Any] = {"job_id": "job-0", "statuses": "FAILED", "max_fraction": 1.0}
+SUCCEEDED: dict[str, Any] = {"job_id": "job-1", "statuses": "SUCCEEDED", "max_fraction": 1.0}
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def _files(simulation: Simulation) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("first", [(Sweep, FAILED), (SingleDelete, ONE)], ids=["sweep", "single-delete"])
 def test_a_panel_deletes_nothing_once_another_sweep_has_started_there(
-    simulation: Simulation, first: tuple[type[Workflow], dict[str, object]]
+    simulation: Simulation, first: tuple[type[Workflow], dict[str, Any]]
 ) -> None:
     kind, parameters = first
     panel = _left_open(kind(simulation, **parameters))
