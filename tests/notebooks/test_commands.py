@@ -36,6 +36,12 @@ def test_help_imports_nothing_slow(arguments: list[str]) -> None:
     assert not SLOW & {name.strip("'[] ,") for name in ended.stderr.split()}
 
 
+def test_the_package_can_be_imported_where_there_is_no_fcntl() -> None:
+    """As on Windows."""
+    code = "import sys; sys.modules['fcntl'] = None; import iotjobs; [getattr(iotjobs, name) for name in iotjobs.__all__]"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_the_version_is_the_packages() -> None:
     assert iotjobs.__version__ in _iotjobs("--version").stdout
 
