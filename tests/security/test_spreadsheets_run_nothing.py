@@ -12,7 +12,9 @@ import pytest
 
 from iotjobs.run.directory import RunDirectory
 
-FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "＝1+1", "＋1", "－1", "＠SUM(A1)", '"=1+1"', "\t=1+1")
+STARTS = "=+-@" + "\uff1d\uff0b\uff0d\uff20"  # in full width as well
+FORMULAS = (*(f"{start}1+1" for start in STARTS), '"=1+1"', "\t=1+1")
+BEGINS_A_FORMULA = re.compile(rf"[\s\"]*[{re.escape(STARTS)}]")
 PLACES = ("{}", "\n{}", "\r{}", "\r\n{}", "\t{}", " {}", "a;{}", "a; {}", "a\n{}", "a\r{}", "a\t{}", "a|{}", "a;b\n{}")
 
 
@@ -29,9 +31,9 @@ def test_no_cell_begins_a_formula(formula: str, place: str, tmp_path: Path) -> N
         directory.write_csv("t.csv", table)
     text = (tmp_path / "t.csv").read_bytes().decode()
     for delimiter in (",", ";", "\t"):
-        assert not [cell for cell in _cells(text, delimiter) if re.match(r"[\s\"]*[=+\-@＝＋－＠]", cell)], delimiter
+        assert not [cell for cell in _cells(text, delimiter) if BEGINS_A_FORMULA.match(cell)], delimiter
     lines = re.split(r"[\r\n;\t|]", text)  # as a reader does that gives quotes no meaning
-    assert not [line for line in lines if re.match(r"[\s\"]*[=+\-@＝＋－＠]", line)]
+    assert not [line for line in lines if BEGINS_A_FORMULA.match(line)]
 
 
 @pytest.mark.parametrize("text", ["pump-7", "2026-11-20", "a;b", "job x: 3 of 4", "firmware=2", "a-b;c+d", "x\ny"])
