@@ -22,8 +22,8 @@ from iotjobs.aws.transport import Limits
 from iotjobs.diagnosis.diagnose import diagnose, possible_causes
 from iotjobs.sandbox.fleet import Fleet
 from iotjobs.snapshot import FleetSnapshot
+from tests.faults.harness.http_proxy import Call, FaultOf, HttpProxy
 from tests.labelled_fleet import LabelledFleet
-from tests.service.denying_proxy import DenyingProxy, Verdict
 
 STUCK_AFTER = timedelta(hours=24)
 ACTIONS = {
@@ -37,16 +37,16 @@ CONFUSION: Counter[tuple[str, str]] = Counter()
 
 
 class Denied:
-    """A fleet behind a proxy that denies what `verdict` says."""
+    """A fleet behind a proxy that denies or fails what `fault_of` says."""
 
-    def __init__(self, labelled: LabelledFleet, proxy: DenyingProxy, connection: aws.Connection) -> None:
+    def __init__(self, labelled: LabelledFleet, proxy: HttpProxy, connection: aws.Connection) -> None:
         self.labelled = labelled
         self.labels = labelled.labels()
         self.proxy = proxy
         self.connection = connection
 
-    def snapshot(self, verdict: Verdict, *, job_id: str | None = None, thing_name: str | None = None) -> FleetSnapshot:
-        self.proxy.verdict = verdict
+    def snapshot(self, fault_of: FaultOf, *, job_id: str | None = None, thing_name: str | None = None) -> FleetSnapshot:
+        self.proxy.fault_of = fault_of
         return read_fleet(self.connection, job_id=job_id, thing_name=thing_name, statuses=None, stuck_after=STUCK_AFTER)
 
     def check(self, snapshot: FleetSnapshot) -> pd.DataFrame:
@@ -75,7 +75,7 @@ class Denied:
 def denied_fleet(aged_fleet: Fleet) -> Iterator[Denied]:
     labelled = LabelledFleet(77, now=aged_fleet.now, things=12)
     labelled.make(aged_fleet)
-    proxy = DenyingProxy(aged_fleet.server.endpoint_url)
+    proxy = HttpProxy(aged_fleet.server.endpoint_url)
     with proxy, pytest.MonkeyPatch.context() as settings:
         settings.setenv("AWS_ENDPOINT_URL", proxy.url)
         yield Denied(labelled, proxy, aws.connect(limits=Limits(read_attempts=1)))
@@ -84,8 +84,8 @@ def denied_fleet(aged_fleet: Fleet) -> Iterator[Denied]:
         print(f"{label:16} -> {answer:16} {count:4}")
 
 
-def _deny(*operations: str, status: int = 403) -> Verdict:
-    return lambda operation, _path, _count: status if operation in operations else None
+def _deny(*operations: str) -> FaultOf:
+    return lambda call: "denied" if call.operation in operations else ""
 
 
 @pytest.mark.parametrize("operation", sorted(ACTIONS))
@@ -164,17 +164,17 @@ def test_queues_that_may_not_be_read_at_all(denied_fleet: Denied) -> None:
 
 
 @pytest.mark.parametrize(
-    ("operation", "status"),
+    ("operation", "fault"),
     [
-        ("SearchIndex", 500),
-        ("ListJobExecutionsForJob", 500),
-        ("DescribeJob", 500),
-        ("data:DescribeJobExecution", 429),
+        ("SearchIndex", "internal_error"),
+        ("ListJobExecutionsForJob", "internal_error"),
+        ("DescribeJob", "internal_error"),
+        ("data:DescribeJobExecution", "too_many_requests"),
     ],
 )
-def test_a_reading_that_fails_half_way(denied_fleet: Denied, operation: str, status: int) -> None:
-    def every_third(asked: str, _path: str, count: int) -> int | None:
-        return status if asked == operation and count % 3 == 0 else None
+def test_a_reading_that_fails_half_way(denied_fleet: Denied, operation: str, fault: str) -> None:
+    def every_third(call: Call) -> str:
+        return fault if call.operation == operation and call.nth % 3 == 0 else ""
 
     snapshot = denied_fleet.snapshot(every_third)
     rows = denied_fleet.check(snapshot)
@@ -184,7 +184,7 @@ def test_a_reading_that_fails_half_way(denied_fleet: Denied, operation: str, sta
 def test_an_index_that_fails_on_a_later_page(denied_fleet: Denied) -> None:
     seen = iter(range(10**6))
     snapshot = denied_fleet.snapshot(
-        lambda asked, _path, _count: 500 if asked == "SearchIndex" and next(seen) else None
+        lambda call: "internal_error" if call.operation == "SearchIndex" and next(seen) else ""
     )
     denied_fleet.check(snapshot)
     assert all("update-indexing-configuration" not in str(gap) for gap in snapshot.gaps)  # it is on
