@@ -16,6 +16,7 @@ from typing import Any
 
 import boto3
 import nbformat
+import pandas as pd
 import pytest
 
 from iotjobs.errors import IotJobsError
@@ -24,6 +25,7 @@ from tests.security.policy_files import ROOT, policy
 
 SLOTS = 40  # a thing each, with an execution that waits and one that failed; a case that deletes takes one
 GROUP = "slots"
+EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 
 
 @contextmanager
@@ -49,17 +51,23 @@ def slot(number: int) -> dict[str, str]:
     return {"thing_name": f"slot-{number}", "waits": f"waits-{number}", "failed": f"failed-{number}"}
 
 
+def delete_one(target: Mapping[str, str]) -> dict[str, Any]:
+    """Parameters that delete what waits on a slot's thing, cancelled first."""
+    names = {"job_id": target["waits"], "thing_name": target["thing_name"], "execution_number": 1}
+    return {**names, "force": True, "cancel_first": True}
+
+
+def sweep_of(target: Mapping[str, str]) -> dict[str, Any]:
+    """Parameters that sweep what failed on a slot's thing."""
+    caps = {"unattended": True, "max_deletes": 5, "max_fraction": 1.0}
+    return {"job_id": target["failed"], "statuses": "FAILED", "thing_groups": GROUP, **caps}
+
+
 class User:
     """Somebody with one policy and nothing else."""
 
     def __init__(self, root: Mapping[str, str], name: str, document: Mapping[str, Any]) -> None:
-        iam = boto3.client(
-            "iam",
-            endpoint_url=root["AWS_ENDPOINT_URL"],
-            region_name=REGION,
-            aws_access_key_id=root["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=root["AWS_SECRET_ACCESS_KEY"],
-        )
+        iam = _root_client(root, "iam")
         iam.create_user(UserName=name)
         iam.put_user_policy(UserName=name, PolicyName="its", PolicyDocument=json.dumps(document))
         key = iam.create_access_key(UserName=name)["AccessKey"]
@@ -72,7 +80,11 @@ class User:
 
     def runs(self, notebook: str, run_dir: Path, **parameters: object) -> dict[str, Any]:
         """Run a notebook's own cells in this process, without a kernel, and return its `result.json`."""
-        cells = [cell for cell in nbformat.read(ROOT / "notebooks" / f"{notebook}.ipynb", 4).cells if cell.cell_type == "code"]
+        cells = [
+            cell
+            for cell in nbformat.read(ROOT / "notebooks" / f"{notebook}.ipynb", 4).cells
+            if cell.cell_type == "code"
+        ]
         namespace: dict[str, Any] = {"__name__": "notebook"}
         with pytest.MonkeyPatch.context() as patch:
             for name in [name for name in os.environ if name.startswith("AWS_")]:
@@ -85,6 +97,46 @@ class User:
                     if "parameters" in cell.metadata.get("tags", []):
                         namespace |= {**parameters, "run_dir": str(run_dir)}
         return json.loads((run_dir / "result.json").read_text())
+
+
+def causes(run_dir: Path) -> dict[tuple[str, ...], str]:
+    """The cause of each unfinished execution that an investigation left; none when it was denied."""
+    if not (run_dir / "executions.csv").exists():
+        return {}
+    rows = pd.read_csv(run_dir / "executions.csv", dtype=str, keep_default_na=False).to_dict("records")
+    return {(row["job_id"], row["thing_name"], row["execution_number"]): row["cause"] for row in rows if row["cause"]}
+
+
+def wrong_causes(run_dir: Path, complete: Path) -> dict[tuple[str, ...], tuple[str | None, str]]:
+    """What an incomplete reading says otherwise than a complete one, where it does not say that it is unknown."""
+    right = causes(complete)
+    return {
+        key: (right.get(key), cause)
+        for key, cause in causes(run_dir).items()
+        if cause not in {right.get(key), "unknown"}
+    }
+
+
+def left_by(run_dir: Path) -> str:
+    """All text that a run left."""
+    return "".join(path.read_text() for path in run_dir.iterdir() if path.suffix in {".json", ".jsonl", ".csv"})
+
+
+def still_there(root: Mapping[str, str], target: Mapping[str, str]) -> set[str]:
+    """The jobs that still have an unfinished or failed execution on a slot's thing."""
+    client = _root_client(root, "iot")
+    summaries = client.list_job_executions_for_thing(thingName=target["thing_name"])["executionSummaries"]
+    return {one["jobId"] for one in summaries if one["jobExecutionSummary"]["status"] in {"QUEUED", "FAILED"}}
+
+
+def _root_client(root: Mapping[str, str], service: str) -> Any:
+    return boto3.client(
+        service,
+        endpoint_url=root["AWS_ENDPOINT_URL"],
+        region_name=REGION,
+        aws_access_key_id=root["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=root["AWS_SECRET_ACCESS_KEY"],
+    )
 
 
 def on_the_service(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from iotjobs.run.lock import DirectoryLock
 
 SCHEMA = 1
 _MOST_STEPS = 7
-# where a spreadsheet may begin a cell (a semicolon or a tab divides cells in some languages), before what begins a formula
+# Where a spreadsheet may begin a cell (in some languages a semicolon or a tab divides them) with a formula.
 _FORMULA = re.compile(r"(^|[;\n\t|])(?=\s*[\"']?[=+\-@\uff1d\uff0b\uff0d\uff20])|^(?=[\t\n])")
 _ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
 _OWNER_ONLY = 0o700
