@@ -155,9 +155,7 @@ def test_a_job_document_with_a_presigned_address_is_kept_for_restore_alone(aged_
     with aged_fleet.ago(days=40):
         aged_fleet.iot.create_thing(thingName="secret-thing")
         arn = aged_fleet.iot.describe_thing(thingName="secret-thing")["thingArn"]
-        aged_fleet.iot.create_job(
-            jobId="secret-job", targets=[arn], document=json.dumps({"url": url, "pw": PASSWORD})
-        )
+        aged_fleet.iot.create_job(jobId="secret-job", targets=[arn], document=json.dumps({"url": url, "pw": PASSWORD}))
     named = ("--job-id", "secret-job", "--thing-name", "secret-thing", "--execution-number", "1", "--force")
     settings = _settings(aged_fleet.server)
     planned = _run(tmp_path, "delete_job_execution", settings, *named)
