@@ -265,13 +265,8 @@ def numbered_steps(result: Mapping[str, Any]) -> list[str]:
     return [f"{step['rank']}. {step['what']}: {step['effect']}" for step in result.get("steps", [])[:_MOST_STEPS]]
 
 
-<<<<<<< HEAD
 def harmless(cell: Any) -> Any:
-    """Keep a spreadsheet from running a cell as a formula.
-=======
-def _harmless(cell: Any) -> Any:
     """Keep a spreadsheet from running a cell, or what it takes for one, as a formula.
->>>>>>> main
 
     A lone carriage return is written without quotes, and what follows it would start a row of its own.
     """

@@ -113,11 +113,8 @@ class Run:
         self._connection: aws.Connection | None = None
         self._unwatch: Callable[[], None] | None = None
         self._cell_error = ""
-<<<<<<< HEAD
         self.listeners: list[Callable[[], None]] = []
-=======
         self._previous = ending_before(directory.path)
->>>>>>> main
         self._result = self._blank()
         directory.write_result(self._result)
 
