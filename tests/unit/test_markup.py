@@ -39,7 +39,9 @@ def test_a_megabyte_takes_no_more_than_a_few_lines() -> None:
 def test_a_template_escapes_and_shows_what_it_prints() -> None:
     badge = macro("badge")("<b>\u202eQUEUED</b>")
     assert r"&lt;b&gt;\u202eQUEUED&lt;/b&gt;" in badge
-    assert "\u202e" not in render("lines.html", lines=["\u202e"])
+    assert "\u202e" not in render(
+        "banner.html", here={"sandbox": False, "warnings": ()}, word="LIVE", meaning="", facts={"\u202e": "\u202e"}
+    )
 
 
 def test_an_output_brings_its_style_and_is_kept_from_mathjax() -> None:

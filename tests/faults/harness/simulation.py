@@ -374,7 +374,10 @@ class SingleDelete(Workflow):
         return cls(simulation, **names, force=force, cancel_first=rng.random() < 0.7)
 
     def is_settled(self, ended: str) -> bool:
-        ended_otherwise = ended == "partial" and self.simulation.invariants.journal()[-1]["event"] == "drifted"
+        ended_otherwise = ended == "partial" and self.simulation.invariants.journal()[-1]["event"] in (
+            "drifted",
+            "gone",
+        )
         return ended in ("applied", "refused", "error") or ended_otherwise
 
     def _work(self, run: Run) -> Any:
