@@ -17,7 +17,7 @@ from iotjobs.deletion import guards
 from iotjobs.deletion.guards import Refusal
 from iotjobs.deletion.job_facts import FRESH_S, FreshJobs
 from iotjobs.deletion.plan import CANCEL, DELETE, Plan
-from iotjobs.deletion.results import Sent, TargetResult, result_from_journal, sent
+from iotjobs.deletion.results import Sent, TargetResult, TargetState, result_from_journal, sent
 from iotjobs.errors import Denied, IotJobsError, NotFound, RecordError, Refused, StateConflict, Throttled, Unsettled
 from iotjobs.model import Execution, Status, same_moment
 from iotjobs.run.journal import Journal
@@ -57,15 +57,15 @@ class Executor:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._journal = journal
-        self._run_name = run_name
-        self._ticket = ticket
-        self._cause_now = cause_now
-        self._sleep = sleep
-        self._clock = clock
-        self._jobs = FreshJobs(clock)
+        self.journal = journal
+        self.run_name = run_name
+        self.ticket = ticket
+        self.cause_now = cause_now
+        self.sleep = sleep
+        self.clock = clock
+        self.jobs = FreshJobs(clock)
         calling = [entry for entry in journal.entries if entry["event"] == "calling"]
-        self._jobs_on_record = {entry["job_id"] for entry in calling}
+        self.jobs_on_record = {entry["job_id"] for entry in calling}
 
     def run(self, connection: Connection, plan: Plan, *, cause: str = "", looks: int = LONG) -> TargetResult:
         """Do what is left of a plan. ``looks``: how often it is looked whether an accepted call shows.
@@ -76,17 +76,45 @@ class Executor:
         try:
             step.run()
         except Drifted as drift:
-            self._note("drifted", plan, why=str(drift), guards=[refusal.guard for refusal in drift.refusals])
+            self.note("drifted", plan, why=str(drift), guard=drift.refusals[0].guard)
         except (Denied, RecordError, Refused):
             raise
         except Unsettled as error:
-            self._note("unsettled", plan, why=str(error))
+            self.note("unsettled", plan, why=str(error))
         except IotJobsError as error:
-            self._note("failed", plan, why=str(error))
-        return result_from_journal(plan, self._journal.of(plan.identity))
+            self.note("failed", plan, why=str(error))
+        return self.result(plan)
 
-    def _note(self, event: str, plan: Plan, **facts: Any) -> None:
-        self._journal.write(event, plan.identity, account=plan.account, region=plan.region, **facts)
+    def settle(self, connection: Connection, plan: Plan) -> TargetResult:
+        """See by looking whether a delete that an earlier run sent has done its work; changes nothing in AWS."""
+        if (
+            self.result(plan).state is TargetState.UNSETTLED
+            and sent(self.journal.of(plan.identity), DELETE) is not Sent.NOT
+        ):
+            _Step(self, connection, plan, "", 1).settle()
+        return self.result(plan)
+
+    def wait_until(self, holds: Callable[[], bool], *, looks: int = LONG) -> bool:
+        """Ask until it holds, for a while: what AWS accepted may show late."""
+        for attempt in range(looks):
+            if attempt:
+                self.pause(attempt, longest=_LONGEST_PAUSE_BETWEEN_LOOKS_S)
+            if holds():
+                return True
+        return False
+
+    def pause(self, attempt: int, asked_s: float = 0.0, *, longest: float = _LONGEST_PAUSE_S) -> None:
+        """Wait twice as long each time, and as long as the service asked for."""
+        if _FIRST_PAUSE_S:
+            self.sleep(min(max(_FIRST_PAUSE_S * 2 ** (attempt - 1), asked_s), longest))
+
+    def result(self, plan: Plan) -> TargetResult:
+        """What became of a plan, by the journal."""
+        return result_from_journal(plan, self.journal.of(plan.identity))
+
+    def note(self, event: str, plan: Plan, **facts: Any) -> None:
+        """Put a line about a plan's execution on record. Raises RecordError."""
+        self.journal.write(event, plan.identity, account=plan.account, region=plan.region, **facts)
 
 
 class _Step:
@@ -94,7 +122,7 @@ class _Step:
 
     def __init__(self, executor: Executor, connection: Connection, plan: Plan, cause: str, looks: int) -> None:
         self._executor = executor
-        self._journal = executor._journal
+        self._journal = executor.journal
         self._connection = connection
         self._plan = plan
         self._cause = cause
@@ -111,11 +139,17 @@ class _Step:
                 self._send(CANCEL, self._plan.execution)
             now = self._wait_for(self._is_cancelled_by_us, "cancel")
         if DELETE not in self._plan.operations:
-            self._executor._note("verified", self._plan)
+            self._executor.note("verified", self._plan)
             return
         if self._sent(DELETE) is not Sent.ACCEPTED:
             self._send(DELETE, now if self._is_cancelled_by_us(now) else self._plan.execution)
         self._note_gone(self._wait_for(self._is_gone, "delete"))
+
+    def settle(self) -> None:
+        """Note that it is gone, if it is."""
+        now = self._look()
+        if self._is_gone(now):
+            self._note_gone(now)
 
     # ------------------------------------------------------------------------------------------- sending
 
@@ -128,29 +162,23 @@ class _Step:
         asked_to_wait = 0.0
         for attempt in range(1, _ATTEMPTS + 1):
             if attempt > 1:
-                self._pause(attempt - 1, asked_to_wait)
+                self._executor.pause(attempt - 1, asked_to_wait)
             if self._shows_after_all(operation):
                 return
             now = self._last_look(operation, approved)
             try:
                 self._connection.change(operation, **self._parameters(operation, now))
-            except Throttled as error:
-                asked_to_wait = error.retry_after_s
-                self._answered("declined", operation, error)
-            except Unsettled as error:
-                asked_to_wait = 0.0
-                self._answered("unanswered", operation, error)
-            except (NotFound, StateConflict) as error:
-                self._answered("declined", operation, error)
-                if self._shows_after_all(operation):
-                    return
-                refused = guards.unchanged(now, self._look()) or [
-                    Refusal("state_conflict", f"{error}; look again and make a new plan", self._plan.key)
-                ]
-                raise Drifted(refused) from error
+            except (Throttled, Unsettled) as error:
+                asked_to_wait = error.retry_after_s if isinstance(error, Throttled) else 0.0
+                self._answered("declined" if isinstance(error, Throttled) else "unanswered", operation, error)
             except IotJobsError as error:
                 self._answered("declined", operation, error)
-                raise
+                if not isinstance(error, NotFound | StateConflict):
+                    raise
+                if self._shows_after_all(operation):
+                    return
+                conflict = Refusal("state_conflict", f"{error}; look again and make a new plan", self._plan.key)
+                raise Drifted(guards.unchanged(now, self._look()) or [conflict]) from error
             else:
                 self._note("called", operation=operation)
                 return
@@ -179,19 +207,19 @@ class _Step:
         self._keep_job()
         for _ in range(_ATTEMPTS):
             self._check_cause()
-            looked_at = self._executor._clock()
-            job = self._executor._jobs.get(self._connection, self._plan.key.job_id)
+            looked_at = self._executor.clock()
+            job = self._executor.jobs.get(self._connection, self._plan.key.job_id)
             now = self._newest() if operation == CANCEL else self._look()
             refused = guards.unchanged(approved, now) or guards.job_unchanged(self._plan, job)
             if refused:
                 raise Drifted(refused)
             assert now is not None  # noqa: S101 - for the type checker: else it has drifted
-            if self._executor._clock() - looked_at > FRESH_S:
+            if self._executor.clock() - looked_at > FRESH_S:
                 continue
             if not any(entry["event"] == "calling" for entry in self._entries()):
                 self._journal.snapshot(now.raw)
             self._note("calling", operation=operation, attempt=self._attempts(operation) + 1)
-            if self._executor._clock() - looked_at <= FRESH_S:
+            if self._executor.clock() - looked_at <= FRESH_S:
                 return now
             self._note("declined", operation=operation, why="not sent: the look at it was too old by then")
         raise IotJobsError(
@@ -200,9 +228,9 @@ class _Step:
         )
 
     def _check_cause(self) -> None:
-        if self._executor._cause_now is None or not self._cause or self._sent(CANCEL) is not Sent.NOT:
+        if self._executor.cause_now is None or not self._cause or self._sent(CANCEL) is not Sent.NOT:
             return
-        now = self._executor._cause_now(self._connection, self._plan)
+        now = self._executor.cause_now(self._connection, self._plan)
         refused = guards.cause_unchanged(self._plan.key, self._cause, now)
         if refused:
             raise Drifted(refused)
@@ -210,9 +238,9 @@ class _Step:
     def _keep_job(self) -> None:
         """Put the job on record before its first execution is touched."""
         job_id = self._plan.key.job_id
-        if job_id not in self._executor._jobs_on_record:
+        if job_id not in self._executor.jobs_on_record:
             self._journal.job_snapshot(job_snapshot(self._connection, job_id))
-            self._executor._jobs_on_record.add(job_id)
+            self._executor.jobs_on_record.add(job_id)
 
     def _parameters(self, operation: str, now: Execution) -> dict[str, Any]:
         names = {"jobId": now.key.job_id, "thingName": now.key.thing_name}
@@ -222,13 +250,13 @@ class _Step:
         return {**names, "force": True, "expectedVersion": now.version_number, "statusDetails": self._details(now)}
 
     def _details(self, now: Execution) -> dict[str, str]:
-        """The device's own details and ours: those given with a cancel replace what is there (API: CancelJobExecution)."""
+        """The device's own details and ours: those given with a cancel replace what is there (API)."""
         verb = "deleted" if DELETE in self._plan.operations else "cancelled"
         values = {
             "canceledBy": self._connection.caller_arn,
             "reason": f"{verb} with iotjobs",
-            "ticket": self._executor._ticket or "",
-            "run": self._executor._run_name,
+            "ticket": self._executor.ticket or "",
+            "run": self._executor.run_name,
             "mark": self._mark(),
         }
         own = {name: _detail(values[name]) for name in _OWN_DETAILS if values[name]}
@@ -238,8 +266,8 @@ class _Step:
     def _give_up(self, operation: str) -> None:
         if self._sent(operation) is Sent.PERHAPS:
             raise Unsettled(
-                f"{operation} for {self._plan.key} was sent, and no answer came in {_ATTEMPTS} tries: it may still act; "
-                "run again with the same run_dir, which looks first"
+                f"{operation} for {self._plan.key} was sent, and no answer came in {_ATTEMPTS} tries: it may still "
+                "act; run again with the same run_dir, which looks first"
             )
         raise IotJobsError(
             f"{operation} for {self._plan.key} was not accepted in {_ATTEMPTS} tries; look, then run again with the "
@@ -270,19 +298,21 @@ class _Step:
         return newest
 
     def _wait_for(self, shows: Callable[[Execution | None], bool], what: str) -> Execution | None:
-        """Look until it is so, for a while: what AWS accepted may show late. Raises Unsettled."""
-        for attempt in range(self._looks):
-            if attempt:
-                self._pause(attempt, longest=_LONGEST_PAUSE_BETWEEN_LOOKS_S)
-            now = self._look()
-            if shows(now):
-                return now
-            if self._is_gone(now):
-                raise Drifted(guards.unchanged(self._plan.execution, now))
-        raise Unsettled(
-            f"AWS accepted the {what} of {self._plan.key}, and it does not show yet; it is not sent again: run again "
-            "with the same run_dir to see, and check the endpoint if it stays so"
-        )
+        """Look until what AWS accepted shows, for a while. Raises Unsettled."""
+        seen: list[Execution | None] = []
+
+        def holds() -> bool:
+            seen.append(self._look())
+            return shows(seen[-1]) or self._is_gone(seen[-1])
+
+        if not self._executor.wait_until(holds, looks=self._looks):
+            raise Unsettled(
+                f"AWS accepted the {what} of {self._plan.key}, and it does not show yet; it is not sent again: run "
+                "again with the same run_dir to see, and check the endpoint if it stays so"
+            )
+        if not shows(seen[-1]):
+            raise Drifted(guards.unchanged(self._plan.execution, seen[-1]))
+        return seen[-1]
 
     def _is_gone(self, now: Execution | None) -> bool:
         return now is None or not same_moment(now.queued_at, self._plan.execution.queued_at)
@@ -327,12 +357,7 @@ class _Step:
         self._note(event, operation=operation, why=str(error))
 
     def _note(self, event: str, **facts: Any) -> None:
-        self._executor._note(event, self._plan, **facts)
-
-    def _pause(self, attempt: int, asked_s: float = 0.0, *, longest: float = _LONGEST_PAUSE_S) -> None:
-        """Wait twice as long each time, and as long as the service asked for."""
-        if _FIRST_PAUSE_S:
-            self._executor._sleep(min(max(_FIRST_PAUSE_S * 2 ** (attempt - 1), asked_s), longest))
+        self._executor.note(event, self._plan, **facts)
 
 
 def _detail(value: str) -> str:

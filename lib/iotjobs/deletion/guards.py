@@ -49,8 +49,8 @@ class Refusal:
 class ApplyContext:
     """Where, when and under which caps a plan is to be applied, and what was read anew for it.
 
-    ``jobs``: each of the plan's jobs as it was read now, or the error. ``job_totals``: how many executions each has, those that
-    this plan deleted already counted in. ``started``: the plan was begun in this run directory.
+    ``jobs``: each of the plan's jobs as it was read now, or the error. ``job_totals``: how many executions each has,
+    those that this plan deleted already counted in. ``started``: the plan was begun in this run directory.
     """
 
     account: str
@@ -253,7 +253,7 @@ def within_max_fraction(plan: SweepPlan, context: ApplyContext) -> list[Refusal]
     return refused
 
 
-def owners_known(plan: SweepPlan, context: ApplyContext) -> list[Refusal]:
+def owners_known(_plan: SweepPlan, context: ApplyContext) -> list[Refusal]:
     """Refuse a plan with a job that a service owns, or of which that is not known now, whatever the plan says.
 
     Prevents: a plan that somebody else made, believed about who owns what it deletes.

@@ -203,17 +203,18 @@ class Plan:
             return ()
         name, job, thing = owner_name(self.queue_context.owner), self.key.job_id, self.key.thing_name
         if name == "OTA":
-            return (
-                f"CAUTION: job {job} belongs to a FreeRTOS OTA update. For a single device AWS names "
-                "delete-job-execution; delete-ota-update with its job would take the update from ALL its devices.",
+            words = (
+                "a FreeRTOS OTA update. For a single device AWS names delete-job-execution; delete-ota-update with its "
+                "job would take the update from ALL its devices."
             )
-        if name == "Greengrass":
-            return (
-                f"CAUTION: job {job} belongs to a Greengrass deployment. What helps there is a new revision of the "
-                f"deployment, which ends this one; and the queue of {thing} may hold deployments that the lists of "
-                "Jobs do not show.",
+        elif name == "Greengrass":
+            words = (
+                "a Greengrass deployment. What helps there is a new revision of the deployment, which ends this one; "
+                f"and the queue of {thing} may hold deployments that the lists of Jobs do not show."
             )
-        return (f"CAUTION: job {job} belongs to the service {name}: what helps there is that service's to say.",)
+        else:
+            words = f"the service {name}: what helps there is that service's to say."
+        return (f"CAUTION: job {job} belongs to {words}",)
 
 
 def owner_name(owner: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,12 +37,12 @@ def load(path: Path) -> tuple[Plan | SweepPlan | None, list[Refusal]]:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise InvalidInput(f"plan_file {path.name} cannot be read: {error}") from error
-    readers = {KIND_ONE: _one, KIND_SWEEP: _sweep}
+    readers: dict[Any, Callable[[Mapping[str, Any]], Plan | SweepPlan]] = {KIND_ONE: _one, KIND_SWEEP: _sweep}
     kind, schema = (document.get("kind"), document.get("schema")) if isinstance(document, dict) else (None, None)
     if kind not in readers or schema != SCHEMA:
         raise InvalidInput(
-            f"{path.name} holds no plan of schema {SCHEMA} (kind {kind!r}, schema {schema!r}): it takes the plan.json of "
-            "a run directory; make a new plan"
+            f"{path.name} holds no plan of schema {SCHEMA} (kind {kind!r}, schema {schema!r}): it takes the plan.json "
+            "of a run directory; make a new plan"
         )
     edited = Refusal(
         "plan_edited",

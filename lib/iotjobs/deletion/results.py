@@ -48,6 +48,7 @@ _EVENTS = {
     "failed": TargetState.FAILED,
     "unsettled": TargetState.UNSETTLED,
 }
+_NOT_DELETED = ("gone", "drifted", "failed", "unsettled", "left")
 _IN_FLIGHT = "a call was in flight when the run ended: run again with the same run_dir to settle it"
 
 
@@ -55,7 +56,8 @@ _IN_FLIGHT = "a call was in flight when the run ended: run again with the same r
 class TargetResult:
     """One execution's plan and what became of it.
 
-    ``cancelled``: it was cancelled by this run, or may have been. ``touched``: a changing call acted, or may have.
+    ``guard``: which one found that it drifted. ``cancelled``: it was cancelled by this run, or may
+    have been. ``touched``: a changing call acted, or may have.
     """
 
     removal: Plan
@@ -63,6 +65,7 @@ class TargetResult:
     why: str = ""
     cancelled: bool = False
     touched: bool = False
+    guard: str = ""
 
 
 def sent(entries: Entries, operation: str) -> Sent:
@@ -86,7 +89,7 @@ def result_from_journal(removal: Plan, entries: Entries) -> TargetResult:
     touched = cancelled or sent(entries, DELETE) is not Sent.NOT
     why = str(last.get("why") or "")
     if last["event"] in _EVENTS:
-        return TargetResult(removal, _EVENTS[last["event"]], why, cancelled, touched)
+        return TargetResult(removal, _EVENTS[last["event"]], why, cancelled, touched, str(last.get("guard") or ""))
     if sent(entries, DELETE) is not Sent.NOT or sent(entries, CANCEL) is Sent.PERHAPS:
         return TargetResult(removal, TargetState.UNSETTLED, _IN_FLIGHT, cancelled, touched)
     if cancelled:

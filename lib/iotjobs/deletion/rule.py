@@ -15,6 +15,8 @@ from iotjobs.diagnosis.service_owners import owner_of
 from iotjobs.errors import InvalidInput
 from iotjobs.model import Cause
 
+#: The parameters of a sweep that make its rule.
+NAMES = ("job_id", "thing_name", "causes", "statuses", "thing_groups", "older_than", "stuck_after", "force", "protect")
 _SELECTORS = ("job_id", "thing_name", "causes", "statuses", "thing_groups")
 
 

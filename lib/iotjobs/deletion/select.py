@@ -175,7 +175,7 @@ def _unprotected(
     """
     by_name = {key: rule.protects(key.job_id, key.thing_name) for key in _keys(fitting)}
     undecided = {key.job_id for key, why in by_name.items() if why is None}
-    known = {row["job_id"]: facts_of(row) for row in _records(jobs) if row["described"] is True}
+    known = {str(row["job_id"]): facts_of(row) for row in _records(jobs) if row["described"] is True}
     missing = sorted(undecided - set(known))
     unknown = []
     for job_id, answer in zip(missing, map_concurrently(lambda each: read_job(connection, each), missing), strict=True):

@@ -125,19 +125,21 @@ class SweepExecutor:
             return
         if result.state is TargetState.UNSETTLED:
             raise IotJobsError(f"the first one does not show yet ({result.why}); the rest is left alone")
+        if not self._executor.wait_until(lambda: self._left_its_queue(target)):
+            raise IotJobsError(
+                f"the first one, {target.key}, is gone by itself but still in its thing's list; the rest is left alone"
+            )
+        self._canary_gone = True
+        self._journal.write("canary", target.identity)
+
+    def _left_its_queue(self, target: Target) -> bool:
         key = target.key
         try:
             listed = fetch.thing_executions(self._connection(), key.thing_name)
         except NotFound:  # the thing is no longer registered, and so has no queue
-            listed = None
-        if listed is not None:
-            same = (listed["job_id"] == key.job_id) & (listed["execution_number"] == key.execution_number)
-            if any(same_moment(moment, target.identity.queued_at) for moment in listed.loc[same, "queued_at"]):
-                raise IotJobsError(
-                    f"the first one, {key}, is gone by itself but still in its thing's list; the rest is left alone"
-                )
-        self._canary_gone = True
-        self._journal.write("canary", target.identity)
+            return True
+        same = listed[(listed["job_id"] == key.job_id) & (listed["execution_number"] == key.execution_number)]
+        return not any(same_moment(moment, target.identity.queued_at) for moment in same["queued_at"])
 
     def _raise_if_stopped(self, stop: Callable[[], bool]) -> None:
         if stop():

@@ -35,8 +35,8 @@ class Reading:
     """How complete the reading was that a plan was made from.
 
     ``rows``: executions read. ``calls``: answered, by operation. ``missing``: evidence that the rule did not need.
-    ``unmatched``: patterns of `protect` that match nothing that was read. ``moved``: executions that fitted the rule and
-    moved or went away before the plan was made, in words.
+    ``unmatched``: patterns of `protect` that match nothing that was read. ``moved``: executions that fitted the rule
+    and moved or went away before the plan was made, in words.
     """
 
     as_of: datetime
