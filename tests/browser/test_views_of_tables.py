@@ -49,14 +49,14 @@ def test_no_step_is_missing_when_not_everything_could_be_read() -> None:
 
 def test_a_hundred_thousand_executions_are_shown_in_seconds() -> None:
     findings = many_findings(100_000)
-    begun = time.monotonic()
+    begun = time.process_time()
     explorer = explore(findings)
     assert "data:image/png" in estate(findings)._repr_html_()
     choose_job(explorer.selection, findings, "job-7")
     choose_step(explorer.selection, findings, 0)
     choose_thing(explorer.selection, findings, "thing-77")
     report = explorer.static_html()
-    taken = time.monotonic() - begun
+    taken = time.process_time() - begun
     assert f"the worst {MOST_LIVE_ROWS} of" in explorer.heading.value
     assert "more in executions.csv" in report
     assert len(report) < 400_000

@@ -18,6 +18,7 @@ import pytest
 
 from iotjobs.aws import connection as aws
 from iotjobs.aws.read_fleet import read_fleet
+from iotjobs.aws.transport import Limits
 from iotjobs.diagnosis.diagnose import diagnose, possible_causes
 from iotjobs.sandbox.fleet import Fleet
 from iotjobs.snapshot import FleetSnapshot
@@ -77,8 +78,7 @@ def denied_fleet(aged_fleet: Fleet) -> Iterator[Denied]:
     proxy = DenyingProxy(aged_fleet.server.endpoint_url)
     with proxy, pytest.MonkeyPatch.context() as settings:
         settings.setenv("AWS_ENDPOINT_URL", proxy.url)
-        settings.setattr(aws, "_READ_ATTEMPTS", 1)
-        yield Denied(labelled, proxy, aws.connect())
+        yield Denied(labelled, proxy, aws.connect(limits=Limits(read_attempts=1)))
     print("\nlabel -> said with evidence taken away: count")
     for (label, answer), count in sorted(CONFUSION.items()):
         print(f"{label:16} -> {answer:16} {count:4}")

@@ -6,9 +6,9 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from iotjobs.diagnosis.colours import CAUSE_LOOKS
 from iotjobs.diagnosis.next_steps import NextSteps, next_steps
 from iotjobs.model import Cause
-from iotjobs.ui.colours import CAUSE_LOOKS
 from tests.unit.build_queues import AS_OF, SELF_RESOLVING, build_queues
 
 PUMPS = [

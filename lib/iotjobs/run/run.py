@@ -39,6 +39,7 @@ _ERRORS: dict[Outcome, type[IotJobsError]] = {
 }
 
 
+_PLACE = ("account", "region", "endpoint", "caller_arn", "sandbox")
 _watching: list[Run] = []
 
 
@@ -116,7 +117,7 @@ class Run:
         blank = blank_result(self.notebook, self.started_at, self.parameters.as_document())
         where: dict[str, Any] = {}
         if self._connection is not None:
-            where = {name: getattr(self._connection, name) for name in ("account", "region", "endpoint", "caller_arn")}
+            where = {name: getattr(self._connection, name) for name in _PLACE}
         # a run that is killed leaves the earlier seal
         return {**blank, **where, "reason": "", "journal": journal.sealed(self.directory.path)}
 
@@ -143,7 +144,11 @@ class Run:
     def connection(self) -> aws.Connection:
         """The connection to AWS, made when it is first needed. Raises InvalidInput, Denied, IotJobsError."""
         if self._connection is None:
-            self._connection = aws.connect(profile=self.parameters["profile"], region=self.parameters["region"])
+            self._connection = aws.connect(
+                profile=self.parameters["profile"],
+                region=self.parameters["region"],
+                run_id=self.directory.path.name,
+            )
         return self._connection
 
     def reconnect(self) -> None:

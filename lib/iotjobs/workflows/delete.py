@@ -8,7 +8,7 @@ from __future__ import annotations
 import html
 import json
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from iotjobs.aws import executions as fetch
@@ -305,5 +305,5 @@ def _finish(run: Run, view: DeletionView, ending: IotJobsError | None) -> Deleti
     return replace(view, refusals=refusals if outcome is Outcome.REFUSED else (), open=False)
 
 
-def _now(_run: Run) -> datetime:
-    return datetime.now(UTC)
+def _now(run: Run) -> datetime:
+    return run.connection.now()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -469,5 +469,5 @@ def _counts(view: SweepView) -> dict[str, int]:
     return {**counts_of(view.results.values()), "protected": len(view.left_out)}
 
 
-def _now(_run: Run) -> datetime:
-    return datetime.now(UTC)
+def _now(run: Run) -> datetime:
+    return run.connection.now()
