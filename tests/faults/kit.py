@@ -139,7 +139,8 @@ class ManyDeletes(Kit):
     def settled(self, ended: str) -> bool:
         counts = self.world.result()["counts"]
         done = not counts.get("failed") and not counts.get("left")
-        return (ended in ("applied", "partial") and done) or ended in ("refused", "nothing_to_do")
+        waits = bool(counts.get("unsettled"))  # accepted, and never shown: it is not sent again
+        return (ended in ("applied", "partial") and done) or waits or ended in ("refused", "nothing_to_do")
 
     def check_settled(self, ended: str) -> None:
         super().check_settled(ended)

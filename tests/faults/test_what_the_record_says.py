@@ -42,7 +42,7 @@ def test_a_sweep_that_may_have_cancelled_is_never_refused(tmp_path: Path) -> Non
     made.apply(Trouble(moves=(gone,), faults=(((CANCEL, 1), "lost_after"),)))
     assert (made.apply(), _operations(made)) == ("partial", ["CancelJobExecution"])
     assert made.world.result()["counts"] | {"protected": 0} == {
-        "planned": 1, "deleted": 0, "drifted": 1, "failed": 0, "left": 0, "protected": 0,
+        "planned": 1, "deleted": 0, "drifted": 1, "failed": 0, "left": 0, "cancelled": 1, "protected": 0,
     }  # fmt: skip
 
 

@@ -63,6 +63,7 @@ class Executor:
         self.cause_now = cause_now
         self.sleep = sleep
         self.clock = clock
+        self._mark = ""
         self.jobs = FreshJobs(clock)
         calling = [entry for entry in journal.entries if entry["event"] == "calling"]
         self.jobs_on_record = {entry["job_id"] for entry in calling}
@@ -112,6 +113,11 @@ class Executor:
         """What became of a plan, by the journal."""
         return result_from_journal(plan, self.journal.of(plan.identity))
 
+    def mark(self) -> str:
+        """The word that only this run directory has, see `Journal.mark`."""
+        self._mark = self._mark or self.journal.mark()
+        return self._mark
+
     def note(self, event: str, plan: Plan, **facts: Any) -> None:
         """Put a line about a plan's execution on record. Raises RecordError."""
         self.journal.write(event, plan.identity, account=plan.account, region=plan.region, **facts)
@@ -160,30 +166,35 @@ class _Step:
         it is somebody else's. Raises Drifted, IotJobsError.
         """
         asked_to_wait = 0.0
+        if operation == CANCEL:
+            self._executor.mark()  # on record before the line that says that it is used
         for attempt in range(1, _ATTEMPTS + 1):
             if attempt > 1:
                 self._executor.pause(attempt - 1, asked_to_wait)
-            if self._shows_after_all(operation):
-                return
-            now = self._last_look(operation, approved)
             try:
-                self._connection.change(operation, **self._parameters(operation, now))
+                self._call(operation, self._last_look(operation, approved))
             except (Throttled, Unsettled) as error:
                 asked_to_wait = error.retry_after_s if isinstance(error, Throttled) else 0.0
-                self._answered("declined" if isinstance(error, Throttled) else "unanswered", operation, error)
-            except IotJobsError as error:
-                self._answered("declined", operation, error)
-                if not isinstance(error, NotFound | StateConflict):
-                    raise
+            except Drifted:
                 if self._shows_after_all(operation):
                     return
-                conflict = Refusal("state_conflict", f"{error}; look again and make a new plan", self._plan.key)
-                raise Drifted(guards.unchanged(now, self._look()) or [conflict]) from error
+                raise
             else:
-                self._note("called", operation=operation)
                 return
         if not self._shows_after_all(operation):
             self._give_up(operation)
+
+    def _call(self, operation: str, now: Execution) -> None:
+        try:
+            self._connection.change(operation, **self._parameters(operation, now))
+        except IotJobsError as error:
+            event = "unanswered" if isinstance(error, Unsettled) else "declined"
+            self._note(event, operation=operation, why=str(error))
+            if not isinstance(error, NotFound | StateConflict):
+                raise
+            conflict = Refusal("state_conflict", f"{error}; look again and make a new plan", self._plan.key)
+            raise Drifted(guards.unchanged(now, self._look()) or [conflict]) from error
+        self._note("called", operation=operation)
 
     def _shows_after_all(self, operation: str) -> bool:
         """Whether a call to which no answer came has acted, as far as a look tells.
@@ -257,7 +268,7 @@ class _Step:
             "reason": f"{verb} with iotjobs",
             "ticket": self._executor.ticket or "",
             "run": self._executor.run_name,
-            "mark": self._mark(),
+            "mark": self._executor.mark(),
         }
         own = {name: _detail(values[name]) for name in _OWN_DETAILS if values[name]}
         device = [item for item in now.status_details.items() if item[0] not in own]
@@ -307,8 +318,8 @@ class _Step:
 
         if not self._executor.wait_until(holds, looks=self._looks):
             raise Unsettled(
-                f"AWS accepted the {what} of {self._plan.key}, and it does not show yet; it is not sent again: run "
-                "again with the same run_dir to see, and check the endpoint if it stays so"
+                f"AWS accepted the {what} of {self._plan.key}, and it is still there as it was; it is not sent again: "
+                "run again with the same run_dir to see, and check the endpoint if it stays so"
             )
         if not shows(seen[-1]):
             raise Drifted(guards.unchanged(self._plan.execution, seen[-1]))
@@ -323,7 +334,7 @@ class _Step:
             return False
         if self._sent(CANCEL) is Sent.ACCEPTED:
             return True
-        return self._sent(CANCEL) is Sent.PERHAPS and now.status_details.get("mark") == self._mark()
+        return self._sent(CANCEL) is Sent.PERHAPS and now.status_details.get("mark") == self._executor.mark()
 
     def _note_gone(self, now: Execution | None) -> None:
         """Say whose doing it is that it is gone: ours when AWS accepted the delete, or nothing uses its number."""
@@ -349,12 +360,6 @@ class _Step:
 
     def _attempts(self, operation: str) -> int:
         return sum(e["event"] == "calling" and e["operation"] == operation for e in self._entries())
-
-    def _mark(self) -> str:
-        return self._journal.mark()
-
-    def _answered(self, event: str, operation: str, error: IotJobsError) -> None:
-        self._note(event, operation=operation, why=str(error))
 
     def _note(self, event: str, **facts: Any) -> None:
         self._executor.note(event, self._plan, **facts)

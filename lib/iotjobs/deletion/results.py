@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -56,16 +57,27 @@ _IN_FLIGHT = "a call was in flight when the run ended: run again with the same r
 class TargetResult:
     """One execution's plan and what became of it.
 
-    ``guard``: which one found that it drifted. ``cancelled``: it was cancelled by this run, or may
-    have been. ``touched``: a changing call acted, or may have.
+    ``guard``: which one found that it drifted. ``cancelled``, ``delete_sent``: that call acted, or may have.
     """
 
     removal: Plan
     state: TargetState
     why: str = ""
     cancelled: bool = False
-    touched: bool = False
+    delete_sent: bool = False
     guard: str = ""
+
+    @property
+    def touched(self) -> bool:
+        """Whether a changing call acted, or may have."""
+        return self.cancelled or self.delete_sent
+
+    @property
+    def only_cancelled(self) -> str:
+        """What stands instead of the delete of one that was cancelled; empty where it was deleted, or not cancelled."""
+        if not self.cancelled or self.state is TargetState.DELETED:
+            return ""
+        return "whether it was deleted is not known yet" if self.delete_sent else "not deleted"
 
 
 def sent(entries: Entries, operation: str) -> Sent:
@@ -85,24 +97,24 @@ def result_from_journal(removal: Plan, entries: Entries) -> TargetResult:
     if not entries:
         return TargetResult(removal, TargetState.LEFT)
     last = entries[-1]
-    cancelled = sent(entries, CANCEL) is not Sent.NOT
-    touched = cancelled or sent(entries, DELETE) is not Sent.NOT
+    cancelled, deleted = (sent(entries, operation) is not Sent.NOT for operation in (CANCEL, DELETE))
     why = str(last.get("why") or "")
     if last["event"] in _EVENTS:
-        return TargetResult(removal, _EVENTS[last["event"]], why, cancelled, touched, str(last.get("guard") or ""))
-    if sent(entries, DELETE) is not Sent.NOT or sent(entries, CANCEL) is Sent.PERHAPS:
-        return TargetResult(removal, TargetState.UNSETTLED, _IN_FLIGHT, cancelled, touched)
+        return TargetResult(removal, _EVENTS[last["event"]], why, cancelled, deleted, str(last.get("guard") or ""))
+    if deleted or sent(entries, CANCEL) is Sent.PERHAPS:
+        return TargetResult(removal, TargetState.UNSETTLED, _IN_FLIGHT, cancelled, deleted)
     if cancelled:
-        return TargetResult(removal, TargetState.FAILED, f"cancelled, and not deleted: {why}", cancelled, touched)
+        return TargetResult(removal, TargetState.FAILED, f"cancelled, and not deleted: {why}", cancelled)
     return TargetResult(removal, TargetState.LEFT, why)
 
 
 def counts_of(results: Collection[TargetResult]) -> dict[str, int]:
-    """How many targets stand how; `cancelled` counts those that were cancelled and not deleted."""
-    states = [result.state for result in results]
-    counts = {state.value: states.count(state) for state in TargetState}
-    cancelled = sum(result.cancelled and result.state is not TargetState.DELETED for result in results)
-    return {"planned": len(results), **counts, "cancelled": cancelled}
+    """How many targets stand how; `gone`, `unsettled` and `cancelled` (and not deleted) only where there are some."""
+    states = Counter(result.state.value for result in results)
+    always = {name: states[name] for name in ("deleted", "drifted", "failed", "left")}
+    rare = {name: states[name] for name in ("gone", "unsettled")}
+    rare["cancelled"] = sum(bool(result.only_cancelled) for result in results)
+    return {"planned": len(results), **always, **{name: count for name, count in rare.items() if count}}
 
 
 def outcome_of(results: Collection[TargetResult], ending: IotJobsError | None) -> Outcome:
@@ -113,8 +125,8 @@ def outcome_of(results: Collection[TargetResult], ending: IotJobsError | None) -
     if counts["deleted"] == counts["planned"]:
         return Outcome.APPLIED
     if any(result.touched for result in results):
-        unknown = all(result.state in (TargetState.FAILED, TargetState.LEFT) for result in results)
-        return Outcome.ERROR if unknown and not counts["cancelled"] else Outcome.PARTIAL
+        nothing_shows = not any(result.cancelled or result.state.is_final for result in results)
+        return Outcome.ERROR if nothing_shows else Outcome.PARTIAL
     drifted = counts["drifted"] == counts["planned"]
     return Outcome.REFUSED if drifted or isinstance(ending, Refused) else Outcome.ERROR
 
@@ -123,13 +135,11 @@ def sentence_of(results: Collection[TargetResult]) -> str:
     """What was done and what was not, in a line; names what was cancelled and not deleted."""
     counts = counts_of(results)
     words = f"{counts['deleted']} of {counts['planned']} deleted"
-    words += "".join(
-        f", {counts[name]} {name}" for name in ("gone", "drifted", "failed", "unsettled", "left") if counts[name]
-    )
-    cancelled = [str(each.removal.key) for each in results if each.cancelled and each.state is not TargetState.DELETED]
+    words += "".join(f", {counts[name]} {name}" for name in _NOT_DELETED if counts.get(name))
+    cancelled = [f"{each.removal.key} ({each.only_cancelled})" for each in results if each.only_cancelled]
     if cancelled:
         more = f" and {len(cancelled) - 3} more" if len(cancelled) > 3 else ""  # noqa: PLR2004 - the rest is in the table
-        words += f"; cancelled and not deleted: {', '.join(cancelled[:3])}{more}"
+        words += f"; cancelled: {', '.join(cancelled[:3])}{more}"
     return words
 
 

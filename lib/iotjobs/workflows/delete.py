@@ -293,7 +293,7 @@ def _finish(run: Run, view: DeletionView, ending: IotJobsError | None) -> Deleti
     if outcome is Outcome.APPLIED:
         reason = f"deleted {key}"
     else:
-        cancelled = f"{key} was cancelled and not deleted: " if counts["cancelled"] else ""
+        cancelled = f"{key} was cancelled, {result.only_cancelled}: " if result.only_cancelled else ""
         reason = f"{cancelled}{ending or result.why}"
         refusals = (Refusal(result.guard or result.state, reason, key),)
     run.finish(
