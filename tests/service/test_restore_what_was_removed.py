@@ -14,7 +14,7 @@ import iotjobs
 from iotjobs.aws import jobs
 from iotjobs.aws.connection import connect
 from iotjobs.deletion.restore import Restoration, restoration
-from iotjobs.run.journal import append_snapshot
+from iotjobs.run.journal import Journal
 from iotjobs.sandbox.fleet import Fleet
 from iotjobs.sandbox.server import Server
 
@@ -147,10 +147,12 @@ def test_a_run_that_went_on_shows_what_was_there_before_its_own_cancel(
     _deleted(fleet, tmp_path, thing)
     before = tmp_path / "before.jsonl"
     first = json.loads(before.read_text())
-    append_snapshot(tmp_path, first | {"status": "CANCELED"})
+    with Journal(tmp_path) as record:
+        record.snapshot(first | {"status": "CANCELED"})
     with before.open("a") as file:
         file.write('{"torn by a cra')
-    append_snapshot(tmp_path, first | {"status": "CANCELED"})
+    with Journal(tmp_path) as record:
+        record.snapshot(first | {"status": "CANCELED"})
     assert list(restoration(tmp_path).table["status"]) == ["QUEUED"]
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import botocore.exceptions as boto_errors
 import botocore.session
+from botocore.parsers import ResponseParserError
 
 from iotjobs.aws import endpoints, response_parsing, sandbox_proof
 from iotjobs.aws.credentials import CallerCredentials
@@ -31,7 +32,7 @@ from iotjobs.errors import Denied, InvalidInput, IotJobsError, NotFound, Refused
 _FIRST_ATTEMPTS = 3  # of the very first call: an endpoint that is not there should be said within seconds
 #: 250 rows a page: two million executions. A service that gives a new token with every page never ends.
 _MOST_PAGES = 8_000
-_READING_ERRORS = (AttributeError, KeyError, TypeError, ValueError, RecursionError)
+_READING_ERRORS = (AttributeError, KeyError, TypeError, ValueError, RecursionError, ResponseParserError)
 
 
 def connect(

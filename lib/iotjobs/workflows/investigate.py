@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from iotjobs.aws.read_fleet import read_fleet
+from iotjobs.diagnosis.causes import BY_CAUSE
 from iotjobs.diagnosis.changes import Changes
 from iotjobs.diagnosis.diagnose import diagnose_executions, diagnose_queues
 from iotjobs.diagnosis.next_steps import NextSteps, next_steps
@@ -21,7 +22,7 @@ from iotjobs.model import (
     Status,
     utc_text,
 )
-from iotjobs.snapshot import FleetSnapshot
+from iotjobs.snapshot import FleetSnapshot, Place
 from iotjobs.workflows.comparison import changes_since
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Findings:
     thing_name: str | None
     stuck_after: timedelta
     run: Run
+    place: Place = field(default_factory=Place)
     changes: Changes | None = None
 
     @property
@@ -97,6 +99,7 @@ def _investigate(run: Run) -> Findings:
         thing_name=values["thing_name"],
         stuck_after=stuck_after,
         run=run,
+        place=snapshot.place,
         changes=None if earlier is None else changes_since(earlier, connection, executions, jobs, given=given),
     )
     _record(run, findings)
@@ -153,9 +156,13 @@ def _jobs(snapshot: FleetSnapshot, queues: pd.DataFrame) -> pd.DataFrame:
     stuck = queues[queues["stuck"].astype(bool)].groupby("job_id")["cause"]
     jobs = snapshot.jobs.copy()
     jobs["stuck"] = jobs["job_id"].map(stuck.size()).fillna(0).astype("Int64")
-    worst = stuck.agg(lambda causes: causes.value_counts().index[0]) if len(stuck) else pd.Series(dtype="str")
+    worst = stuck.agg(lambda causes: max(causes, key=_harm)) if len(stuck) else pd.Series(dtype="str")
     jobs["worst_cause"] = jobs["job_id"].map(worst).astype("str").fillna("")
     return jobs.sort_values(["stuck", "IN_PROGRESS", "QUEUED"], ascending=False, kind="stable", ignore_index=True)
+
+
+def _harm(cause: str) -> int:
+    return BY_CAUSE[cause].harm
 
 
 def _counts(executions: pd.DataFrame) -> dict[str, int]:
