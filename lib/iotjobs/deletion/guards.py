@@ -311,7 +311,6 @@ def made_here(plan: Plan | SweepPlan, context: ApplyContext) -> list[Refusal]:
 
 
 SWEEP_GUARDS: tuple[Callable[[SweepPlan, ApplyContext], list[Refusal]], ...] = (
-    made_here,
     fresh_enough,
     live_needs_force,
     names_not_protected,
@@ -323,7 +322,7 @@ SWEEP_GUARDS: tuple[Callable[[SweepPlan, ApplyContext], list[Refusal]], ...] = (
 
 def sweep_refusals(plan: SweepPlan, context: ApplyContext) -> list[Refusal]:
     """What all the guards say of a sweep's plan; empty when it may be confirmed."""
-    return [refusal for guard in SWEEP_GUARDS for refusal in guard(plan, context)]
+    return made_here(plan, context) or [refusal for guard in SWEEP_GUARDS for refusal in guard(plan, context)]
 
 
 def sweep_phrase_must_match(plan: SweepPlan, confirm: str) -> list[Refusal]:

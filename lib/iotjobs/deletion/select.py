@@ -27,7 +27,8 @@ from iotjobs.errors import Denied, IotJobsError, NotFound
 from iotjobs.model import UNFINISHED, Cause, Execution, ExecutionKey, same_moment
 from iotjobs.snapshot import KEY, FleetSnapshot
 
-Jobs = dict[str, JobFacts | IotJobsError]
+#: A plan's jobs as they are now, or why they could not be read, and how many executions each has.
+Evidence = tuple[dict[str, JobFacts | IotJobsError], dict[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +99,7 @@ def select_targets(connection: Connection, rule: SweepRule, caps: Caps, *, now: 
     return Choice(replace(bare, targets=tuple(targets)), len(free), tuple(left_out), ())
 
 
-def evidence_now(
-    connection: Connection, plan: SweepPlan, *, deleted: Collection[ExecutionKey] = ()
-) -> tuple[Jobs, dict[str, int]]:
+def evidence_now(connection: Connection, plan: SweepPlan, *, deleted: Collection[ExecutionKey] = ()) -> Evidence:
     """Each of a plan's jobs as it is now, or why it could not be read, and how many executions it has.
 
     ``deleted``: what this plan deleted already; they count, since the caps are about the whole of it. Raises Denied and

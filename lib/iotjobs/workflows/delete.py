@@ -39,23 +39,26 @@ class DeletionView:
     open: bool = False
 
 
-def make_plan(run: Run, asked: DeleteRequest, *, cancel_first: bool, confirm: str | None) -> DeletionView:
+def make_plan(
+    run: Run, asked: DeleteRequest, *, cancel_first: bool, confirm: str | None, anew: bool = False
+) -> DeletionView:
     """Describe the execution and say what its deletion would do, or take the plan of this run directory.
 
-    That plan is taken when `confirm` is its phrase, since what was read is what is confirmed, and while it is being
-    carried out. Raises NotFound, Denied, IotJobsError, Refused while another run is at work.
+    That plan is taken when `confirm` is its phrase, since what was read is what is confirmed; while it is being carried
+    out; and, unless one is asked for ``anew``, when it was carried out. Raises NotFound, Denied, IotJobsError, Refused while another run is at work.
     """
     with run.session() as session:
         started = session.started_plan_id()
         if started is not None:
             return _refuse(run, DeletionView(refusals=tuple(guards.is_the_plan_in_progress("of one delete", started))))
-        stored, refused = _plan_of_directory(session, asked, cancel_first=cancel_first)
+        stored, refused = _plan_of_directory(run, session, asked, cancel_first=cancel_first)
         if refused and confirm is not None:
             return _refuse(run, DeletionView(refusals=tuple(refused)))
         result = None if stored is None else _executor(run, session).settle(run.connection, stored)
         if stored is not None and result is not None:
             confirmed = confirm is not None and not guards.phrase_must_match(stored, confirm)
-            if confirmed or (result.touched and not result.state.is_final):
+            done = result.state in (TargetState.DELETED, TargetState.GONE) and confirm is None and not anew
+            if confirmed or done or (result.touched and not result.state.is_final):
                 return _offer(run, DeletionView(stored, result=result))
         try:
             execution = fetch.describe_execution(run.connection, asked.key)
@@ -85,7 +88,7 @@ def apply_plan(run: Run, view: DeletionView, phrase: str) -> DeletionView:
             or guards.fresh_enough(plan, replace(context, started=view.result is not None and view.result.touched))
         )
         if refused:
-            return _refuse(run, replace(view, refusals=tuple(refused), open=False))
+            return _refuse(run, replace(view, refusals=tuple(refused)))
         session.write_json(PLAN_FILE, plan.as_document())
         run.note(counts={"planned": 1, "deleted": 0})
         executor = _executor(run, session)
@@ -121,6 +124,7 @@ class Deletion:
         self.request: DeleteRequest | None = None
         self.skeleton: dict[str, Any] | None = None
         self.cancel_first: bool = values["cancel_first"]
+        self._chosen_by_hand = False
         self._confirm: str | None = values["confirm"]
         skeleton = values["generate_cli_skeleton"]
         named = {name: values[name] for name in (*request.NAMES, "cli_input_json")}
@@ -158,13 +162,19 @@ class Deletion:
             force=force,
             namespace_id=namespace,
         )
-        self.cancel_first = cancel_first
+        self.cancel_first, self._chosen_by_hand = cancel_first, True
 
     def plan(self) -> Deletion:
         """Make the plan, see `make_plan`."""
         self.view = DeletionView()
         if self.request is not None and self.skeleton is None:
-            self.view = make_plan(self.run, self.request, cancel_first=self.cancel_first, confirm=self._confirm)
+            self.view = make_plan(
+                self.run,
+                self.request,
+                cancel_first=self.cancel_first,
+                confirm=self._confirm,
+                anew=self._chosen_by_hand,
+            )
         return self
 
     def apply(self, confirm: str | None = None) -> Deletion:
@@ -212,7 +222,7 @@ class Deletion:
 
 
 def _plan_of_directory(
-    session: Session, asked: DeleteRequest, *, cancel_first: bool
+    run: Run, session: Session, asked: DeleteRequest, *, cancel_first: bool
 ) -> tuple[Plan | None, list[Refusal]]:
     """The plan that an earlier run made here for the same request, or why it is refused."""
     path = session.directory.path / PLAN_FILE
@@ -225,6 +235,8 @@ def _plan_of_directory(
     if not isinstance(plan, Plan):
         return None, refused
     same = (plan.key, plan.force, plan.namespace_id) == (asked.key, asked.force, asked.namespace_id)
+    here = run.connection
+    same = same and (plan.account, plan.region, plan.endpoint) == (here.account, here.region, here.endpoint)
     same = same and (plan.execution.finished or plan.cancel_first == cancel_first)
     return (plan if same else None), []
 
@@ -289,6 +301,8 @@ def _finish(run: Run, view: DeletionView, ending: IotJobsError | None) -> Deleti
     assert result is not None  # noqa: S101 - for the type checker
     counts = counts_of([result])
     outcome, key = outcome_of([result], ending), result.removal.key
+    if outcome is Outcome.DENIED and result.touched:
+        outcome = Outcome.PARTIAL
     refusals: tuple[Refusal, ...] = ()
     if outcome is Outcome.APPLIED:
         reason = f"deleted {key}"

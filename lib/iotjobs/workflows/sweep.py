@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -28,7 +28,7 @@ from iotjobs.deletion.results import (
     sentence_of,
 )
 from iotjobs.deletion.rule import SweepRule
-from iotjobs.deletion.select import cause_now, evidence_now, select_targets
+from iotjobs.deletion.select import Evidence, cause_now, evidence_now, select_targets
 from iotjobs.deletion.sweep_executor import SweepExecutor, afterwards
 from iotjobs.deletion.sweep_plan import Caps, SweepPlan
 from iotjobs.errors import InvalidInput, IotJobsError, RecordError
@@ -77,7 +77,7 @@ def make_plan(run: Run) -> SweepView:
         if refused:
             return _refuse(run, SweepView(refusals=tuple(refused)))
         if plan is not None:
-            return _offer(run, session, plan, evidence=evidence_now(run.connection, plan))
+            return _offer(run, session, plan, evidence=_evidence(run, plan))
         return _choose(run, session, asked)
 
 
@@ -105,10 +105,10 @@ def apply_plan(
         refused = refused or guards.is_the_plan_in_progress(plan.plan_id, started or _single_delete_in(session))
         if not refused:
             deleted = [each.removal.key for each in results.values() if each.state.is_final]
-            evidence = evidence_now(run.connection, plan, deleted=deleted)
+            evidence = _evidence(run, plan, deleted=deleted)
             refused = guards.sweep_refusals(plan, _context(run, plan, evidence, started=started is not None))
         if refused:
-            return _refuse(run, replace(view, refusals=tuple(refused), results=results, open=False))
+            return _refuse(run, replace(view, refusals=tuple(refused), results=results))
         if started is None:
             session.write_json(PLAN_FILE, plan.as_document())
             session.journal.write(
@@ -301,7 +301,7 @@ def _go_on(run: Run, session: Session, plan: SweepPlan, refused: list[Refusal]) 
     if all(result.state.is_final for result in results.values()):
         return _finish(run, session, SweepView(plan, results=results), None)
     deleted = [each.removal.key for each in results.values() if each.state.is_final]
-    evidence = evidence_now(run.connection, plan, deleted=deleted)
+    evidence = _evidence(run, plan, deleted=deleted)
     return _offer(run, session, plan, evidence=evidence, results=results)
 
 
@@ -310,7 +310,7 @@ def _offer(
     session: Session,
     plan: SweepPlan,
     *,
-    evidence: Any = ({}, {}),
+    evidence: Evidence = ({}, {}),
     left_out: tuple[Refusal, ...] = (),
     results: Results | None = None,
 ) -> SweepView:
@@ -436,7 +436,14 @@ def _refuse(run: Run, view: SweepView, *, matched: int | None = None) -> SweepVi
     return view
 
 
-def _context(run: Run, plan: SweepPlan, evidence: Any, *, started: bool) -> ApplyContext:
+def _evidence(run: Run, plan: SweepPlan, *, deleted: Collection[ExecutionKey] = ()) -> Evidence:
+    """What the guards need to know of now; nothing where the plan is for another place."""
+    if guards.made_here(plan, _context(run, plan, ({}, {}), started=False)):
+        return {}, {}
+    return evidence_now(run.connection, plan, deleted=deleted)
+
+
+def _context(run: Run, plan: SweepPlan, evidence: Evidence, *, started: bool) -> ApplyContext:
     """The caps that hold: the plan's own, which its phrase binds, and of those given the stricter ones."""
     connection, given = run.connection, run.parameters.given
     caps = {name: run.parameters[name] for name in _CAPS if name in given}
