@@ -45,7 +45,8 @@ def make_plan(
     """Describe the execution and say what its deletion would do, or take the plan of this run directory.
 
     That plan is taken when `confirm` is its phrase, since what was read is what is confirmed; while it is being carried
-    out; and, unless one is asked for ``anew``, when it was carried out. Raises NotFound, Denied, IotJobsError, Refused while another run is at work.
+    out; and, unless one is asked for ``anew``, when it was carried out. Raises NotFound, Denied, IotJobsError, Refused
+    while another run is at work.
     """
     with run.session() as session:
         started = session.started_plan_id()
