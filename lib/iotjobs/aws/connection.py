@@ -176,7 +176,9 @@ class Connection:
             return self._read("iot-jobs-data", operation, parameters, endpoint=self._device_plane.url())
         except IotJobsError as error:
             credentials = isinstance(error, Denied) and error.action is None
-            if credentials or isinstance(error, NotFound | Throttled | Refused):
+            # a host of another account or an old one has no executions at all, so what it does not find is looked up
+            ended = isinstance(error, NotFound) and error.code != "ResourceNotFoundException"
+            if credentials or ended or isinstance(error, Throttled | Refused):
                 raise
             self._device_plane.lose(error)
             if operation != "DescribeJobExecution":
@@ -186,6 +188,8 @@ class Connection:
                 answer = self.read(operation, **named)
             except Denied as denied:
                 raise (error if denied.action else denied) from None
+            if isinstance(error, NotFound):
+                self._device_plane.doubt(answer["execution"])
             if self.endpoint_kind != "aws" and "approximateSecondsBeforeTimedOut" not in answer["execution"]:
                 raise  # an emulator's control plane keeps silent about timers
             return answer

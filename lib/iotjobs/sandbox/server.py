@@ -24,7 +24,7 @@ ACCOUNT = "000000000000"
 REGION = "eu-central-1"
 ACCESS_KEY = "sandbox"
 SECRET_KEY = "sandbox"  # noqa: S105 - a service on loopback that keeps nothing has no secrets
-_START_TIMEOUT_S = 20.0
+_START_TIMEOUT_S = 60.0
 _NO_DOCKER = "unix:///nonexistent/docker.sock"
 
 
