@@ -274,7 +274,7 @@ def _offer(run: Run, view: DeletionView) -> DeletionView:
     plan = view.plan
     assert plan is not None  # noqa: S101 - for the type checker
     if view.result is not None and view.result.state.is_final:
-        return _finish(run, view, None)
+        return _finish(run, view, None, already=True)
     refused = guards.refusals(plan)
     if refused:
         return _refuse(run, replace(view, refusals=tuple(refused)))
@@ -297,7 +297,7 @@ def _refuse(run: Run, view: DeletionView) -> DeletionView:
     return view
 
 
-def _finish(run: Run, view: DeletionView, ending: IotJobsError | None) -> DeletionView:
+def _finish(run: Run, view: DeletionView, ending: IotJobsError | None, *, already: bool = False) -> DeletionView:
     result = view.result
     assert result is not None  # noqa: S101 - for the type checker
     counts = counts_of([result])
@@ -306,7 +306,7 @@ def _finish(run: Run, view: DeletionView, ending: IotJobsError | None) -> Deleti
         outcome = Outcome.PARTIAL
     refusals: tuple[Refusal, ...] = ()
     if outcome is Outcome.APPLIED:
-        reason = f"deleted {key}"
+        reason = f"{key} was deleted already, in this run directory" if already else f"deleted {key}"
     else:
         cancelled = f"{key} was cancelled, {result.only_cancelled}: " if result.only_cancelled else ""
         reason = f"{cancelled}{ending or result.why}"
