@@ -90,8 +90,8 @@ def apply_plan(run: Run, view: DeletionView, phrase: str) -> DeletionView:
         )
         if refused:
             return _refuse(run, replace(view, refusals=tuple(refused)))
-        session.write_json(PLAN_FILE, plan.as_document())
         run.note(counts={"planned": 1, "deleted": 0})
+        session.write_json(PLAN_FILE, plan.as_document())
         executor = _executor(run, session)
         ending: IotJobsError | None = None
         try:
