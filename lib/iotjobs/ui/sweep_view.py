@@ -46,11 +46,11 @@ _PLAN_COLUMNS = (
     Column("What follows", follows, "words"),
 )
 _RESULT_COLUMNS = {
-    "standing": Column("Now", badge("standing"), "short"),
+    "state": Column("Now", badge("state"), "short"),
     "thing_name": Column("Thing", "thing_name", "long"),
     "job_id": Column("Job", "job_id", "long"),
     "execution_number": Column("No.", "execution_number", "number"),
-    "was": Column("Was", badge("was"), "short"),
+    "status_before": Column("Was", badge("status_before"), "short"),
     "why": Column("Why", "why", "long"),
     "afterwards": Column("What came after", "afterwards", "long"),
 }
@@ -92,7 +92,7 @@ def head_html(sweep: Sweep) -> Markup:
         live=int(live.sum()),
         running=int((table["status"] == Status.IN_PROGRESS).sum()),
         of_all=len(table),
-        active=plan.works,
+        active=plan.device_active,
     )
 
 
@@ -121,7 +121,7 @@ def result_html(sweep: Sweep) -> Markup:
     if len(results) and has_started(sweep):
         columns = tuple(column for name, column in _RESULT_COLUMNS.items() if results[name].astype(bool).any())
         rows = html_table(results, columns, caption=_caption(results), most=MOST_ROWS, rest="deletions.csv")
-        advice = [words for state, words in _ADVICE.items() if state in set(results["standing"])]
+        advice = [words for state, words in _ADVICE.items() if state in set(results["state"])]
     return render("sweep_result.html", outcome=outcome, reason=sweep.run.reason, refusals="", advice=advice, rows=rows)
 
 
@@ -134,12 +134,12 @@ _ADVICE = {
 
 
 def _caption(results: pd.DataFrame) -> str:
-    return "Each execution" if (results["standing"] == "deleted").all() else "Each execution, failures first"
+    return "Each execution" if (results["state"] == "deleted").all() else "Each execution, failures first"
 
 
 def has_started(sweep: Sweep) -> bool:
     """Whether anything of the plan has been carried out or tried."""
-    return bool((sweep.results["standing"] != "left").any())
+    return bool((sweep.results["state"] != "left").any())
 
 
 def _refusals_html(sweep: Sweep) -> Markup:
