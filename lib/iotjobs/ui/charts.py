@@ -22,7 +22,7 @@ _MOST_IN_TIMELINE = 15
 _HOUR, _DAY = 3600, 86400
 _LONGEST_NAME = 30
 #: The drawing: names on the left, then what the scale spans, all in units of the SVG.
-_LEFT, _SPAN, _RIGHT = 205, 440, 45
+_LEFT, _SPAN, _RIGHT = 205, 420, 85
 #: A time line reaches back this much further than its oldest unfinished execution; what ended before is left out.
 _LOOK_BACK = 1.5
 _SHORTEST = 3 * _DAY
@@ -122,7 +122,8 @@ def _bar_of(row: dict[Any, Any], scale: _Scale) -> Bar:
     parts = [_span(row["queued_at"], started, Status.QUEUED, scale)]
     parts.append(_span(started, ended, row["status"] if finished else Status.IN_PROGRESS, scale))
     marks = []
-    if pd.notna(row["last_updated_at"]) and row["last_updated_at"] >= scale.start:
+    reported = row["status"] != Status.QUEUED and pd.notna(row["last_updated_at"])
+    if reported and row["last_updated_at"] >= scale.start:
         marks.append((scale.place(row["last_updated_at"]), f"last report {exact(row['last_updated_at'])}"))
     name = f"{row['job_id']} #{row['execution_number']}"
     return Bar(

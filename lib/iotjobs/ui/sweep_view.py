@@ -43,7 +43,6 @@ _PLAN_COLUMNS = (
     Column("Status", badge("status"), "short"),
     Column("Cause", cause, "short"),
     Column("Queued", moment("queued_at"), "short"),
-    Column("What follows", follows, "words"),
 )
 _RESULT_COLUMNS = {
     "state": Column("Now", badge("state"), "short"),
@@ -68,8 +67,10 @@ def plan_html(sweep: Sweep) -> Markup:
     table = plan.table if plan is not None else pd.DataFrame()
     if plan is None or table.empty:
         return head_html(sweep) + left_out_html(sweep)
+    table = dangers_first(table)
+    table["follows"] = [follows(row) for row in table.to_dict("records")]
     rows = html_table(
-        dangers_first(table), _PLAN_COLUMNS, caption="What would be deleted", most=MOST_ROWS, rest="plan.json"
+        table, _PLAN_COLUMNS, caption="What would be deleted", below="follows", most=MOST_ROWS, rest="plan.json"
     )
     phrase = "" if sweep.refusals else plan.phrase
     return head_html(sweep) + rows + sum_html(sweep) + left_out_html(sweep) + render("confirm.html", phrase=phrase)
