@@ -10,16 +10,19 @@ QUIET := {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", 
   "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"}}
 
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+# Only what the lock names, as wheels with the lock's hashes: nothing that is installed runs code of its own meanwhile.
+LOCKED = --quiet --require-hashes --only-binary :all:
 # uv is quicker than pip but does not read pip's settings: it gets pip's index, and where it cannot serve, pip does.
-INSTALL = set -- --quiet --requirement requirements.lock; \
-  settings=$$($(BIN)/python -m pip config list); \
-  index=$$(echo "$$settings" | sed -n "s/^[^ ]*\.index-url='\(.*\)'$$/\1/p" | tail -n 1); \
-  if ! echo "$$settings" | grep -q 'no-index=' && $(BIN)/python -m pip install --quiet uv \
+PIP_SETTINGS = $$($(BIN)/python -m pip config list)
+INDEX = $$(echo "$(PIP_SETTINGS)" | sed -n "s/^[^ ]*\.index-url='\(.*\)'$$/\1/p" | tail -n 1)
+INSTALL = set -- $(LOCKED) --requirement requirements.lock; index="$(INDEX)"; \
+  awk '/^[^ ]/ {of_uv = /^uv==/} of_uv' requirements.lock > .venv/uv.lock; \
+  if ! echo "$(PIP_SETTINGS)" | grep -q 'no-index=' && $(BIN)/python -m pip install $(LOCKED) --requirement .venv/uv.lock \
     && env $${index:+"UV_DEFAULT_INDEX=$$index"} $(BIN)/uv pip install --python $(BIN)/python "$$@"; then :; \
   else echo "uv cannot serve here, so pip does"; $(BIN)/python -m pip install "$$@"; fi
 
 .DEFAULT_GOAL := help
-.PHONY: help airflow setup demo lab browser test lint format soak bench clean
+.PHONY: help airflow setup demo lab browser test lint format lock audit sbom soak bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -31,7 +34,7 @@ $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11"; exit 1; }
 	$(PYTHON) -m venv .venv
 	@$(INSTALL)
-	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@mkdir -p .venv/share/jupyter/lab/settings
 	@echo '$(QUIET)' > .venv/share/jupyter/lab/settings/overrides.json
 	@touch $@
@@ -64,16 +67,40 @@ lint: setup  ## the checks that need no service
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/nbstripout --verify notebooks/*.ipynb
+	$(BIN)/codespell
+	$(BIN)/validate-pyproject pyproject.toml
+	git ls-files -z ':!*.png' | xargs -0 $(BIN)/end-of-file-fixer
 
 format: setup  ## put code and notebooks in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/nbstripout notebooks/*.ipynb
 
+lock: setup  ## the lock files anew from pyproject.toml; UPGRADE=--upgrade takes the newest releases
+	$(COMPILE) pyproject.toml --extra sandbox --extra test --group build --output-file requirements.lock
+	$(COMPILE) --group audit --output-file audit.lock
+
+COMPILE = index="$(INDEX)"; env $${index:+"UV_DEFAULT_INDEX=$$index"} $(BIN)/uv pip compile --quiet \
+  --generate-hashes --universal --python-version 3.11 --only-binary :all: --no-header --no-annotate --no-emit-index-url \
+  --no-emit-find-links $(UPGRADE)
+
+AUDIT := build/audit/bin
+
+$(AUDIT): audit.lock setup
+	$(BIN)/python -m venv build/audit
+	$(AUDIT)/python -m pip install $(LOCKED) --requirement audit.lock
+	@touch $@
+
+audit: $(AUDIT)  ## known vulnerabilities of what is locked; asks the database of PyPI, so it needs a network
+	$(AUDIT)/pip-audit --requirement requirements.lock --require-hashes --disable-pip --progress-spinner off
+
+sbom: $(AUDIT)  ## a software bill of materials (CycloneDX) of the environment: build/sbom.json
+	$(AUDIT)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file build/sbom.json $(BIN)/python
+
 SCHEDULES ?= 10000
 
 soak: setup  ## 10,000 random schedules of faults, moves and kills; prints its figures
-	$(BIN)/python tests/faults/soak.py --schedules $(SCHEDULES)
+	$(BIN)/python -m tests.faults.soak --schedules $(SCHEDULES)
 
 bench: setup  ## how fast 100,000 executions are read and diagnosed, against plain boto3
 	$(BIN)/python bench $(ROWS)

@@ -13,10 +13,10 @@ from itertools import takewhile
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from fresh import FreshSandbox
 from iotjobs.sandbox.fleet import Fleet
 from iotjobs.sandbox.scenarios import seed
 from iotjobs.sandbox.server import Server
+from tests.fresh_sandbox import FreshSandbox
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +34,7 @@ def aged_fleet() -> Iterator[Fleet]:
 
 
 @pytest.fixture
-def one_of_each(aged_fleet: Fleet, request: pytest.FixtureRequest) -> tuple[Fleet, str]:
+def fresh_thing(aged_fleet: Fleet, request: pytest.FixtureRequest) -> tuple[Fleet, str]:
     """A fresh thing of the test's own, named after it, connected never."""
     name = request.node.name.replace("[", "-").replace("]", "").replace(".", "-")[:100]
     with aged_fleet.ago(days=50):

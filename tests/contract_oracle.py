@@ -1,7 +1,7 @@
 """The contract's table of causes, read top to bottom for one execution at a time, in plain Python.
 
 Written from the words of the contract and independent of the kit's vectorised code: a world of plain facts in, a label
-out. `World.tables` is the same world as the tables that a reading makes, with evidence taken away.
+out. `FleetSpec.tables` is the same world as the tables that a reading makes, with evidence taken away.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ STUCK_AFTER = 24 * HOUR
 
 
 @dataclass
-class AThing:
+class ThingSpec:
     """A thing as it is."""
 
     name: str
@@ -32,7 +32,7 @@ class AThing:
 
 
 @dataclass
-class AJob:
+class JobSpec:
     """A job as it is. ``daily`` windows are (hour of the day, minutes); ``start`` is from now, either way.
 
     ``opened`` says of a schedule that is made elsewhere whether it has opened since its executions were queued.
@@ -83,11 +83,11 @@ class AJob:
 
 
 @dataclass(eq=False)
-class AnExecution:
+class ExecutionSpec:
     """An execution as it is; ages are from now. ``place`` orders those queued in the same second."""
 
-    job: AJob
-    thing: AThing
+    job: JobSpec
+    thing: ThingSpec
     status: str
     queued: timedelta
     started: timedelta | None = None
@@ -107,22 +107,22 @@ class AnExecution:
 
 
 @dataclass
-class World:
+class FleetSpec:
     """A fleet as it is."""
 
-    executions: list[AnExecution]
-    things: list[AThing] = field(default_factory=list)
-    jobs: list[AJob] = field(default_factory=list)
+    executions: list[ExecutionSpec]
+    things: list[ThingSpec] = field(default_factory=list)
+    jobs: list[JobSpec] = field(default_factory=list)
 
-    def queue(self, thing: AThing) -> list[AnExecution]:
+    def queue(self, thing: ThingSpec) -> list[ExecutionSpec]:
         """The queued executions of a thing, oldest first."""
         queued = [one for one in self.executions if one.thing is thing and one.status == "QUEUED"]
         return sorted(queued, key=lambda one: (-one.queued.total_seconds(), one.place))
 
-    def running(self, thing: AThing) -> list[AnExecution]:
+    def running(self, thing: ThingSpec) -> list[ExecutionSpec]:
         return [one for one in self.executions if one.thing is thing and one.status == "IN_PROGRESS"]
 
-    def label(self, one: AnExecution) -> tuple[str, bool, int]:
+    def label(self, one: ExecutionSpec) -> tuple[str, bool, int]:
         """Cause, stuck and unblocks by the contract."""
         queue = self.queue(one.thing)
         behind = len(queue) if one.status == "IN_PROGRESS" else len(queue) - queue.index(one) - 1
@@ -131,7 +131,7 @@ class World:
             return cause, self.label(queue[0])[1], behind
         return cause, cause not in ("retrying", "fresh", "waiting_window", "timeout_pending"), behind
 
-    def cause(self, one: AnExecution) -> str:  # noqa: PLR0911, C901 - the contract's table, a line a row
+    def cause(self, one: ExecutionSpec) -> str:  # noqa: PLR0911, C901 - the contract's table, a line a row
         if not one.thing.exists:
             return "thing_gone"
         if one.job.status in ("CANCELED", "COMPLETED", "DELETION_IN_PROGRESS"):
@@ -184,14 +184,14 @@ class World:
             as_of=NOW,
         )
 
-    def _place(self, one: AnExecution, without: Collection[tuple[Evidence, str]]) -> dict[str, Any]:
+    def _place(self, one: ExecutionSpec, without: Collection[tuple[Evidence, str]]) -> dict[str, Any]:
         twins = [other for other in self.queue(one.thing) if other.queued == one.queued]
         if one.status == "IN_PROGRESS" or len(twins) == 1:
             return {"delivery": 0}
         return {"delivery": None if (Evidence.ORDER, one.thing.name) in without else one.place}
 
 
-def _row(one: AnExecution) -> dict[str, Any]:
+def _row(one: ExecutionSpec) -> dict[str, Any]:
     def at(age: timedelta | None) -> datetime | None:
         return None if age is None else NOW - age
 
@@ -207,7 +207,7 @@ def _row(one: AnExecution) -> dict[str, Any]:
     }
 
 
-def _job_row(job: AJob, without: Collection[tuple[Evidence, str]]) -> dict[str, Any] | None:
+def _job_row(job: JobSpec, without: Collection[tuple[Evidence, str]]) -> dict[str, Any] | None:
     if (Evidence.JOB_STATUS, job.job_id) in without:
         return None
     row = {"job_id": job.job_id, "status": job.status, "scheduling": {}, "last_updated_at": NOW - job.updated}
@@ -216,7 +216,7 @@ def _job_row(job: AJob, without: Collection[tuple[Evidence, str]]) -> dict[str, 
     return row | {"described": True, "scheduling": job.scheduling, "timeout_minutes": job.minutes}
 
 
-def _thing_row(thing: AThing, without: Collection[tuple[Evidence, str]]) -> dict[str, Any]:
+def _thing_row(thing: ThingSpec, without: Collection[tuple[Evidence, str]]) -> dict[str, Any]:
     unconnected = (Evidence.CONNECTIVITY, thing.name) in without or not thing.exists
     return {
         "thing_name": thing.name,

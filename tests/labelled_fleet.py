@@ -1,6 +1,6 @@
 """Fleets made from a seed on the embedded service, of every kind it can show, with labels by the contract.
 
-A fleet is first imagined as a `World` of plain facts, which the contract's oracle labels, and as the calls that make it;
+A fleet is first imagined as a `FleetSpec` of plain facts, which the contract's oracle labels, and as the calls that make it;
 the calls are then made in the order of their age, under the travelled clock.
 """
 
@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
-from contract_oracle import AJob, AnExecution, AThing, World
 from iotjobs.sandbox.fleet import Fleet
 from iotjobs.sandbox.server import ACCOUNT, REGION
+from tests.contract_oracle import ExecutionSpec, FleetSpec, JobSpec, ThingSpec
 
 Label = tuple[str, bool, int]
 DAY = timedelta(days=1)
@@ -45,7 +45,7 @@ class LabelledFleet:
     def __init__(self, seed: int, *, now: datetime, things: int = 24) -> None:
         self.chance = random.Random(seed)
         self.prefix = f"s{seed}"
-        self.world = World([])
+        self.world = FleetSpec([])
         self.now = now
         self._calls: list[tuple[timedelta, int, Callable[[Fleet], Any]]] = []
         for number in range(things):
@@ -71,11 +71,11 @@ class LabelledFleet:
     def _at(self, age: timedelta, call: Callable[[Fleet], Any]) -> None:
         self._calls.append((age, len(self._calls), call))
 
-    def _thing(self, name: str) -> AThing:
+    def _thing(self, name: str) -> ThingSpec:
         kind = self.chance.choice(
             ["connected"] * 9 + ["reconnected"] * 3 + ["offline", "vanished", "never", "other_name"]
         )
-        thing = AThing(name, connected=kind in ("connected", "reconnected"))
+        thing = ThingSpec(name, connected=kind in ("connected", "reconnected"))
         self.world.things.append(thing)
         self._at(40 * DAY, lambda fleet: fleet.iot.create_thing(thingName=name))
         if kind == "other_name":
@@ -95,7 +95,7 @@ class LabelledFleet:
         days = self.chance.choice([self.chance.uniform(0.05, 0.9), *[self.chance.uniform(1.1, oldest)] * 3])
         return min(days, oldest) * DAY
 
-    def _executions(self, thing: AThing) -> None:
+    def _executions(self, thing: ThingSpec) -> None:
         age = None
         for place in range(self.chance.randint(1, 5)):
             same_second = age is not None and self.chance.random() < 0.3
@@ -104,8 +104,8 @@ class LabelledFleet:
             kinds = {"QUEUED": QUEUED_KINDS, "IN_PROGRESS": RUNNING_KINDS, "ENDED": ENDED_KINDS}[status]
             kind = self.chance.choice(kinds)
             prefix = "AFR_OTA-" if kind == "ota" else ""
-            job = AJob(f"{prefix}{self.prefix}-{thing.name.rpartition('-')[2]}-{place}-{kind}")
-            one = AnExecution(job, thing, status, age, place=len(self._calls))
+            job = JobSpec(f"{prefix}{self.prefix}-{thing.name.rpartition('-')[2]}-{place}-{kind}")
+            one = ExecutionSpec(job, thing, status, age, place=len(self._calls))
             self._job(one, kind)
             if status == "IN_PROGRESS":
                 self._run(one, kind)
@@ -114,7 +114,7 @@ class LabelledFleet:
             if kind != "deleted_job":
                 self.world.executions.append(one)
 
-    def _job(self, one: AnExecution, kind: str) -> None:
+    def _job(self, one: ExecutionSpec, kind: str) -> None:
         job, age = one.job, one.queued
         more: dict[str, Any] = {}
         if kind in ("start_ahead", "start_past"):
@@ -146,7 +146,7 @@ class LabelledFleet:
         cron = f"cron({moment.minute} {moment.hour} {moment.day} {moment.month} ? *)"
         return {"startTime": cron, "durationInMinutes": 30}
 
-    def _run(self, one: AnExecution, kind: str) -> None:
+    def _run(self, one: ExecutionSpec, kind: str) -> None:
         job_id, thing = one.job.job_id, one.thing.name
         youngest = 6 * DAY if kind in ("timer", "step", "step_replaced", "timer_shortened_later") else one.queued
         one.started = self._younger(min(one.queued, youngest))
@@ -179,7 +179,7 @@ class LabelledFleet:
         found = age * self.chance.uniform(0.05, 0.95)
         return found if abs(found - DAY) > timedelta(hours=1) else found - timedelta(hours=3)
 
-    def _end(self, one: AnExecution, kind: str) -> None:
+    def _end(self, one: ExecutionSpec, kind: str) -> None:
         job_id, thing = one.job.job_id, one.thing.name
         one.status = "SUCCEEDED"
         if kind == "finished":
@@ -191,7 +191,7 @@ class LabelledFleet:
 
     def _continuous(self) -> None:
         """A job of a group whose members come, finish, go and come again: numbers 1 and 2."""
-        group, job = f"{self.prefix}-group", AJob(f"{self.prefix}-continuous")
+        group, job = f"{self.prefix}-group", JobSpec(f"{self.prefix}-continuous")
         arn = f"arn:aws:iot:{REGION}:{ACCOUNT}:thinggroup/{group}"
         self._at(40 * DAY, lambda fleet: fleet.iot.create_thing_group(thingGroupName=group))
         self._at(
@@ -203,7 +203,7 @@ class LabelledFleet:
         for thing in self.world.things[:6]:
             names = {"thingGroupName": group, "thingName": thing.name}
             joined, again = 34 * DAY, self._age(20)
-            one = AnExecution(job, thing, "QUEUED", joined, place=len(self._calls))
+            one = ExecutionSpec(job, thing, "QUEUED", joined, place=len(self._calls))
             self._at(joined, lambda fleet, names=names: fleet.iot.add_thing_to_thing_group(**names))
             self.world.executions.append(one)
             kind = self.chance.choice(["waits", "runs_though_it_left", "removed", "second", "second_runs"])
@@ -216,7 +216,7 @@ class LabelledFleet:
             self._at(32 * DAY, lambda fleet, names=names: fleet.iot.remove_thing_from_thing_group(**names))
             one.status = "REMOVED" if kind == "removed" else status
             if kind in ("second", "second_runs"):
-                two = AnExecution(job, thing, "QUEUED", again, number=2, place=len(self._calls))
+                two = ExecutionSpec(job, thing, "QUEUED", again, number=2, place=len(self._calls))
                 self._at(again, lambda fleet, names=names: fleet.iot.add_thing_to_thing_group(**names))
                 self.world.executions.append(two)
                 if kind == "second_runs":
@@ -226,14 +226,14 @@ class LabelledFleet:
 
     def _rollout(self) -> None:
         """A job that reaches one thing a minute: those not reached yet have no execution. No label but for the first."""
-        job = AJob(f"{self.prefix}-rollout")
-        things = [AThing(f"{self.prefix}-rollout-{number}", connected=False, seen=None) for number in range(3)]
+        job = JobSpec(f"{self.prefix}-rollout")
+        things = [ThingSpec(f"{self.prefix}-rollout-{number}", connected=False, seen=None) for number in range(3)]
         for thing in things:
             self._at(40 * DAY, lambda fleet, name=thing.name: fleet.iot.create_thing(thingName=name))
         rate = {"maximumPerMinute": 1}
         names = [thing.name for thing in things]
         self._at(5 * DAY, lambda fleet: fleet.job(job.job_id, things=names, jobExecutionsRolloutConfig=rate))
-        self.world.executions.append(AnExecution(job, things[0], "QUEUED", 5 * DAY))
+        self.world.executions.append(ExecutionSpec(job, things[0], "QUEUED", 5 * DAY))
 
     def _thing_deleted(self) -> None:
         """Things that were deleted, with a job; one of them registered anew."""
@@ -241,11 +241,11 @@ class LabelledFleet:
             self._at(40 * DAY, lambda fleet, name=name: fleet.iot.create_thing(thingName=name))
             self._at(8 * DAY, lambda fleet, name=name: fleet.job(f"{name}-job", things=[name]))
             self._at(7 * DAY, lambda fleet, name=name: fleet.iot.delete_thing(thingName=name))
-        back = AThing(f"{self.prefix}-back", connected=False, seen=None)
-        job = AJob(f"{back.name}-job-2")
+        back = ThingSpec(f"{self.prefix}-back", connected=False, seen=None)
+        job = JobSpec(f"{back.name}-job-2")
         self._at(6 * DAY, lambda fleet: fleet.iot.create_thing(thingName=back.name))
         self._at(5 * DAY, lambda fleet: fleet.job(job.job_id, things=[back.name]))
-        self.world.executions.append(AnExecution(job, back, "QUEUED", 5 * DAY))
+        self.world.executions.append(ExecutionSpec(job, back, "QUEUED", 5 * DAY))
 
 
 def _from_template(fleet: Fleet, job_id: str, things: list[str]) -> None:

@@ -10,9 +10,10 @@ from iotjobs.model import Outcome
 
 
 class IotJobsError(Exception):
-    """The root of all errors of the kit: AWS or the machine failed."""
+    """The root of all errors of the kit: AWS or the machine failed. ``code``: AWS's error code, where it named one."""
 
     outcome = Outcome.ERROR
+    code = ""
 
     def __str__(self) -> str:
         """One line: it is the last line of a notebook, and what a scheduler shows of a run."""
@@ -32,8 +33,8 @@ class InvalidInput(IotJobsError):
 class Denied(IotJobsError):
     """No credentials, expired ones, or a permission that is missing.
 
-    ``action`` is the IAM action that was refused, where AWS named a call; ``expired`` says that the credentials were
-    good once, so that fresh ones may be there by now.
+    ``action`` is the IAM action that was refused; None when it is the credentials that are, for all calls alike.
+    ``expired`` says that they were good once, so that fresh ones may be there by now.
     """
 
     outcome = Outcome.DENIED

@@ -6,6 +6,7 @@ Pure: knows nothing of AWS, of widgets or of the clock.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -122,6 +123,47 @@ class ExecutionKey:
         return f"{self.job_id}/{self.thing_name}/{self.execution_number}"
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Identity:
+    """What makes an execution itself: its key and the moment (UTC, aware) at which it was queued.
+
+    Numbers are reused, so a key alone does not name one execution for good. `queued_at` is as exact as AWS told it.
+    """
+
+    job_id: str
+    thing_name: str
+    execution_number: int
+    queued_at: datetime
+
+    @property
+    def key(self) -> ExecutionKey:
+        """What names it in a call."""
+        return ExecutionKey(self.job_id, self.thing_name, self.execution_number)
+
+    def as_document(self) -> dict[str, Any]:
+        """The identity as every file of a run holds it; `queued_at` is exact ISO 8601."""
+        return {
+            "job_id": self.job_id,
+            "thing_name": self.thing_name,
+            "execution_number": self.execution_number,
+            "queued_at": exact_text(self.queued_at),
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Identity:
+        """Read an identity that `as_document` wrote, perhaps among other members.
+
+        Raises KeyError, TypeError or ValueError for what is none, also for a moment without a time zone.
+        """
+        queued_at = datetime.fromisoformat(document["queued_at"])
+        if queued_at.tzinfo is None:
+            raise ValueError(f"{document['queued_at']} has no time zone")
+        number = document["execution_number"]
+        if isinstance(number, bool) or not isinstance(number, int):
+            raise TypeError(f"{number!r} is no execution number")
+        return cls(str(document["job_id"]), str(document["thing_name"]), number, queued_at.astimezone(UTC))
+
+
 @dataclass(frozen=True, slots=True)
 class Execution:
     """One execution as `DescribeJobExecution` tells it. All times are UTC and aware."""
@@ -143,9 +185,9 @@ class Execution:
         return self.status in TERMINAL
 
     @property
-    def identity(self) -> tuple[ExecutionKey, datetime]:
+    def identity(self) -> Identity:
         """What makes this execution itself: its key and the moment it was queued."""
-        return (self.key, self.queued_at)
+        return Identity(self.key.job_id, self.key.thing_name, self.key.execution_number, self.queued_at)
 
 
 TIME = "datetime64[ns, UTC]"
@@ -178,7 +220,8 @@ DIAGNOSIS_COLUMNS: dict[str, str] = {
     "verify": TEXT,
 }
 
-#: One row a job, from ListJobs and DescribeJob. Counts are executions by status.
+#: One row a job, from ListJobs and DescribeJob. Counts are executions by status. Where `described` is false, ListJobs
+#: alone was read: schedule, timers, namespace and the configurations are then not known, rather than none.
 JOB_COLUMNS: dict[str, str] = {
     "job_id": TEXT,
     "status": TEXT,
@@ -187,10 +230,17 @@ JOB_COLUMNS: dict[str, str] = {
     "last_updated_at": TIME,
     "completed_at": TIME,
     "described": "boolean",
+    "is_concurrent": "boolean",
+    "force_canceled": "boolean",
     "timeout_minutes": COUNT,
     "scheduling": "object",
     "namespace_id": TEXT,
     "targets": "object",
+    "abort_config": "object",
+    "retry_config": "object",
+    "description": TEXT,
+    "comment": TEXT,
+    "reason_code": TEXT,
     **{status.value: COUNT for status in Status},
 }
 
@@ -211,3 +261,15 @@ def utc_text(moment: datetime) -> str:
 def exact_text(moment: datetime) -> str:
     """A moment as ISO 8601 UTC with all that it has, so that it can be read back: an identity must not be rounded."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def same_moment(one: datetime, other: datetime) -> bool:
+    """Whether two answers tell the same moment, at the coarser precision of the two.
+
+    AWS tells milliseconds on the control plane and whole seconds on the device plane, and a float of seconds carries
+    noise below a microsecond. Seconds count where either has whole seconds only, else milliseconds.
+    """
+    first, second = round(one.timestamp() * 1000), round(other.timestamp() * 1000)
+    if first % 1000 == 0 or second % 1000 == 0:
+        return first // 1000 == second // 1000
+    return first == second

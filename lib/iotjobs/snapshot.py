@@ -52,6 +52,18 @@ KEY = ["job_id", "thing_name", "execution_number"]
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a snapshot was read: what a command needs to act there. None: the standard settings of the shell do.
+
+    ``endpoint`` only where it is configured and none of AWS's own.
+    """
+
+    profile: str | None = None
+    region: str | None = None
+    endpoint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Gap:
     """Evidence that could not be had: which, why, and how to switch it on.
 
@@ -84,7 +96,7 @@ class FleetSnapshot:
 
     ``executions`` (EXECUTION_COLUMNS) is what was asked for; ``queues`` (QUEUE_COLUMNS) holds every
     unfinished execution of the things concerned; ``jobs`` (JOB_COLUMNS), ``things`` (THING_COLUMNS) and
-    ``timers`` (TIMER_COLUMNS) are the evidence about them. ``as_of`` is when the reading began, UTC.
+    ``timers`` (TIMER_COLUMNS) are the evidence about them. ``as_of`` is when the reading began, UTC, ``place`` where.
     """
 
     executions: pd.DataFrame
@@ -94,3 +106,4 @@ class FleetSnapshot:
     timers: pd.DataFrame
     gaps: tuple[Gap, ...]
     as_of: datetime
+    place: Place = Place()

@@ -14,11 +14,11 @@ from pathlib import Path
 from urllib.parse import urlparse
 
 import pytest
-from labpage import Lab
 from playwright.sync_api import Browser, Page
 
-HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
+from tests.browser.lab_page import Lab
+
+ROOT = Path(__file__).parents[2]
 _QUIET = {"fetchNews": "false", "checkForUpdates": False}
 
 
@@ -55,7 +55,7 @@ def _serve(folder: Path, before: list[str]) -> Iterator[Lab]:
     notebooks = settings.parent / "notebook-extension"
     notebooks.mkdir()
     (notebooks / "tracker.jupyterlab-settings").write_text(json.dumps({"windowingMode": "none"}))
-    search = os.pathsep.join([str(ROOT / "lib"), str(HERE), os.environ.get("PYTHONPATH", "")])
+    search = os.pathsep.join([str(ROOT / "lib"), str(ROOT), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "PYTHONPATH": search, "JUPYTERLAB_SETTINGS_DIR": str(settings.parents[1])}
     runtime = folder.parent / f"{folder.name}_runtime"
     environment["JUPYTER_RUNTIME_DIR"] = str(runtime)

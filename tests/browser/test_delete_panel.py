@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from labpage import WAIT_MS, Lab, open_and_run
 from playwright.sync_api import Page, expect
+
+from tests.browser.lab_page import WAIT_MS, Lab, open_and_run
 
 pytestmark = pytest.mark.browser
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from labpage import WAIT_MS, Lab, open_and_run
 from playwright.sync_api import Page, expect
+
+from tests.browser.lab_page import WAIT_MS, Lab, open_and_run
 
 pytestmark = pytest.mark.browser
 
@@ -12,8 +13,8 @@ pytestmark = pytest.mark.browser
 def test_choosing_a_row_a_job_and_a_thing_changes_the_queue(page: Page, lab: Lab) -> None:
     notebook = lab.write(
         "explore.ipynb",
-        "from made_findings import made_findings\nfrom iotjobs.ui import banner, estate, explore, what_changed",
-        "findings = made_findings()\nbanner(findings.run)",
+        "from tests.browser.build_findings import build_findings\nfrom iotjobs.ui import banner, estate, explore, what_changed",
+        "findings = build_findings()\nbanner(findings.run)",
         "explore(findings)",
         "estate(findings)",
     )

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from labpage import WAIT_MS, Lab, open_and_run
 from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.lab_page import WAIT_MS, Lab, open_and_run
 
 pytestmark = pytest.mark.browser
 

@@ -13,15 +13,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from killable import Kill, Lifeline
-
 import iotjobs
 from iotjobs.aws.connection import Connection
 from iotjobs.deletion import executor as apply
 from iotjobs.errors import IotJobsError
+from tests.faults.killable import Kill, Lifeline
 
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["child", "iotjobs.workflows.sweep", "botocore.session"])
+_FORKS.set_forkserver_preload(["tests.faults.child", "iotjobs.workflows.sweep", "botocore.session"])
 _UNPRIVILEGED = 65534
 RAW_ERROR = 70
 

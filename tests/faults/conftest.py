@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stage import Stage
 
 from iotjobs.sandbox.fleet import Fleet
+from tests.faults.stage import Stage
 
 
 @pytest.fixture

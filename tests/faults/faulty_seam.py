@@ -10,14 +10,15 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from types import SimpleNamespace
 from typing import Any
 
+import botocore
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 from botocore.parsers import ResponseParserError
-from service_model import REGION, Accepted, ServiceModel, refusal
 
 from iotjobs.aws.connection import Connection
+from iotjobs.aws.transport import Call, Limits
+from tests.faults.service_model import REGION, Accepted, ServiceModel, refusal
 
 URL = "http://127.0.0.1:1/model"
 
@@ -138,27 +139,29 @@ class Seam:
         return send
 
 
+class ModelTransport:
+    """Carries the product's calls to the model."""
+
+    def __init__(self, seam: Seam, region: str) -> None:
+        self.region = region
+        self.limits = Limits()
+        self.on_access_key: Callable[[str, str], None] = lambda _service, _key: None
+        self._seam = seam
+        seam.service.region = region
+
+    def endpoint(self, service: str) -> str:  # noqa: ARG002 - one for all
+        return URL
+
+    def send(self, call: Call) -> dict[str, Any]:
+        given = dict(call.parameters)
+        return self._seam.call(call.service, botocore.xform_name(call.operation), given, changing=call.changing)
+
+
 class ModelConnection(Connection):
     """The product's connection, talking to the model."""
 
     def __init__(self, seam: Seam, region: str = REGION) -> None:
-        self._seam = seam
-        super().__init__(SimpleNamespace(region_name=region))  # type: ignore[arg-type]
-
-    def _client(self, service: str, operation: str, *, attempts: int) -> Any:  # noqa: ARG002 - the product's
-        return _Client(self._seam, service, changing=attempts == 1)
-
-
-class _Client:
-    def __init__(self, seam: Seam, service: str, *, changing: bool) -> None:
-        self._seam, self._service, self._changing = seam, service, changing
-        self.meta = SimpleNamespace(endpoint_url=URL)
-
-    def __getattr__(self, operation: str) -> Callable[..., dict[str, Any]]:
-        def call(**given: Any) -> dict[str, Any]:
-            return self._seam.call(self._service, operation, given, changing=self._changing)
-
-        return call
+        super().__init__(ModelTransport(seam, region))
 
 
 def _raise_before(fault: str, operation: str) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from service_model import LIVE, Accepted, Held
+from tests.faults.service_model import LIVE, Accepted, Held
 
 
 @dataclass

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from faulty_seam import Killed
-
 from iotjobs.deletion import executor as apply
 from iotjobs.run import journal
 from iotjobs.run.directory import RunDirectory
 from iotjobs.run.journal import Journal
+from tests.faults.faulty_seam import Killed
 
 
 @dataclass(frozen=True)

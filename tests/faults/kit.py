@@ -10,12 +10,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from judge import is_target
-from service_model import LIVE, Held
-from world import Trouble, World
-
 import iotjobs
 from iotjobs.run.run import Run
+from tests.faults.judge import is_target
+from tests.faults.service_model import LIVE, Held
+from tests.faults.world import Trouble, World
 
 _OLD = 30 * 86400
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 
-from faulty_seam import CHANGE_FAULTS, READ_FAULTS, At
-from killable import Kill
-from world import MOVES, Fleet, Move, Trouble
+from tests.faults.faulty_seam import CHANGE_FAULTS, READ_FAULTS, At
+from tests.faults.killable import Kill
+from tests.faults.world import MOVES, Fleet, Move, Trouble
 
 STATES = ("QUEUED", "IN_PROGRESS", "SUCCEEDED", "FAILED", "REJECTED")
 

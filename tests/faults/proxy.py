@@ -18,8 +18,8 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from calls import Call, understood
-from service_model import Accepted, Held
+from tests.faults.harness.request_parsing import Call, understood
+from tests.faults.service_model import Accepted, Held
 
 Schedule = Callable[[Call], str]
 Answer = tuple[int, dict[str, str], bytes]  # status, headers, body

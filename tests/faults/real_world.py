@@ -14,16 +14,16 @@ from unittest.mock import patch
 
 import botocore.endpoint
 from botocore.exceptions import ClientError
-from calls import Call
-from judge import Judge, is_target
-from proxy import FAULTS, FaultyProxy
-from service_model import Held
 
 import iotjobs
 from iotjobs.deletion import executor as apply
 from iotjobs.errors import IotJobsError
 from iotjobs.run.directory import RunDirectory
 from iotjobs.sandbox.fleet import Fleet
+from tests.faults.harness.request_parsing import Call
+from tests.faults.judge import Judge, is_target
+from tests.faults.proxy import FAULTS, FaultyProxy
+from tests.faults.service_model import Held
 
 STATES = ("FAILED", "QUEUED", "IN_PROGRESS", "SUCCEEDED")
 _MOVES = ("reports", "succeeds", "is_deleted", "number_used_again", "job_made_again", "is_canceled")

@@ -63,6 +63,7 @@ class ServiceModel:
 
     def __init__(self, now: float) -> None:
         self.now = now
+        self.region = REGION  # what the ARNs name; that of the connection
         self.jobs: dict[str, Job] = {}
         self.held: dict[tuple[str, str], list[Held]] = {}  # (thing, job): newest first
         self._uid = 0
@@ -221,7 +222,11 @@ class ServiceModel:
         if jobId not in self.jobs:
             raise refusal("ResourceNotFoundException", "ListJobExecutionsForJob")
         found = [item for item in self.all() if item.job_id == jobId and status in (None, item.status)]
-        return {"executionSummaries": [{"thingArn": _arn(i), "jobExecutionSummary": _summary(i)} for i in found]}
+        return {
+            "executionSummaries": [
+                {"thingArn": _arn(i, self.region), "jobExecutionSummary": _summary(i)} for i in found
+            ]
+        }
 
     def list_job_executions_for_thing(self, thingName: str, status: str | None = None, **_: Any) -> dict[str, Any]:
         found = [item for item in self.all() if item.thing_name == thingName and status in (None, item.status)]
@@ -297,7 +302,7 @@ class ServiceModel:
 
     def _described(self, item: Held) -> dict[str, Any]:
         details = {"statusDetails": {"detailsMap": dict(item.details)}} if item.details else {"statusDetails": {}}
-        named = {"jobId": item.job_id, "thingArn": _arn(item), "versionNumber": item.version}
+        named = {"jobId": item.job_id, "thingArn": _arn(item, self.region), "versionNumber": item.version}
         summary = {name: value for name, value in _summary(item).items() if name != "retryAttempt"}
         return named | details | summary
 
@@ -306,11 +311,11 @@ def refusal(code: str, operation: str, status: int | None = None) -> ClientError
     """What boto3 raises when AWS answers with this error."""
     answer = {"Error": {"Code": code, "Message": f"{code} of the model"}}
     http = {"ResponseMetadata": {"HTTPStatusCode": status or _HTTP.get(code, 400)}}
-    return ClientError(answer | http, operation)  # type: ignore[arg-type]
+    return ClientError(answer | http | {"FromAws": True}, operation)  # type: ignore[arg-type]
 
 
-def _arn(item: Held) -> str:
-    return f"arn:aws:iot:{REGION}:{ACCOUNT}:thing/{item.thing_name}"
+def _arn(item: Held, region: str) -> str:
+    return f"arn:aws:iot:{region}:{ACCOUNT}:thing/{item.thing_name}"
 
 
 def _summary(item: Held) -> dict[str, Any]:

@@ -22,9 +22,9 @@ from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
 
-import luck as chance
-from kit import KITS, Kit
-from world import Figures, World
+from tests.faults import luck as chance
+from tests.faults.kit import KITS, Kit
+from tests.faults.world import Figures, World
 
 _PEACEFUL_RUNS = 4
 MEMORY = Path("/dev/shm")

@@ -6,11 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from child import Run
-from judge import Judge
-from proxy import FaultyProxy
-
 from iotjobs.sandbox.fleet import Fleet
+from tests.faults.child import Run
+from tests.faults.judge import Judge
+from tests.faults.proxy import FaultyProxy
 
 
 class Stage:

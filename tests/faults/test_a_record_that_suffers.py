@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from child import Run
-from killable import Kill
-from stage import Stage
 
 from iotjobs.model import Outcome
 from iotjobs.run.journal import verify
+from tests.faults.child import Run
+from tests.faults.killable import Kill
+from tests.faults.stage import Stage
 
 REFUSED, ERROR, INVALID, PARTIAL = (
     each.exit_code for each in (Outcome.REFUSED, Outcome.ERROR, Outcome.INVALID, Outcome.PARTIAL)

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faulty_seam import Seam
-from kit import ManyDeletes, OneDelete
-from world import Fleet, Trouble, World
+
+from tests.faults.faulty_seam import Seam
+from tests.faults.kit import ManyDeletes, OneDelete
+from tests.faults.world import Fleet, Trouble, World
 
 DELETE = "delete_job_execution"
 LIST = "list_job_executions_for_job"

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import pytest
-from proxy import FaultyProxy
 
 from iotjobs.aws import connection as aws
 from iotjobs.aws import executions as fetch
+from iotjobs.aws import jobs, things
 from iotjobs.aws.connection import Connection
 from iotjobs.errors import IotJobsError
 from iotjobs.model import ExecutionKey
 from iotjobs.sandbox.fleet import Fleet
+from tests.faults.proxy import FaultyProxy
 
 READINGS = {
-    "ListJobs": fetch.list_jobs,
+    "ListJobs": jobs.list_jobs,
     "ListJobExecutionsForJob": lambda connection: fetch.job_executions(connection, "firmware-2-4-1"),
     "ListJobExecutionsForThing": lambda connection: fetch.thing_executions(connection, "pump-berlin-01"),
-    "ListThingsInThingGroup": lambda connection: fetch.group_members(connection, "pumps"),
-    "DescribeJob": lambda connection: fetch.describe_job(connection, "firmware-2-4-1"),
+    "ListThingsInThingGroup": lambda connection: things.group_members(connection, "pumps"),
+    "DescribeJob": lambda connection: jobs.describe_job(connection, "firmware-2-4-1"),
     "DescribeJobExecution": lambda connection: fetch.describe_execution(
         connection, ExecutionKey("firmware-2-4-1", "pump-berlin-01", 1)
     ),

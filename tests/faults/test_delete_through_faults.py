@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
-from proxy import FaultyProxy
 
 import iotjobs
 from iotjobs.deletion import executor as apply
 from iotjobs.errors import IotJobsError
 from iotjobs.sandbox.fleet import Fleet
 from iotjobs.workflows.delete import Deletion
+from tests.faults.proxy import FaultyProxy
 
 
 @pytest.fixture(autouse=True)
@@ -45,9 +45,9 @@ def _planned(directory: Path, job_id: str, thing: str, **more: object) -> Deleti
 )
 @pytest.mark.parametrize("status", ["FAILED", "IN_PROGRESS"])
 def test_deleted_exactly_once(
-    one_of_each: tuple[Fleet, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faults: list[str], status: str
+    fresh_thing: tuple[Fleet, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faults: list[str], status: str
 ) -> None:
-    fleet, thing = one_of_each
+    fleet, thing = fresh_thing
     job_id = f"faults-{abs(hash(thing))}"
     with fleet.ago(days=4):
         fleet.job(job_id, things=[thing])
@@ -67,9 +67,9 @@ def test_deleted_exactly_once(
 
 
 def test_a_service_that_never_accepts_ends_as_an_error_with_nothing_done(
-    one_of_each: tuple[Fleet, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fresh_thing: tuple[Fleet, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fleet, thing = one_of_each
+    fleet, thing = fresh_thing
     with fleet.ago(days=4):
         fleet.job("never-accepts", things=[thing])
         fleet.report("never-accepts", thing, "FAILED")

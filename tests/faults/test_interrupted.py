@@ -9,7 +9,7 @@ import subprocess
 import sys
 from typing import Any
 
-from stage import Stage
+from tests.faults.stage import Stage
 
 CLI = [sys.executable, "-m", "iotjobs.cli", "run", "sweep"]
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from killable import Kill
-from stage import Stage
 
 from iotjobs.run.journal import verify
+from tests.faults.killable import Kill
+from tests.faults.stage import Stage
 
 #: The record of two deletes, the second of a live execution, has these lines: begun, calling, called, verified,
 #: canary; marked, calling, called (cancel), calling, called, verified (delete). The soak kills at all of them.

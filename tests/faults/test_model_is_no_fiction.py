@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from service_model import ServiceModel
 
 from iotjobs.sandbox.fleet import Fleet
+from tests.faults.service_model import ServiceModel
 
 Script = list[tuple[str, ...]]
 

@@ -6,9 +6,9 @@ import random
 from pathlib import Path
 
 import pytest
-from real_world import RealWorld, in_no_hurry_to_wait
 
 from iotjobs.sandbox.fleet import Fleet
+from tests.faults.real_world import RealWorld, in_no_hurry_to_wait
 
 
 @pytest.mark.parametrize("seed", range(4))

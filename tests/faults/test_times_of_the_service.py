@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from faulty_seam import ModelConnection, Seam
 from hypothesis import given
 from hypothesis import strategies as st
-from service_model import ServiceModel
 
 from iotjobs.aws import executions as fetch
 from iotjobs.model import ExecutionKey
+from tests.faults.faulty_seam import ModelConnection, Seam
+from tests.faults.service_model import ServiceModel
 
 
 @given(milliseconds=st.integers(1_500_000_000_000, 2_000_000_000_000))

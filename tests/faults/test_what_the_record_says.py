@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kit import Kit, ManyDeletes, OneDelete
-from world import Fleet, Trouble, World
+
+from tests.faults.kit import Kit, ManyDeletes, OneDelete
+from tests.faults.world import Fleet, Trouble, World
 
 CANCEL, DELETE, LOOK = "cancel_job_execution", "delete_job_execution", "describe_job_execution"
 ONE = {"job_id": "job-0", "thing_name": "thing-0", "execution_number": 1, "force": True, "cancel_first": True}

@@ -12,15 +12,16 @@ import tempfile
 from pathlib import Path
 from typing import Any, ClassVar
 
-import soak
-from faulty_seam import CHANGE_FAULTS, READ_FAULTS
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from killable import Kill
-from kit import Kit, ManyDeletes, OneDelete
-from luck import STATES
-from world import MOVES, Fleet, Trouble, World
+
+from tests.faults import soak
+from tests.faults.faulty_seam import CHANGE_FAULTS, READ_FAULTS
+from tests.faults.killable import Kill
+from tests.faults.kit import Kit, ManyDeletes, OneDelete
+from tests.faults.luck import STATES
+from tests.faults.world import MOVES, Fleet, Trouble, World
 
 _FLEETS = st.lists(
     st.tuples(st.booleans(), st.lists(st.sampled_from(STATES), min_size=1, max_size=3).map(tuple)),

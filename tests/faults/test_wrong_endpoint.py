@@ -6,15 +6,16 @@ import time
 from pathlib import Path
 
 import pytest
-from calls import Call
-from proxy import FaultyProxy
 
 import iotjobs
 from iotjobs.aws import connection as aws
 from iotjobs.aws import executions as fetch
+from iotjobs.aws import jobs
 from iotjobs.errors import InvalidInput, IotJobsError
 from iotjobs.model import ExecutionKey
 from iotjobs.sandbox.fleet import Fleet
+from tests.faults.harness.request_parsing import Call
+from tests.faults.proxy import FaultyProxy
 
 KEY = ExecutionKey("firmware-2-4-1", "pump-berlin-01", 1)
 
@@ -62,10 +63,10 @@ def test_a_busy_service_is_waited_for(aged_fleet: Fleet, monkeypatch: pytest.Mon
 )
 def test_an_empty_answer_is_no_empty_fleet(aged_fleet: Fleet, monkeypatch: pytest.MonkeyPatch, operation: str) -> None:
     reads = {
-        "ListJobs": fetch.list_jobs,
+        "ListJobs": jobs.list_jobs,
         "ListJobExecutionsForJob": lambda connection: fetch.job_executions(connection, KEY.job_id),
         "ListJobExecutionsForThing": lambda connection: fetch.thing_executions(connection, KEY.thing_name),
-        "DescribeJob": lambda connection: fetch.describe_job(connection, KEY.job_id),
+        "DescribeJob": lambda connection: jobs.describe_job(connection, KEY.job_id),
         "DescribeJobExecution": lambda connection: fetch.describe_execution(connection, KEY),
     }
     with _through(aged_fleet, monkeypatch, "does_nothing", operation), pytest.raises(IotJobsError, match="really AWS"):
@@ -87,9 +88,9 @@ def test_a_plan_whose_consequences_cannot_be_read_is_no_plan(
 
 
 def test_a_finished_one_is_planned_without_reading_what_is_around_it(
-    one_of_each: tuple[Fleet, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    fresh_thing: tuple[Fleet, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    fleet, thing = one_of_each
+    fleet, thing = fresh_thing
     fleet.job("alone", things=[thing])
     fleet.report("alone", thing, "FAILED")
     with _through(fleet, monkeypatch, "denied", "DescribeJob", "ListJobExecutionsForThing"):

@@ -15,17 +15,16 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from faulty_seam import At, Killed, ModelConnection, Seam
-from judge import Judge, is_target
-from killable import Kill, Lifeline
-from service_model import REGION, Accepted, ServiceModel
-
+from iotjobs.aws import concurrency
 from iotjobs.aws import connection as aws
-from iotjobs.aws import executions as fetch
 from iotjobs.deletion import executor as apply
 from iotjobs.errors import IotJobsError
 from iotjobs.run.directory import RunDirectory
 from iotjobs.run.journal import verify
+from tests.faults.faulty_seam import At, Killed, ModelConnection, Seam
+from tests.faults.judge import Judge, is_target
+from tests.faults.killable import Kill, Lifeline
+from tests.faults.service_model import REGION, Accepted, ServiceModel
 
 Move = tuple[str, int, int]  # what, which job, which thing: what happens in the field
 
@@ -211,7 +210,7 @@ class World:
         with ExitStack() as stack:
             stack.enter_context(patch.object(aws, "connect", lambda **_: ModelConnection(seam, self.region)))
             stack.enter_context(patch.object(apply, "_FIRST_PAUSE_S", 0.0))
-            stack.enter_context(patch.object(fetch, "_AT_ONCE", 1))  # one order of calls for one schedule
+            stack.enter_context(patch.object(concurrency, "THREADS", 1))  # one order of calls for one schedule
             stack.enter_context(life.holding())
             try:
                 act()

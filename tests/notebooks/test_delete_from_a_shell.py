@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import shell
+from tests.notebooks import shell
 
 from iotjobs.model import utc_text
 from iotjobs.sandbox.fleet import Fleet

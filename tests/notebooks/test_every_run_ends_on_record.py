@@ -12,8 +12,8 @@ from pathlib import Path
 
 import papermill
 import pytest
-import shell
-from processes import gone
+from tests.notebooks import shell
+from tests.processes import gone
 
 from iotjobs import cli
 from iotjobs.run import notebook_runner as runbook

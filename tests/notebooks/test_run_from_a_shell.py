@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-import shell
+from tests.notebooks import shell
 
 import iotjobs
 from iotjobs.sandbox.fleet import Fleet

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-import shell
+from tests.notebooks import shell
 
 from iotjobs.run.directory import RunDirectory
 from iotjobs.run.notebook_runner import notebooks

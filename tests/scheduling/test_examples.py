@@ -20,9 +20,9 @@ from typing import Any
 
 import pytest
 
-from fresh import FreshSandbox
 from iotjobs.model import Outcome
 from iotjobs.run import notebook_runner as runbook
+from tests.fresh_sandbox import FreshSandbox
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "scheduling"
 HOME = "/srv/iotjobs"

@@ -14,9 +14,9 @@ from iotjobs.sandbox.fleet import Fleet
 
 
 def test_an_execution_made_anew_before_the_last_look_is_not_cancelled(
-    one_of_each: tuple[Fleet, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fresh_thing: tuple[Fleet, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fleet, thing = one_of_each
+    fleet, thing = fresh_thing
     job_id = f"job-of-{thing[-50:]}"
     with fleet.ago(days=5):
         fleet.job(job_id, things=[thing])

@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 
 import iotjobs
-from iotjobs.aws import executions as fetch
+from iotjobs.aws import concurrency
 from iotjobs.sandbox.fleet import Fleet
 from iotjobs.sandbox.server import ACCOUNT, REGION
-from labelled_fleet import Label, LabelledFleet
+from tests.labelled_fleet import Label, LabelledFleet
 
 Key = tuple[str, str, int]
 CONFUSION: Counter[tuple[str, str]] = Counter()
@@ -99,7 +99,7 @@ def test_a_job_that_aborts_because_it_is_looked_at(
     aged_fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The service looks at timers when it is asked: a second thing's queue may end what the first one's still had."""
-    monkeypatch.setattr(fetch, "_AT_ONCE", 1)
+    monkeypatch.setattr(concurrency, "THREADS", 1)
     things = ["abort-a", "abort-b"]
     rule = {"failureType": "TIMED_OUT", "action": "CANCEL", "thresholdPercentage": 20.0, "minNumberOfExecutedThings": 1}
     with aged_fleet.ago(days=9):

@@ -15,14 +15,15 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from denying_proxy import DenyingProxy, Verdict
 
 from iotjobs.aws import connection as aws
 from iotjobs.aws.read_fleet import read_fleet
+from iotjobs.aws.transport import Limits
 from iotjobs.diagnosis.diagnose import diagnose, possible_causes
 from iotjobs.sandbox.fleet import Fleet
 from iotjobs.snapshot import FleetSnapshot
-from labelled_fleet import LabelledFleet
+from tests.labelled_fleet import LabelledFleet
+from tests.service.denying_proxy import DenyingProxy, Verdict
 
 STUCK_AFTER = timedelta(hours=24)
 ACTIONS = {
@@ -36,7 +37,7 @@ CONFUSION: Counter[tuple[str, str]] = Counter()
 
 
 class Denied:
-    """The fleet behind a proxy that denies what `verdict` says."""
+    """A fleet behind a proxy that denies what `verdict` says."""
 
     def __init__(self, labelled: LabelledFleet, proxy: DenyingProxy, connection: aws.Connection) -> None:
         self.labelled = labelled
@@ -71,14 +72,13 @@ class Denied:
 
 
 @pytest.fixture(scope="module")
-def behind(aged_fleet: Fleet) -> Iterator[Denied]:
+def denied_fleet(aged_fleet: Fleet) -> Iterator[Denied]:
     labelled = LabelledFleet(77, now=aged_fleet.now, things=12)
     labelled.make(aged_fleet)
     proxy = DenyingProxy(aged_fleet.server.endpoint_url)
     with proxy, pytest.MonkeyPatch.context() as settings:
         settings.setenv("AWS_ENDPOINT_URL", proxy.url)
-        settings.setattr(aws, "_READ_ATTEMPTS", 1)
-        yield Denied(labelled, proxy, aws.connect())
+        yield Denied(labelled, proxy, aws.connect(limits=Limits(read_attempts=1)))
     print("\nlabel -> said with evidence taken away: count")
     for (label, answer), count in sorted(CONFUSION.items()):
         print(f"{label:16} -> {answer:16} {count:4}")
@@ -89,10 +89,12 @@ def _deny(*operations: str, status: int = 403) -> Verdict:
 
 
 @pytest.mark.parametrize("operation", sorted(ACTIONS))
-def test_each_call_denied(behind: Denied, operation: str) -> None:
-    snapshot = behind.snapshot(_deny(operation))
-    rows = behind.check(snapshot)
-    assert set(behind.labels) <= set(zip(rows["job_id"], rows["thing_name"], rows["execution_number"], strict=True))
+def test_each_call_denied(denied_fleet: Denied, operation: str) -> None:
+    snapshot = denied_fleet.snapshot(_deny(operation))
+    rows = denied_fleet.check(snapshot)
+    assert set(denied_fleet.labels) <= set(
+        zip(rows["job_id"], rows["thing_name"], rows["execution_number"], strict=True)
+    )
     if operation != "ListJobExecutionsForThing":  # the account is read by job
         assert any(f"allow {ACTIONS[operation]}" in str(gap) for gap in snapshot.gaps)
 
@@ -100,56 +102,62 @@ def test_each_call_denied(behind: Denied, operation: str) -> None:
 @pytest.mark.parametrize(
     "operation", ["GetIndexingConfiguration", "DescribeThing", "ListThings", "DescribeJobExecution"]
 )
-def test_calls_that_are_not_needed_may_be_denied(behind: Denied, operation: str) -> None:
-    rows = behind.check(behind.snapshot(_deny(operation)))
+def test_calls_that_are_not_needed_may_be_denied(denied_fleet: Denied, operation: str) -> None:
+    rows = denied_fleet.check(denied_fleet.snapshot(_deny(operation)))
     assert "unknown" not in set(rows["cause"])
 
 
-def test_neither_index_nor_registry(behind: Denied) -> None:
-    snapshot = behind.snapshot(_deny("SearchIndex", "DescribeThing", "ListThings"))
-    rows = behind.check(snapshot)
+def test_neither_index_nor_registry(denied_fleet: Denied) -> None:
+    snapshot = denied_fleet.snapshot(_deny("SearchIndex", "DescribeThing", "ListThings"))
+    rows = denied_fleet.check(snapshot)
     assert set(rows["cause"]) == {"", "unknown"}
     assert set(rows["why_unknown"]) == {"", "the thing's registration"}
     assert "allow iot:DescribeThing" in rows[rows["cause"] == "unknown"].iloc[0]["evidence"]
 
 
-def test_jobs_neither_described_nor_listed(behind: Denied) -> None:
-    thing = behind.labelled.world.things[1].name
-    rows = behind.check(behind.snapshot(_deny("DescribeJob", "ListJobs"), thing_name=thing))
+def test_jobs_neither_described_nor_listed(denied_fleet: Denied) -> None:
+    thing = denied_fleet.labelled.world.things[1].name
+    rows = denied_fleet.check(denied_fleet.snapshot(_deny("DescribeJob", "ListJobs"), thing_name=thing))
     assert set(rows.loc[rows["cause"] != "", "why_unknown"]) == {"the job's status"}
 
 
-def test_jobs_listed_but_not_described_are_known_to_be_cancelled(behind: Denied) -> None:
-    rows = behind.check(behind.snapshot(_deny("DescribeJob")))
+def test_jobs_listed_but_not_described_are_known_to_be_cancelled(denied_fleet: Denied) -> None:
+    rows = denied_fleet.check(denied_fleet.snapshot(_deny("DescribeJob")))
     assert "orphaned" in set(rows["cause"])
     assert set(rows["why_unknown"]) == {"", "the job's schedule"}
 
 
 @pytest.mark.parametrize("operation", sorted(ACTIONS))
-def test_each_call_denied_when_a_job_or_a_thing_is_asked_for(behind: Denied, operation: str) -> None:
-    behind.check(behind.snapshot(_deny(operation), job_id=f"{behind.labelled.prefix}-continuous"))
+def test_each_call_denied_when_a_job_or_a_thing_is_asked_for(denied_fleet: Denied, operation: str) -> None:
+    denied_fleet.check(denied_fleet.snapshot(_deny(operation), job_id=f"{denied_fleet.labelled.prefix}-continuous"))
     if operation != "ListJobExecutionsForThing":
-        behind.check(behind.snapshot(_deny(operation), thing_name=behind.labelled.world.things[0].name))
+        denied_fleet.check(
+            denied_fleet.snapshot(_deny(operation), thing_name=denied_fleet.labelled.world.things[0].name)
+        )
 
 
-def test_queues_are_read_by_job_when_they_may_not_be_read_by_thing(behind: Denied) -> None:
-    snapshot = behind.snapshot(_deny("ListJobExecutionsForThing"), job_id=f"{behind.labelled.prefix}-continuous")
-    rows = behind.check(snapshot)
+def test_queues_are_read_by_job_when_they_may_not_be_read_by_thing(denied_fleet: Denied) -> None:
+    snapshot = denied_fleet.snapshot(
+        _deny("ListJobExecutionsForThing"), job_id=f"{denied_fleet.labelled.prefix}-continuous"
+    )
+    rows = denied_fleet.check(snapshot)
     assert "unknown" not in set(rows["cause"])
     assert rows["unblocks"].notna().all()
     assert snapshot.gaps == ()
 
 
-def test_an_execution_is_found_by_its_job_when_its_thing_may_not_be_listed(behind: Denied) -> None:
-    job_id, thing, _ = next(key for key, label in behind.labels.items() if label[0] == "blocked")
-    rows = behind.check(behind.snapshot(_deny("ListJobExecutionsForThing"), job_id=job_id, thing_name=thing))
+def test_an_execution_is_found_by_its_job_when_its_thing_may_not_be_listed(denied_fleet: Denied) -> None:
+    job_id, thing, _ = next(key for key, label in denied_fleet.labels.items() if label[0] == "blocked")
+    rows = denied_fleet.check(
+        denied_fleet.snapshot(_deny("ListJobExecutionsForThing"), job_id=job_id, thing_name=thing)
+    )
     assert list(rows["cause"]) == ["blocked"]
 
 
-def test_queues_that_may_not_be_read_at_all(behind: Denied) -> None:
+def test_queues_that_may_not_be_read_at_all(denied_fleet: Denied) -> None:
     denied = _deny("ListJobExecutionsForThing", "ListJobs")
-    snapshot = behind.snapshot(denied, job_id=f"{behind.labelled.prefix}-continuous")
-    rows = behind.check(snapshot)
+    snapshot = denied_fleet.snapshot(denied, job_id=f"{denied_fleet.labelled.prefix}-continuous")
+    rows = denied_fleet.check(snapshot)
     unfinished = rows[rows["cause"] != ""]
     assert unfinished["unblocks"].isna().all()
     assert any("allow iot:ListJobExecutionsForThing" in str(gap) for gap in snapshot.gaps)
@@ -164,19 +172,21 @@ def test_queues_that_may_not_be_read_at_all(behind: Denied) -> None:
         ("data:DescribeJobExecution", 429),
     ],
 )
-def test_a_reading_that_fails_half_way(behind: Denied, operation: str, status: int) -> None:
+def test_a_reading_that_fails_half_way(denied_fleet: Denied, operation: str, status: int) -> None:
     def every_third(asked: str, _path: str, count: int) -> int | None:
         return status if asked == operation and count % 3 == 0 else None
 
-    snapshot = behind.snapshot(every_third)
-    rows = behind.check(snapshot)
+    snapshot = denied_fleet.snapshot(every_third)
+    rows = denied_fleet.check(snapshot)
     assert set(rows["cause"]) - {"", "unknown"}
 
 
-def test_an_index_that_fails_on_a_later_page(behind: Denied) -> None:
+def test_an_index_that_fails_on_a_later_page(denied_fleet: Denied) -> None:
     seen = iter(range(10**6))
-    snapshot = behind.snapshot(lambda asked, _path, _count: 500 if asked == "SearchIndex" and next(seen) else None)
-    behind.check(snapshot)
+    snapshot = denied_fleet.snapshot(
+        lambda asked, _path, _count: 500 if asked == "SearchIndex" and next(seen) else None
+    )
+    denied_fleet.check(snapshot)
     assert all("update-indexing-configuration" not in str(gap) for gap in snapshot.gaps)  # it is on
 
 
@@ -186,14 +196,16 @@ def test_an_index_that_fails_on_a_later_page(behind: Denied) -> None:
     ids=str,
 )
 @pytest.mark.parametrize("told", [True, False], ids=["configuration-readable", "configuration-denied"])
-def test_the_modes_of_the_index(behind: Denied, aged_fleet: Fleet, mode: str, connectivity: str, told: bool) -> None:
+def test_the_modes_of_the_index(
+    denied_fleet: Denied, aged_fleet: Fleet, mode: str, connectivity: str, told: bool
+) -> None:
     wanted = {"thingIndexingMode": mode, "thingConnectivityIndexingMode": connectivity}
     aged_fleet.iot.update_indexing_configuration(thingIndexingConfiguration=wanted)
     try:
-        snapshot = behind.snapshot(_deny(*[] if told else ["GetIndexingConfiguration"]))
+        snapshot = denied_fleet.snapshot(_deny(*[] if told else ["GetIndexingConfiguration"]))
     finally:
         aged_fleet.index()
-    rows = behind.check(snapshot)
+    rows = denied_fleet.check(snapshot)
     unknown = rows[rows["cause"] == "unknown"]
     assert unknown.empty == (connectivity == "STATUS")
     assert (unknown["suggestion"] == "enable_indexing").all()
@@ -207,7 +219,7 @@ AUTH_SCRIPT = """
 import json, os, sys
 from iotjobs.sandbox.server import Server
 from iotjobs.sandbox.fleet import Fleet
-from labelled_fleet import LabelledFleet
+from tests.labelled_fleet import LabelledFleet
 import boto3, iotjobs
 with Server(auth=True) as server:
     os.environ.update(server.environment, AWS_SHARED_CREDENTIALS_FILE=f"{sys.argv[1]}/credentials")

@@ -15,9 +15,9 @@ from iotjobs.workflows.delete import Deletion
 
 
 @pytest.fixture
-def used_again(one_of_each: tuple[Fleet, str], tmp_path: Path) -> dict[str, Any]:
+def used_again(fresh_thing: tuple[Fleet, str], tmp_path: Path) -> dict[str, Any]:
     """Number 1 deleted in this directory, then used again by AWS: the thing left the job's group."""
-    fleet, thing = one_of_each
+    fleet, thing = fresh_thing
     job_id, group = f"job-of-{thing[-50:]}", f"group-{thing}"[:128]
     with fleet.ago(days=20):
         fleet.iot.create_thing_group(thingGroupName=group)
@@ -73,8 +73,8 @@ def test_chosen_by_hand_it_is_the_one_that_is_there(used_again: dict[str, Any], 
     assert (_result(tmp_path)["outcome"], _deletes(tmp_path)) == ("applied", 2)
 
 
-def test_a_delete_that_was_refused_is_not_done(one_of_each: tuple[Fleet, str], tmp_path: Path) -> None:
-    fleet, thing = one_of_each
+def test_a_delete_that_was_refused_is_not_done(fresh_thing: tuple[Fleet, str], tmp_path: Path) -> None:
+    fleet, thing = fresh_thing
     job_id = f"job-of-{thing[-50:]}"
     with fleet.ago(days=5):
         fleet.job(job_id, things=[thing])

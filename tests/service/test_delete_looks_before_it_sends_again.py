@@ -79,9 +79,9 @@ def _events(directory: Path) -> list[str]:
 
 @pytest.mark.parametrize("acts", [True, False], ids=["it-acted", "it-did-not"])
 def test_a_delete_without_an_answer_is_settled_by_looking(
-    one_of_each: tuple[Fleet, str], tmp_path: Path, faults: list[Fault | None], acts: bool
+    fresh_thing: tuple[Fleet, str], tmp_path: Path, faults: list[Fault | None], acts: bool
 ) -> None:
-    fleet, thing = one_of_each
+    fleet, thing = fresh_thing
     named = _job(fleet, thing, "FAILED")
     faults.append(_raises(Unsettled("no answer"), acts=acts))
     assert _confirmed(tmp_path, **named)["outcome"] == "applied"
@@ -90,9 +90,9 @@ def test_a_delete_without_an_answer_is_settled_by_looking(
 
 
 def test_a_delete_that_acts_late_is_ours(
-    one_of_each: tuple[Fleet, str], tmp_path: Path, faults: list[Fault | None]
+    fresh_thing: tuple[Fleet, str], tmp_path: Path, faults: list[Fault | None]
 ) -> None:
-    fleet, thing = one_of_each
+    fleet, thing = fresh_thing
     named = _job(fleet, thing, "FAILED")
 
     def acts_just_before(send: Send, _operation: str, _given: dict[str, Any]) -> dict[str, Any]:
@@ -104,26 +104,26 @@ def test_a_delete_that_acts_late_is_ours(
 
 
 def test_a_cancel_without_an_answer_is_settled_by_looking(
-    one_of_each: tuple[Fleet, str], tmp_path: Path, faults: list[Fault | None]
+    fresh_thing: tuple[Fleet, str], tmp_path: Path, faults: list[Fault | None]
 ) -> None:
-    fleet, thing = one_of_each
+    fleet, thing = fresh_thing
     named = _job(fleet, thing, "IN_PROGRESS")
     faults.append(_raises(Unsettled("no answer"), acts=True))
     assert _confirmed(tmp_path, force=True, cancel_first=True, **named)["outcome"] == "applied"
     assert _status(fleet, thing) is None
 
 
-def test_throttling_is_waited_out(one_of_each: tuple[Fleet, str], tmp_path: Path, faults: list[Fault | None]) -> None:
-    fleet, thing = one_of_each
+def test_throttling_is_waited_out(fresh_thing: tuple[Fleet, str], tmp_path: Path, faults: list[Fault | None]) -> None:
+    fleet, thing = fresh_thing
     named = _job(fleet, thing, "FAILED")
     faults.extend([_raises(Throttled("slow down"))] * 3)
     assert _confirmed(tmp_path, **named)["outcome"] == "applied"
 
 
 def test_throttling_without_end_is_an_error_and_nothing_is_deleted(
-    one_of_each: tuple[Fleet, str], tmp_path: Path, faults: list[Fault | None]
+    fresh_thing: tuple[Fleet, str], tmp_path: Path, faults: list[Fault | None]
 ) -> None:
-    fleet, thing = one_of_each
+    fleet, thing = fresh_thing
     named = _job(fleet, thing, "FAILED")
     faults.extend([_raises(Throttled("slow down"))] * 50)
     with pytest.raises(IotJobsError, match="not accepted in"):
@@ -132,9 +132,9 @@ def test_throttling_without_end_is_an_error_and_nothing_is_deleted(
 
 
 def test_what_moves_while_throttled_is_not_deleted(
-    one_of_each: tuple[Fleet, str], tmp_path: Path, faults: list[Fault | None]
+    fresh_thing: tuple[Fleet, str], tmp_path: Path, faults: list[Fault | None]
 ) -> None:
-    fleet, thing = one_of_each
+    fleet, thing = fresh_thing
     named = _job(fleet, thing, None)
     faults.append(_raises(Throttled("slow"), first=lambda: fleet.report(named["job_id"], thing, "IN_PROGRESS")))
     result = _confirmed(tmp_path, force=True, **named)
@@ -143,9 +143,9 @@ def test_what_moves_while_throttled_is_not_deleted(
 
 
 def test_somebody_elses_delete_is_not_said_to_be_ours(
-    one_of_each: tuple[Fleet, str], tmp_path: Path, faults: list[Fault | None]
+    fresh_thing: tuple[Fleet, str], tmp_path: Path, faults: list[Fault | None]
 ) -> None:
-    fleet, thing = one_of_each
+    fleet, thing = fresh_thing
     named = _job(fleet, thing, "FAILED")
 
     def quicker() -> None:
@@ -157,9 +157,9 @@ def test_somebody_elses_delete_is_not_said_to_be_ours(
 
 
 def test_canceled_but_not_deleted_is_partial(
-    one_of_each: tuple[Fleet, str], tmp_path: Path, faults: list[Fault | None]
+    fresh_thing: tuple[Fleet, str], tmp_path: Path, faults: list[Fault | None]
 ) -> None:
-    fleet, thing = one_of_each
+    fleet, thing = fresh_thing
     named = _job(fleet, thing, "IN_PROGRESS")
     faults.extend([None, _raises(Denied("not allowed", action="iot:DeleteJobExecution"))])
     with pytest.raises(PartlyDone, match="was canceled, but not deleted: not allowed"):
@@ -168,9 +168,9 @@ def test_canceled_but_not_deleted_is_partial(
 
 
 def test_the_cancel_says_who_and_which_run(
-    one_of_each: tuple[Fleet, str], tmp_path: Path, faults: list[Fault | None]
+    fresh_thing: tuple[Fleet, str], tmp_path: Path, faults: list[Fault | None]
 ) -> None:
-    fleet, thing = one_of_each
+    fleet, thing = fresh_thing
     named = _job(fleet, thing, "IN_PROGRESS")
     seen: dict[str, Any] = {}
 
@@ -186,9 +186,9 @@ def test_the_cancel_says_who_and_which_run(
 
 
 def test_a_killed_run_goes_on_in_the_same_directory(
-    one_of_each: tuple[Fleet, str], tmp_path: Path, faults: list[Fault | None]
+    fresh_thing: tuple[Fleet, str], tmp_path: Path, faults: list[Fault | None]
 ) -> None:
-    fleet, thing = one_of_each
+    fleet, thing = fresh_thing
     named = {**_job(fleet, thing, "IN_PROGRESS"), "force": True, "cancel_first": True}
     faults.extend([None, _raises(KeyboardInterrupt(), acts=True)])  # type: ignore[arg-type]
     with pytest.raises(KeyboardInterrupt):
@@ -201,9 +201,9 @@ def test_a_killed_run_goes_on_in_the_same_directory(
 
 
 def test_a_record_of_another_account_settles_nothing(
-    one_of_each: tuple[Fleet, str], tmp_path: Path, faults: list[Fault | None], monkeypatch: pytest.MonkeyPatch
+    fresh_thing: tuple[Fleet, str], tmp_path: Path, faults: list[Fault | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fleet, thing = one_of_each
+    fleet, thing = fresh_thing
     named = _job(fleet, thing, "FAILED")
     _confirmed(tmp_path, **named)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-3")
@@ -214,8 +214,8 @@ def test_a_record_of_another_account_settles_nothing(
     assert _result(tmp_path)["outcome"] == "error"
 
 
-def test_applied_stays_applied_when_the_cell_runs_again(one_of_each: tuple[Fleet, str], tmp_path: Path) -> None:
-    fleet, thing = one_of_each
+def test_applied_stays_applied_when_the_cell_runs_again(fresh_thing: tuple[Fleet, str], tmp_path: Path) -> None:
+    fleet, thing = fresh_thing
     named = _job(fleet, thing, "FAILED")
     run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path))
     deletion = iotjobs.delete_job_execution(run, **named).plan()
@@ -227,8 +227,8 @@ def test_applied_stays_applied_when_the_cell_runs_again(one_of_each: tuple[Fleet
     assert _result(tmp_path)["outcome"] == "applied"
 
 
-def test_the_right_phrase_does_not_get_past_a_guard(one_of_each: tuple[Fleet, str], tmp_path: Path) -> None:
-    fleet, thing = one_of_each
+def test_the_right_phrase_does_not_get_past_a_guard(fresh_thing: tuple[Fleet, str], tmp_path: Path) -> None:
+    fleet, thing = fresh_thing
     result = _confirmed(tmp_path, **_job(fleet, thing, "IN_PROGRESS"))
     assert (result["outcome"], result["refusals"][0]["guard"]) == ("refused", "unfinished_needs_force")
     assert not (tmp_path / "journal.jsonl").exists()

@@ -41,8 +41,8 @@ def _journal(directory: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (directory / "journal.jsonl").read_text().splitlines()]
 
 
-def test_nothing_is_deleted_without_confirm(one_of_each: tuple[Fleet, str], tmp_path: Path) -> None:
-    fleet, thing = one_of_each
+def test_nothing_is_deleted_without_confirm(fresh_thing: tuple[Fleet, str], tmp_path: Path) -> None:
+    fleet, thing = fresh_thing
     named = _job(fleet, thing, status="FAILED")
     result = _delete(tmp_path, **named)
     assert result["outcome"] == "planned"
@@ -51,8 +51,8 @@ def test_nothing_is_deleted_without_confirm(one_of_each: tuple[Fleet, str], tmp_
     assert not (tmp_path / "journal.jsonl").exists()
 
 
-def test_the_phrase_deletes_and_it_is_on_record(one_of_each: tuple[Fleet, str], tmp_path: Path) -> None:
-    fleet, thing = one_of_each
+def test_the_phrase_deletes_and_it_is_on_record(fresh_thing: tuple[Fleet, str], tmp_path: Path) -> None:
+    fleet, thing = fresh_thing
     named = _job(fleet, thing, status="SUCCEEDED")
     phrase = _delete(tmp_path, **named)["confirm"]
     result = _delete(tmp_path, confirm=phrase, **named)
@@ -62,8 +62,8 @@ def test_the_phrase_deletes_and_it_is_on_record(one_of_each: tuple[Fleet, str], 
     assert json.loads((tmp_path / "before.jsonl").read_text())["status"] == "SUCCEEDED"
 
 
-def test_the_same_run_again_deletes_nothing_twice(one_of_each: tuple[Fleet, str], tmp_path: Path) -> None:
-    fleet, thing = one_of_each
+def test_the_same_run_again_deletes_nothing_twice(fresh_thing: tuple[Fleet, str], tmp_path: Path) -> None:
+    fleet, thing = fresh_thing
     named = _job(fleet, thing, status="SUCCEEDED")
     phrase = _delete(tmp_path, **named)["confirm"]
     _delete(tmp_path, confirm=phrase, **named)
@@ -73,9 +73,9 @@ def test_the_same_run_again_deletes_nothing_twice(one_of_each: tuple[Fleet, str]
 
 @pytest.mark.parametrize("status", [None, "IN_PROGRESS"], ids=["queued", "in-progress"])
 def test_an_unfinished_one_is_refused_without_force(
-    one_of_each: tuple[Fleet, str], tmp_path: Path, status: str | None
+    fresh_thing: tuple[Fleet, str], tmp_path: Path, status: str | None
 ) -> None:
-    fleet, thing = one_of_each
+    fleet, thing = fresh_thing
     named = _job(fleet, thing, status=status)
     result = _delete(tmp_path, **named)
     assert result["outcome"] == "refused"
@@ -85,8 +85,8 @@ def test_an_unfinished_one_is_refused_without_force(
 
 
 @pytest.mark.parametrize("cancel_first", [False, True])
-def test_force_takes_an_unfinished_one(one_of_each: tuple[Fleet, str], tmp_path: Path, cancel_first: bool) -> None:
-    fleet, thing = one_of_each
+def test_force_takes_an_unfinished_one(fresh_thing: tuple[Fleet, str], tmp_path: Path, cancel_first: bool) -> None:
+    fleet, thing = fresh_thing
     named = {**_job(fleet, thing, status="IN_PROGRESS"), "force": True, "cancel_first": cancel_first}
     phrase = _delete(tmp_path, **named)["confirm"]
     assert _delete(tmp_path, confirm=phrase, **named)["outcome"] == "applied"
@@ -95,8 +95,8 @@ def test_force_takes_an_unfinished_one(one_of_each: tuple[Fleet, str], tmp_path:
     assert called == (["CancelJobExecution"] if cancel_first else []) + ["DeleteJobExecution"]
 
 
-def test_a_device_at_work_needs_the_longer_phrase(one_of_each: tuple[Fleet, str], tmp_path: Path) -> None:
-    fleet, thing = one_of_each
+def test_a_device_at_work_needs_the_longer_phrase(fresh_thing: tuple[Fleet, str], tmp_path: Path) -> None:
+    fleet, thing = fresh_thing
     named = {**_job(fleet, thing, days=0.01, status="IN_PROGRESS"), "force": True}
     phrase = _delete(tmp_path, **named)["confirm"]
     assert phrase.endswith(" while it works")
@@ -106,16 +106,16 @@ def test_a_device_at_work_needs_the_longer_phrase(one_of_each: tuple[Fleet, str]
     assert _delete(tmp_path, confirm=phrase, **named)["outcome"] == "applied"
 
 
-def test_a_wrong_phrase_is_refused(one_of_each: tuple[Fleet, str], tmp_path: Path) -> None:
-    fleet, thing = one_of_each
+def test_a_wrong_phrase_is_refused(fresh_thing: tuple[Fleet, str], tmp_path: Path) -> None:
+    fleet, thing = fresh_thing
     named = _job(fleet, thing, status="FAILED")
     result = _delete(tmp_path, confirm="yes", **named)
     assert (result["outcome"], result["refusals"][0]["guard"]) == ("refused", "phrase_must_match")
     assert _exists(fleet, **named)
 
 
-def test_yesterdays_phrase_does_not_hit_a_number_used_again(one_of_each: tuple[Fleet, str], tmp_path: Path) -> None:
-    fleet, thing = one_of_each
+def test_yesterdays_phrase_does_not_hit_a_number_used_again(fresh_thing: tuple[Fleet, str], tmp_path: Path) -> None:
+    fleet, thing = fresh_thing
     job_id, group = JOB.format(thing)[:64], f"group-{thing}"[:128]
     with fleet.ago(days=20):
         fleet.iot.create_thing_group(thingGroupName=group)
@@ -134,8 +134,8 @@ def test_yesterdays_phrase_does_not_hit_a_number_used_again(one_of_each: tuple[F
     assert _exists(fleet, **named)
 
 
-def test_what_moved_since_the_plan_is_not_deleted(one_of_each: tuple[Fleet, str], tmp_path: Path) -> None:
-    fleet, thing = one_of_each
+def test_what_moved_since_the_plan_is_not_deleted(fresh_thing: tuple[Fleet, str], tmp_path: Path) -> None:
+    fleet, thing = fresh_thing
     named = _job(fleet, thing, status="IN_PROGRESS")
     run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path))
     deletion = iotjobs.delete_job_execution(run, force=True, **named).plan()
@@ -147,9 +147,9 @@ def test_what_moved_since_the_plan_is_not_deleted(one_of_each: tuple[Fleet, str]
 
 
 def test_the_plan_says_what_starts_next_and_that_the_job_completes(
-    one_of_each: tuple[Fleet, str], tmp_path: Path
+    fresh_thing: tuple[Fleet, str], tmp_path: Path
 ) -> None:
-    fleet, thing = one_of_each
+    fleet, thing = fresh_thing
     named = _job(fleet, thing, status="IN_PROGRESS")
     with fleet.ago(days=2):
         fleet.job(f"next-{thing}"[:64], things=[thing])

@@ -7,6 +7,7 @@ import pandas as pd
 
 from iotjobs.aws import connection as aws
 from iotjobs.aws import executions as fetch
+from iotjobs.model import ExecutionKey
 from iotjobs.sandbox.fleet import Fleet
 
 
@@ -38,7 +39,7 @@ def test_the_moment_in_a_list_is_the_moment_in_the_description(aged_fleet: Fleet
     connection = aws.connect()
     listed = fetch.job_executions(connection, "firmware-2-4-1")
     for row in listed.head(5).itertuples():
-        key = fetch.ExecutionKey(row.job_id, row.thing_name, int(row.execution_number))
+        key = ExecutionKey(row.job_id, row.thing_name, int(row.execution_number))
         described = fetch.describe_execution(connection, key)
         assert (row.queued_at, row.started_at if pd.notna(row.started_at) else None) == (
             described.queued_at,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import iotjobs
-from iotjobs.aws import executions as fetch
+from iotjobs.aws import jobs
 from iotjobs.aws.connection import connect
 from iotjobs.deletion.restore import Restoration, restoration
 from iotjobs.run.journal import append_snapshot
@@ -45,8 +45,8 @@ def _queued(fleet: Fleet, thing: str) -> list[tuple[str, str]]:
     return [(item["jobId"], item["jobExecutionSummary"]["status"]) for item in summaries]
 
 
-def test_a_deleted_execution_is_queued_again_with_its_document(one_of_each: tuple[Fleet, str], tmp_path: Path) -> None:
-    fleet, thing = one_of_each
+def test_a_deleted_execution_is_queued_again_with_its_document(fresh_thing: tuple[Fleet, str], tmp_path: Path) -> None:
+    fleet, thing = fresh_thing
     settings = {
         "description": "new firmware",
         "timeoutConfig": {"inProgressTimeoutInMinutes": 10_000},
@@ -74,8 +74,8 @@ def test_a_deleted_execution_is_queued_again_with_its_document(one_of_each: tupl
     assert json.loads(pending["execution"]["jobDocument"]) == {"operation": "demo"}
 
 
-def test_the_command_shows_it_and_says_what_cannot_come_back(one_of_each: tuple[Fleet, str], tmp_path: Path) -> None:
-    fleet, thing = one_of_each
+def test_the_command_shows_it_and_says_what_cannot_come_back(fresh_thing: tuple[Fleet, str], tmp_path: Path) -> None:
+    fleet, thing = fresh_thing
     job_id = _deleted(fleet, tmp_path / "run", thing)
     command = [sys.executable, "-m", "iotjobs.cli", "restore", str(tmp_path / "run"), "--out", str(tmp_path / "out")]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -88,9 +88,9 @@ def test_the_command_shows_it_and_says_what_cannot_come_back(one_of_each: tuple[
 
 
 def test_looking_twice_gives_the_same_job_so_that_nothing_is_queued_twice(
-    one_of_each: tuple[Fleet, str], tmp_path: Path
+    fresh_thing: tuple[Fleet, str], tmp_path: Path
 ) -> None:
-    fleet, thing = one_of_each
+    fleet, thing = fresh_thing
     _deleted(fleet, tmp_path, thing)
     first = _request(restoration(tmp_path, out=tmp_path / "first"))
     second = _request(restoration(tmp_path, out=tmp_path / "second"))
@@ -99,8 +99,8 @@ def test_looking_twice_gives_the_same_job_so_that_nothing_is_queued_twice(
         fleet.iot.create_job(**second)
 
 
-def test_what_had_ended_is_queued_again_only_when_asked(one_of_each: tuple[Fleet, str], tmp_path: Path) -> None:
-    fleet, thing = one_of_each
+def test_what_had_ended_is_queued_again_only_when_asked(fresh_thing: tuple[Fleet, str], tmp_path: Path) -> None:
+    fleet, thing = fresh_thing
     _deleted(fleet, tmp_path, thing, status="FAILED")
     found = restoration(tmp_path)
     assert found.files == ()
@@ -109,8 +109,8 @@ def test_what_had_ended_is_queued_again_only_when_asked(one_of_each: tuple[Fleet
     assert len(restoration(tmp_path, also_ended=True).files) == 1
 
 
-def test_a_service_s_job_is_left_to_the_service(one_of_each: tuple[Fleet, str], tmp_path: Path) -> None:
-    fleet, thing = one_of_each
+def test_a_service_s_job_is_left_to_the_service(fresh_thing: tuple[Fleet, str], tmp_path: Path) -> None:
+    fleet, thing = fresh_thing
     _deleted(fleet, tmp_path, thing, job_id=f"AFR_OTA-{thing}"[:64])
     found = restoration(tmp_path)
     assert found.files == ()
@@ -119,9 +119,9 @@ def test_a_service_s_job_is_left_to_the_service(one_of_each: tuple[Fleet, str], 
 
 
 def test_a_document_that_could_not_be_read_is_said_and_the_file_is_marked(
-    one_of_each: tuple[Fleet, str], tmp_path: Path
+    fresh_thing: tuple[Fleet, str], tmp_path: Path
 ) -> None:
-    fleet, thing = one_of_each
+    fleet, thing = fresh_thing
     job_id = _deleted(fleet, tmp_path, thing)
     (tmp_path / "jobs_before.jsonl").unlink()  # as of a run that may not read jobs
     found = restoration(tmp_path)
@@ -132,7 +132,7 @@ def test_a_document_that_could_not_be_read_is_said_and_the_file_is_marked(
 
 
 def test_a_job_that_cannot_be_read_is_a_gap_and_in_nobodys_way(sandbox: Server) -> None:
-    snapshot = fetch.job_snapshot(connect(), "no-such-job")
+    snapshot = jobs.job_snapshot(connect(), "no-such-job")
     assert (snapshot["job"], snapshot["document"]) == (None, None)
     assert [gap.split(":")[0] for gap in snapshot["gaps"]] == [
         "the job's settings could not be read",
@@ -141,9 +141,9 @@ def test_a_job_that_cannot_be_read_is_a_gap_and_in_nobodys_way(sandbox: Server) 
 
 
 def test_a_run_that_went_on_shows_what_was_there_before_its_own_cancel(
-    one_of_each: tuple[Fleet, str], tmp_path: Path
+    fresh_thing: tuple[Fleet, str], tmp_path: Path
 ) -> None:
-    fleet, thing = one_of_each
+    fleet, thing = fresh_thing
     _deleted(fleet, tmp_path, thing)
     before = tmp_path / "before.jsonl"
     first = json.loads(before.read_text())
@@ -155,9 +155,9 @@ def test_a_run_that_went_on_shows_what_was_there_before_its_own_cancel(
 
 
 def test_a_delete_that_was_not_seen_to_the_end_is_not_counted_and_said(
-    one_of_each: tuple[Fleet, str], tmp_path: Path
+    fresh_thing: tuple[Fleet, str], tmp_path: Path
 ) -> None:
-    fleet, thing = one_of_each
+    fleet, thing = fresh_thing
     _deleted(fleet, tmp_path, thing)
     journal = tmp_path / "journal.jsonl"
     *kept, last = journal.read_text().splitlines(keepends=True)
@@ -169,8 +169,8 @@ def test_a_delete_that_was_not_seen_to_the_end_is_not_counted_and_said(
     assert not (tmp_path / "restore").exists()
 
 
-def test_a_start_that_is_past_is_left_out_and_the_windows_stay(one_of_each: tuple[Fleet, str], tmp_path: Path) -> None:
-    fleet, thing = one_of_each
+def test_a_start_that_is_past_is_left_out_and_the_windows_stay(fresh_thing: tuple[Fleet, str], tmp_path: Path) -> None:
+    fleet, thing = fresh_thing
     windows = [{"startTime": "cron(0 2 * * ? *)", "durationInMinutes": 90}]
     start = (fleet.now.replace(microsecond=0)).strftime("%Y-%m-%dT%H:%M")
     _deleted(fleet, tmp_path, thing, schedulingConfig={"startTime": start, "maintenanceWindows": windows})
@@ -179,8 +179,8 @@ def test_a_start_that_is_past_is_left_out_and_the_windows_stay(one_of_each: tupl
     assert "startTime are left out" in repr(found)
 
 
-def test_a_run_that_only_planned_removed_nothing(one_of_each: tuple[Fleet, str], tmp_path: Path) -> None:
-    fleet, thing = one_of_each
+def test_a_run_that_only_planned_removed_nothing(fresh_thing: tuple[Fleet, str], tmp_path: Path) -> None:
+    fleet, thing = fresh_thing
     with fleet.ago(days=4):
         fleet.job(f"kept-{thing}"[:64], things=[thing])
     run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path))

@@ -17,12 +17,13 @@ import boto3
 import pytest
 
 import iotjobs
-from fresh import FreshSandbox
+from iotjobs.aws.sandbox_proof import SECRET_VARIABLE, is_proven
 from iotjobs.errors import InvalidInput, IotJobsError
 from iotjobs.sandbox import demo
 from iotjobs.sandbox.fleet import EXPECTED_CAUSES, Fleet
-from iotjobs.sandbox.server import Server, identity_of
-from processes import alive, gone
+from iotjobs.sandbox.server import Server
+from tests.fresh_sandbox import FreshSandbox
+from tests.processes import alive, gone
 
 SANDBOX = [sys.executable, "-m", "iotjobs.sandbox"]
 
@@ -101,11 +102,12 @@ def test_a_stranger_on_loopback_is_never_seeded() -> None:
         with pytest.raises(IotJobsError, match="left alone"):
             Fleet(server)
         other.shutdown()
-    assert asked == ["/_iotjobs/sandbox"]
+    assert [path.partition("?")[0] for path in asked] == ["/_iotjobs/sandbox"]
 
 
 def test_another_sandbox_is_never_seeded(sandbox: Server, fresh_sandbox: FreshSandbox) -> None:
-    assert identity_of(fresh_sandbox.endpoint_url) not in (None, identity_of(sandbox.endpoint_url))
+    assert is_proven(fresh_sandbox.endpoint_url)
+    assert not is_proven(fresh_sandbox.endpoint_url, sandbox.secret)
     server = Server()
     server.endpoint_url = fresh_sandbox.endpoint_url
     with pytest.raises(IotJobsError, match="left alone"):
@@ -152,10 +154,12 @@ def test_without_a_command_it_stays_up_until_stopped(how: signal.Signals, code: 
     assert "unset AWS_PROFILE\n" in said
     url = re.search(r"export AWS_ENDPOINT_URL=(\S+)", "".join(said))
     assert url is not None
-    assert identity_of(url[1]) is not None
+    secret = re.search(rf"export {SECRET_VARIABLE}=(\S+)", "".join(said))
+    assert secret is not None
+    assert is_proven(url[1], secret[1])
     process.send_signal(how)
     assert process.wait(timeout=20) == code
-    assert identity_of(url[1]) is None
+    assert not is_proven(url[1], secret[1])
     process.stdout.close()
 
 

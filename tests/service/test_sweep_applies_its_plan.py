@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sweeping import called, confirmed, guards_of, left, old_job, result, sweep
 
 import iotjobs
 from iotjobs.aws.connection import Connection
 from iotjobs.deletion import executor as apply
 from iotjobs.errors import Denied, IotJobsError
 from iotjobs.sandbox.fleet import Fleet
+from tests.service.run_sweep import called, confirmed, guards_of, left, old_job, result, sweep
 
 FOUR = ["FAILED", "SUCCEEDED", "FAILED", "REJECTED"]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sweeping import guards_of, left, old_job, result, sweep
 
 from iotjobs.errors import InvalidInput
 from iotjobs.sandbox.fleet import Fleet
+from tests.service.run_sweep import guards_of, left, old_job, result, sweep
 
 FOUR = ["FAILED", "SUCCEEDED", "FAILED", "REJECTED"]
 Edit = Callable[[dict[str, Any]], Any]

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sweeping import guards_of, left, old_job, result, sweep
 
 import iotjobs
 from iotjobs.errors import InvalidInput, IotJobsError
 from iotjobs.sandbox.fleet import Fleet
+from tests.service.run_sweep import guards_of, left, old_job, result, sweep
 
 FOUR = ["FAILED", "SUCCEEDED", "FAILED", "REJECTED"]
 

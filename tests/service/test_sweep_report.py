@@ -11,9 +11,9 @@ from iotjobs.sandbox.fleet import Fleet
 
 
 @pytest.fixture
-def two_stuck(one_of_each: tuple[Fleet, str]) -> tuple[Fleet, str, list[str]]:
+def two_stuck(fresh_thing: tuple[Fleet, str]) -> tuple[Fleet, str, list[str]]:
     """A job that two things of the test's own are IN_PROGRESS with for 40 days; the first has another one waiting."""
-    fleet, name = one_of_each
+    fleet, name = fresh_thing
     job_id, things = f"report-{name}"[:40], [name, f"{name}-2"]
     with fleet.ago(days=40):
         fleet.iot.create_thing(thingName=things[1])

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contract_oracle import HOUR, NOW, STUCK_AFTER, AJob, AnExecution, AThing, World
 from iotjobs.diagnosis.diagnose import diagnose, possible_causes
 from iotjobs.snapshot import Evidence, FleetSnapshot
+from tests.contract_oracle import HOUR, NOW, STUCK_AFTER, ExecutionSpec, FleetSpec, JobSpec, ThingSpec
 
 QUICK = settings(max_examples=40, deadline=None, derandomize=True, database=None)
 FLEETS = given(seed=st.integers(0, 2**40), things=st.integers(1, 40))
@@ -25,12 +25,12 @@ AGES = [timedelta(seconds=20), HOUR, 23 * HOUR, STUCK_AFTER, 30 * HOUR, 80 * HOU
 CONFUSION: Counter[tuple[str, str]] = Counter()
 
 
-def imagine(chance: random.Random, things: int) -> World:
+def random_fleet(chance: random.Random, things: int) -> FleetSpec:
     """A fleet of so many things, made by chance; most of it of the kinds that take the most evidence to tell."""
-    world = World([])
+    world = FleetSpec([])
     world.jobs = [a_job(chance, f"job-{number}") for number in range(2 * things)]
     for number in range(things):
-        thing = AThing(f"thing-{number}", exists=chance.random() < 0.95)
+        thing = ThingSpec(f"thing-{number}", exists=chance.random() < 0.95)
         thing.connected = thing.exists and chance.random() < 0.75
         thing.seen = None if not thing.connected and chance.random() < 0.3 else 100 * HOUR
         world.things.append(thing)
@@ -39,8 +39,8 @@ def imagine(chance: random.Random, things: int) -> World:
     return world
 
 
-def a_job(chance: random.Random, job_id: str) -> AJob:
-    job = AJob(job_id, updated=chance.choice([5000, 50]) * HOUR)
+def a_job(chance: random.Random, job_id: str) -> JobSpec:
+    job = JobSpec(job_id, updated=chance.choice([5000, 50]) * HOUR)
     if chance.random() < 0.15:
         job.status = chance.choice(["SCHEDULED", "CANCELED", "COMPLETED", "DELETION_IN_PROGRESS"])
     kind = chance.choice(["none"] * 7 + ["start", "windows", "both"])
@@ -53,9 +53,9 @@ def a_job(chance: random.Random, job_id: str) -> AJob:
     return job
 
 
-def an_execution(chance: random.Random, job: AJob, thing: AThing) -> AnExecution:
+def an_execution(chance: random.Random, job: JobSpec, thing: ThingSpec) -> ExecutionSpec:
     status = chance.choice(["QUEUED"] * 9 + ["IN_PROGRESS"] * 3 + ["SUCCEEDED"])
-    one = AnExecution(job, thing, status, chance.choice(AGES), number=chance.choice([1, 1, 1, 2]))
+    one = ExecutionSpec(job, thing, status, chance.choice(AGES), number=chance.choice([1, 1, 1, 2]))
     one.place = chance.getrandbits(40)
     if status == "QUEUED":
         one.retry = chance.choice([0, 0, 0, 2])
@@ -71,7 +71,7 @@ def an_execution(chance: random.Random, job: AJob, thing: AThing) -> AnExecution
     return one
 
 
-def take_away(chance: random.Random, world: World) -> frozenset[tuple[Evidence, str]]:
+def take_away(chance: random.Random, world: FleetSpec) -> frozenset[tuple[Evidence, str]]:
     """Evidence to take away: one to three kinds, each of all that it is about or of some."""
     things = [thing.name for thing in world.things]
     of_jobs = (Evidence.JOB_STATUS, Evidence.SCHEDULE, Evidence.TIMER)
@@ -88,14 +88,14 @@ def said(snapshot: FleetSnapshot) -> dict[tuple[str, str, int], dict]:
     return {(row["job_id"], row["thing_name"], row["execution_number"]): row for row in rows}
 
 
-def unfinished(world: World) -> Iterator[AnExecution]:
+def unfinished(world: FleetSpec) -> Iterator[ExecutionSpec]:
     return (one for one in world.executions if one.status in ("QUEUED", "IN_PROGRESS"))
 
 
 @QUICK
 @FLEETS
 def test_every_execution_has_the_contracts_cause_stuck_and_unblocks(seed: int, things: int) -> None:
-    world = imagine(random.Random(seed), things)
+    world = random_fleet(random.Random(seed), things)
     rows = said(world.tables())
     for one in unfinished(world):
         row, label = rows[one.key], world.label(one)
@@ -107,7 +107,7 @@ def test_every_execution_has_the_contracts_cause_stuck_and_unblocks(seed: int, t
 @FLEETS
 def test_with_evidence_taken_away_it_is_unknown_or_right_and_never_wrong(seed: int, things: int) -> None:
     chance = random.Random(seed)
-    world = imagine(chance, things)
+    world = random_fleet(chance, things)
     without = take_away(chance, world)
     asked = {job.job_id for job in world.jobs if chance.random() < 0.6}
     rows = said(world.tables(without, asked=asked))
@@ -133,7 +133,7 @@ def test_with_evidence_taken_away_it_is_unknown_or_right_and_never_wrong(seed: i
 @QUICK
 @FLEETS
 def test_the_evidence_names_a_state_with_its_age_and_a_command_verifies_it(seed: int, things: int) -> None:
-    world = imagine(random.Random(seed), things)
+    world = random_fleet(random.Random(seed), things)
     for key, row in said(world.tables()).items():
         if row["cause"]:
             assert row["evidence"].startswith((f"{row['status']} for ", "QUEUED for"))

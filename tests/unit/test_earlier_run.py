@@ -9,13 +9,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from made_queues import AS_OF, made_queues
 
 import iotjobs
 from iotjobs.diagnosis.changes import compare
 from iotjobs.errors import InvalidInput
 from iotjobs.run.directory import RunDirectory, blank_result
 from iotjobs.run.earlier import EarlierRun, earlier_run
+from tests.unit.build_queues import AS_OF, build_queues
 
 ROWS = [
     ("pump-1", "-dashed", "IN_PROGRESS", "stalled", 100, 79),
@@ -26,7 +26,7 @@ ROWS = [
 def _write(path: Path, **changes: Any) -> Path:
     """An investigation's run directory, as one that ended a day before AS_OF left it."""
     directory = RunDirectory.open(str(path), notebook="investigate", started_at=AS_OF)
-    table = made_queues(ROWS)
+    table = build_queues(ROWS)
     directory.write_executions(table)
     result = blank_result("investigate", AS_OF - timedelta(days=1), {"job_id": None, "stuck_after": "24h"})
     found = {"outcome": "ok", "account": "111111111111", "region": "eu-west-1", "endpoint": "e", "warnings": []}
@@ -45,7 +45,7 @@ def test_the_csv_alone_compares_as_the_parquet_does(tmp_path: Path) -> None:
     (tmp_path / "executions.parquet").unlink()
     run = _read(tmp_path)
     assert "its CSV is" in run.warnings[0]
-    table, as_before, _ = compare(run.executions, made_queues(ROWS), since=run.started_at)
+    table, as_before, _ = compare(run.executions, build_queues(ROWS), since=run.started_at)
     assert (len(table), as_before) == (0, 2)
 
 

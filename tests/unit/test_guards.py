@@ -6,10 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from made_plans import KEY, NOW, execution, plan
 
 from iotjobs.deletion import guards
 from iotjobs.model import TERMINAL, UNFINISHED, Status
+from tests.unit.build_plans import KEY, NOW, execution, plan
 
 WORKING = execution("IN_PROGRESS", last_updated_at=NOW - timedelta(minutes=59))
 SILENT = execution("IN_PROGRESS", last_updated_at=NOW - timedelta(minutes=61))
@@ -81,7 +81,7 @@ def test_the_longer_phrase_holds_when_the_device_has_stopped_meanwhile() -> None
     [
         ({"status": "SUCCEEDED"}, "SUCCEEDED now and was FAILED"),
         ({"version_number": 3}, "version is 3"),
-        ({"queued_at": NOW - timedelta(days=2) + timedelta(milliseconds=1)}, "used again"),
+        ({"queued_at": NOW - timedelta(days=2) + timedelta(seconds=1)}, "used again"),
     ],
     ids=["status", "version", "identity"],
 )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_queues import AS_OF, SELF_RESOLVING, made_queues
 
+from iotjobs.diagnosis.colours import CAUSE_LOOKS
 from iotjobs.diagnosis.next_steps import NextSteps, next_steps
 from iotjobs.model import Cause
-from iotjobs.ui.colours import CAUSE_LOOKS
+from tests.unit.build_queues import AS_OF, SELF_RESOLVING, build_queues
 
 PUMPS = [
     ("pump-1", "firmware", "IN_PROGRESS", "stalled", 100, 99),
@@ -25,7 +25,7 @@ PUMPS = [
 
 
 def _steps(lines: list, **more: dict) -> NextSteps:
-    return next_steps(made_queues(lines, **more), as_of=AS_OF)
+    return next_steps(build_queues(lines, **more), as_of=AS_OF)
 
 
 def test_what_frees_most_others_comes_first_with_its_count() -> None:
@@ -38,7 +38,7 @@ def test_what_frees_most_others_comes_first_with_its_count() -> None:
 
 
 def test_a_step_chooses_its_own_executions_and_no_others() -> None:
-    queues = made_queues(PUMPS)
+    queues = build_queues(PUMPS)
     fix = next_steps(queues, as_of=AS_OF).ranked[0]
     chosen = queues[fix.chooses(queues)]
     assert set(zip(chosen["thing_name"], chosen["job_id"], strict=True)) == {
@@ -72,7 +72,7 @@ def test_what_runs_already_is_not_freed_by_another_end() -> None:
 
 
 def test_an_ota_update_is_acted_on_through_its_service() -> None:
-    queues = made_queues([("van-1", "AFR_OTA-van-3", "IN_PROGRESS", "stalled", 90, 80)])
+    queues = build_queues([("van-1", "AFR_OTA-van-3", "IN_PROGRESS", "stalled", 90, 80)])
     queues["suggestion"] = "none"
     assert "through its service, a FreeRTOS OTA update" in next_steps(queues, as_of=AS_OF).ranked[0].what
 
@@ -115,7 +115,7 @@ def test_every_cause_has_its_place_and_its_colour() -> None:
 @settings(max_examples=40, deadline=None)
 @given(st.lists(LINE, max_size=12))
 def test_every_unfinished_execution_is_counted_once(lines: list) -> None:
-    queues = made_queues(lines)
+    queues = build_queues(lines)
     steps = next_steps(queues, as_of=AS_OF)
     counted = (
         sum(step.executions + step.frees for step in steps.ranked)

@@ -7,10 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from made_plans import KEY, NOW, execution, plan
 
 from iotjobs.deletion.plan import QueueContext
 from iotjobs.model import ExecutionKey
+from tests.unit.build_plans import KEY, NOW, execution, plan
 
 NEXT = ExecutionKey("config", "pump-01", 1)
 RUNNING = {"job_status": "IN_PROGRESS", "target_selection": "SNAPSHOT", "unfinished_in_job": 1}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from made_queues import AS_OF, made_queues
 
 from iotjobs.diagnosis.queue_effects import with_consequences
+from tests.unit.build_queues import AS_OF, build_queues
 
 BEHIND_FIRMWARE = [
     ("pump-1", "firmware", "IN_PROGRESS", "stalled", 100, 79),
@@ -17,7 +17,7 @@ BEHIND_FIRMWARE = [
 
 
 def _queue(lines: list) -> pd.DataFrame:
-    return with_consequences(made_queues(lines), as_of=AS_OF)
+    return with_consequences(build_queues(lines), as_of=AS_OF)
 
 
 def test_each_end_says_what_starts_and_how_many_wait() -> None:

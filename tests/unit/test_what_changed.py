@@ -7,9 +7,9 @@ from datetime import timedelta
 import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_queues import AS_OF, Line, made_queues
 
 from iotjobs.diagnosis.changes import CHANGE_COLUMNS, Changes, compare, missing_now
+from tests.unit.build_queues import AS_OF, Line, build_queues
 
 SINCE = AS_OF - timedelta(hours=24)
 HUNG: Line = ("pump-1", "firmware", "IN_PROGRESS", "stalled", 100, 79)
@@ -18,20 +18,20 @@ DONE: Line = ("pump-1", "firmware", "SUCCEEDED", "", 100, 79)
 
 
 def _found(before: list[Line], now: list[Line], **more: object) -> dict[tuple[str, str], tuple[str, str]]:
-    table, _, _ = compare(made_queues(before), _executions(now), since=SINCE, **more)
+    table, _, _ = compare(build_queues(before), _executions(now), since=SINCE, **more)
     assert list(table.columns) == list(CHANGE_COLUMNS)
     keys = zip(table["thing_name"], table["job_id"], strict=True)
     return dict(zip(keys, zip(table["change"], table["note"], strict=True), strict=True))
 
 
 def _executions(lines: list[Line]) -> pd.DataFrame:
-    table = made_queues(lines)
+    table = build_queues(lines)
     table.loc[table["cause"] == "", "stuck"] = False
     return table
 
 
 def test_what_hangs_as_it_did_is_no_change() -> None:
-    table, as_before, not_compared = compare(made_queues([HUNG]), made_queues([HUNG]), since=SINCE)
+    table, as_before, not_compared = compare(build_queues([HUNG]), build_queues([HUNG]), since=SINCE)
     assert (len(table), as_before, not_compared) == (0, 1, 0)
 
 
@@ -47,9 +47,9 @@ def test_what_finished_is_no_longer_stuck() -> None:
 def test_another_cause_and_another_report_are_moves() -> None:
     starved = ("pump-1", "certs", "QUEUED", "not_picked_up", 60, None)
     reported = ("pump-1", "firmware", "IN_PROGRESS", "stalled", 100, 79)
-    now = made_queues([reported, starved])
+    now = build_queues([reported, starved])
     now.loc[0, "last_updated_at"] = pd.Timestamp(AS_OF - timedelta(hours=30))
-    table, _, _ = compare(made_queues([HUNG, WAITS]), now, since=SINCE)
+    table, _, _ = compare(build_queues([HUNG, WAITS]), now, since=SINCE)
     assert dict(zip(table["job_id"], table["note"], strict=True)) == {
         "firmware": "reported again",
         "certs": "blocked → not_picked_up",
@@ -60,12 +60,12 @@ def test_another_cause_and_another_report_are_moves() -> None:
 def test_what_was_looked_for_and_is_not_there_was_deleted() -> None:
     key = ("firmware", "pump-1", 1)
     assert _found([HUNG], [], deleted=[key])["pump-1", "firmware"] == ("gone", "deleted")
-    assert missing_now(made_queues([HUNG]), made_queues([]))["job_id"].tolist() == ["firmware"]
+    assert missing_now(build_queues([HUNG]), build_queues([]))["job_id"].tolist() == ["firmware"]
 
 
 def test_a_number_used_again_is_one_gone_and_one_new() -> None:
     again = ("pump-1", "firmware", "QUEUED", "fresh", 3, None)
-    table, _, _ = compare(made_queues([HUNG]), made_queues([again]), since=SINCE)
+    table, _, _ = compare(build_queues([HUNG]), build_queues([again]), since=SINCE)
     assert list(zip(table["change"], table["note"], strict=True)) == [
         ("new", "uses the number of one that is gone again"),
         ("gone", "deleted, and its number was used again"),
@@ -83,20 +83,20 @@ def test_what_the_earlier_run_never_read_is_said_to_be_so() -> None:
 
 def test_what_could_not_be_looked_at_is_not_called_gone() -> None:
     key = ("firmware", "pump-1", 1)
-    table, as_before, not_compared = compare(made_queues([HUNG]), made_queues([]), since=SINCE, unread=[key])
+    table, as_before, not_compared = compare(build_queues([HUNG]), build_queues([]), since=SINCE, unread=[key])
     assert (len(table), as_before, not_compared) == (0, 0, 1)
 
 
 def test_finished_ones_that_a_run_does_not_read_are_no_change() -> None:
     finished = _executions([DONE])
-    assert compare(finished, made_queues([]), since=SINCE)[2] == 1
-    assert compare(made_queues([]), finished, since=SINCE)[2] == 1
-    table, _, _ = compare(finished, made_queues([]), since=SINCE, read_whole=["firmware"])
+    assert compare(finished, build_queues([]), since=SINCE)[2] == 1
+    assert compare(build_queues([]), finished, since=SINCE)[2] == 1
+    table, _, _ = compare(finished, build_queues([]), since=SINCE, read_whole=["firmware"])
     assert table["note"].tolist() == ["deleted"]
 
 
 def test_the_sentence_says_how_many_of_each() -> None:
-    table, same, skipped = compare(made_queues([HUNG, WAITS]), _executions([DONE, WAITS]), since=SINCE)
+    table, same, skipped = compare(build_queues([HUNG, WAITS]), _executions([DONE, WAITS]), since=SINCE)
     said = Changes(table, same, skipped, SINCE, "earlier").summary(AS_OF)
     assert said == (
         "Since 2026-11-19 10:00 UTC, 1 d ago: 0 newly stuck, 1 no longer stuck (1 finished), 0 moved, 0 gone, 0 new; "

@@ -1,293 +1,293 @@
-"""The connection to AWS: identity, clients, throttling, errors in our words. The only file that knows boto3.
+"""The connection to AWS: who is asking, where, and every call, with its errors in our words.
 
-Reads are retried by botocore in its adaptive mode, one client an operation, so that each operation finds
-its own quota by looking. Changing calls are sent once: `apply` looks before it sends one again. Times in
-answers are seconds since the epoch as floats, since parsing them is most of boto3's cost.
+`Connection._call` is the one place through which all calls go. Changing calls are sent once: the executor looks before
+it sends one again.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterator
-from typing import Any, NoReturn
-from urllib.parse import urlsplit
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
 
-import boto3
-import botocore.config
 import botocore.exceptions as boto_errors
 import botocore.session
-from botocore.parsers import ResponseParserError
 
-from iotjobs.aws import response_parsing as answers
-from iotjobs.errors import (
-    Denied,
-    InvalidInput,
-    IotJobsError,
-    NotFound,
-    StateConflict,
-    Throttled,
-    Unavailable,
-    Unsettled,
-)
+from iotjobs.aws import endpoints, response_parsing, sandbox_proof
+from iotjobs.aws.credentials import CallerCredentials
+from iotjobs.aws.device_plane import DevicePlane, PlaneSettings
+from iotjobs.aws.endpoints import Kind, Partition
+from iotjobs.aws.masking import address, outside_text
+from iotjobs.aws.region import choose_region
+from iotjobs.aws.service_clock import ServiceClock
+from iotjobs.aws.service_errors import CHECK_ENDPOINT, about, our_error
+from iotjobs.aws.transport import BotoTransport, Call, Limits, Transport
+from iotjobs.errors import Denied, InvalidInput, IotJobsError, NotFound, Refused, Throttled, Unavailable
 
-_CONNECT_TIMEOUT_S = 5
-_READ_TIMEOUT_S = 30
-_READ_ATTEMPTS = 8
 _FIRST_ATTEMPTS = 3  # of the very first call: an endpoint that is not there should be said within seconds
-_FIRST_READ_TIMEOUT_S = 10
-_MADE_UP_ACCOUNTS = {"000000000000", "123456789012", "111111111111", "111122223333"}
-
-_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
-_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedException", "UnauthorizedOperation"}
-_BAD_CREDENTIALS = {
-    "InvalidClientTokenId",
-    "UnrecognizedClientException",
-    "SignatureDoesNotMatch",
-    "InvalidSignatureException",
-    "IncompleteSignature",
-    "InvalidAccessKeyId",
-    "MissingAuthenticationToken",
-    "AuthFailure",
-}
-_THROTTLED = {"ThrottlingException", "Throttling", "TooManyRequestsException", "LimitExceededException"}
-_CONFLICT = {"InvalidStateTransitionException", "VersionConflictException", "ConflictException"}
-_CHECK_ENDPOINT = "is the endpoint really AWS? check AWS_ENDPOINT_URL"
-_CHECK_NETWORK = "check the network, the region and AWS_ENDPOINT_URL"
-_LOG_IN = "log in again (`aws sso login`, or your usual way to get credentials), then run this again"
+#: 250 rows a page: two million executions. A service that gives a new token with every page never ends.
+_MOST_PAGES = 8_000
+_READING_ERRORS = (AttributeError, KeyError, TypeError, ValueError, RecursionError)
 
 
-def connect(*, profile: str | None = None, region: str | None = None) -> Connection:
+def connect(
+    *,
+    profile: str | None = None,
+    region: str | None = None,
+    run_id: str | None = None,
+    limits: Limits | None = None,
+) -> Connection:
     """Connect by the standard AWS settings and ask who we are (STS GetCallerIdentity).
 
-    Raises InvalidInput for an unknown profile or no region, Denied for missing or refused credentials,
-    IotJobsError when the endpoint cannot be reached.
+    ``run_id`` stands in the user agent of every call. Raises InvalidInput for an unknown profile, no region or an
+    endpoint that is no URL, Denied for missing or refused credentials, IotJobsError for an endpoint out of reach.
     """
     try:
-        core = botocore.session.Session(profile=profile)
-        core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=answers.seconds)
-        session = boto3.Session(botocore_session=core, region_name=region)
-        if not session.region_name:
-            raise InvalidInput(
-                "no AWS region is set: give the parameter `region`, set AWS_DEFAULT_REGION, or name a "
-                "profile that has one"
-            )
-        if not re.fullmatch(r"[a-z0-9-]+", session.region_name):
-            raise InvalidInput(f"{session.region_name!r} is not the name of an AWS region")
-        return Connection(session, profile=profile)
+        own = botocore.session.Session(profile=profile)  # botocore's, for the clients that fetch credentials
+        chosen, warning = choose_region(own, region)
+        own.set_config_variable("region", chosen)
+        credentials = CallerCredentials(own, profile)
+        credentials.find()
+        session = botocore.session.Session(profile=profile)
+        session.register_component("credential_provider", credentials)
+        transport = BotoTransport(session, credentials, region=chosen, run_id=run_id, limits=limits)
+        partitions = session.get_component("data_loader").load_data("partitions")["partitions"]
+        connection = Connection(
+            transport,
+            profile=profile,
+            partition=endpoints.partition_of(chosen, partitions),
+            warnings=[warning] if warning else [],
+        )
     except boto_errors.ProfileNotFound as error:
         raise InvalidInput(
-            f"{error}: `aws configure list-profiles` lists those there are; the parameter is `profile`"
-        ) from error
-    except (boto_errors.InvalidConfigError, boto_errors.ConfigParseError) as error:
-        raise InvalidInput(f"the AWS configuration cannot be read: {error}") from error
+            f"{outside_text(error)}: `aws configure list-profiles` lists those there are; the parameter is `profile`"
+        ) from None
+    except boto_errors.BotoCoreError as error:
+        raise InvalidInput(f"the AWS configuration cannot be read: {outside_text(error)}") from None
+    credentials.established = True
+    return connection
 
 
 class Connection:
-    """One caller in one account and region; safe to use from several threads. ``calls`` counts those answered."""
+    """One caller in one account and region; safe to use from several threads.
 
-    def __init__(self, session: boto3.Session, *, profile: str | None = None) -> None:
-        self._session = session
-        self._lock = threading.RLock()
-        self._clients: dict[tuple[str, str, int], Any] = {}
+    ``calls`` counts the answers by operation; ``endpoint`` is the control plane's, without user and query, and
+    ``endpoint_kind`` whose it is: "aws", "sandbox" (it proved to be the embedded service) or "other".
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        profile: str | None = None,
+        partition: Partition | None = None,
+        warnings: Iterable[str] = (),
+        clock: ServiceClock | None = None,
+    ) -> None:
+        self._transport = transport
+        self._clock = clock or ServiceClock()
+        self._partition = partition or endpoints.partition_of(transport.region, ())
+        self._counting = threading.Lock()
+        self._identifying = threading.RLock()
+        self._keys: set[str] = set()
+        self._sts_key = ""
         self.calls: Counter[str] = Counter()
         self.profile = profile
-        self.region: str = session.region_name
-        identity = self._who()
-        self.account: str = identity["Account"]
-        self.caller_arn: str = identity["Arn"]
-        self.endpoint: str = self._client("iot", "ListJobs", attempts=_READ_ATTEMPTS).meta.endpoint_url
+        self.region = transport.region
+        self.account = ""
+        self.caller_arn = ""
+        control_url = transport.endpoint("iot")
+        self.endpoint = address(control_url)
+        transport.on_access_key = self._check_access_key
+        self._identify()
+        self.endpoint_kind: Kind = "other"
+        if self._partition.has(control_url):
+            self.endpoint_kind = "aws"
+        elif sandbox_proof.is_proven(control_url):
+            self.endpoint_kind = "sandbox"
+        plane = PlaneSettings(self.region, self._partition, control_url, transport.endpoint("iot-jobs-data"))
+        self._device_plane = DevicePlane(plane, self._describe_endpoint)
+        self._warnings = [
+            *warnings,
+            *self._warnings_of_place(control_url, transport.endpoint("sts"), plane.default_url),
+        ]
 
     @property
     def sandbox(self) -> bool:
-        """Whether this is the embedded service: a loopback endpoint and an account that cannot be real.
+        """Whether the control plane's endpoint has proven to be the embedded service; all else is LIVE."""
+        return self.endpoint_kind == "sandbox"
 
-        Both, since a tunnel to a real account also ends on loopback.
-        """
-        return _is_loopback(self.endpoint) and self.account in _MADE_UP_ACCOUNTS
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know of the place and the way there, as far as it is known by now."""
+        lost = self._device_plane.lost
+        found = [
+            *self._warnings,
+            self._clock.warning,
+            lost and f"the jobs data plane cannot be had, so the control plane is asked, more slowly: {lost}",
+        ]
+        return tuple(warning for warning in found if warning)
+
+    def now(self) -> datetime:
+        """The time at the service, aware, in UTC: this host's clock may be wrong."""
+        return self._clock.now()
 
     def read(self, operation: str, **parameters: Any) -> dict[str, Any]:
         """Call a reading operation of the control plane (`iot`); throttled and lost calls are retried."""
-        return self._send("iot", operation, parameters, attempts=_READ_ATTEMPTS)
+        return self._read("iot", operation, parameters)
 
     def pages(self, operation: str, key: str, **parameters: Any) -> Iterator[list[dict[str, Any]]]:
-        """Yield the rows under `key`, a page at a time, until the service says there are no more."""
+        """Yield the rows under `key`, a page at a time, until the service says there are no more.
+
+        Raises IotJobsError when the listing leads back to a page that was read, or never ends.
+        """
+        tokens: set[str] = set()
         token: str | None = None
-        while True:
-            more = {"nextToken": token} if token else {}
-            answer = self.read(operation, **parameters, **more)
+        for _ in range(_MOST_PAGES):
+            answer = self.read(operation, **parameters, nextToken=token)
             yield answer.get(key, [])
-            following = answer.get("nextToken")
-            if not following:
+            token = answer.get("nextToken")
+            if not token:
                 return
-            if following == token:
-                raise IotJobsError(f"{operation} gave the same page twice; the reading is not complete")
-            token = following
+            if token in tokens:
+                raise IotJobsError(
+                    f"{about(operation, parameters)} led back to a page that was read already; the reading is not "
+                    f"complete: run this again; {CHECK_ENDPOINT}"
+                )
+            tokens.add(token)
+        raise IotJobsError(
+            f"{about(operation, parameters)} did not end after {_MOST_PAGES} pages; the reading is not complete; "
+            f"{CHECK_ENDPOINT}"
+        )
 
     def read_device_plane(self, operation: str, **parameters: Any) -> dict[str, Any]:
-        """Call a reading operation of the jobs data plane (`iot-jobs-data`), whose quota is far higher."""
-        return self._send("iot-jobs-data", operation, parameters, attempts=_READ_ATTEMPTS)
+        """Call a reading operation of the jobs data plane (`iot-jobs-data`), whose quota is far higher.
+
+        Where that plane cannot be had, the control plane answers for DescribeJobExecution: both tell
+        `approximateSecondsBeforeTimedOut` (API_DescribeJobExecution of either). Raises the data plane's error when
+        neither answers, or for another operation.
+        """
+        try:
+            return self._read("iot-jobs-data", operation, parameters, endpoint=self._device_plane.url())
+        except IotJobsError as error:
+            credentials = isinstance(error, Denied) and error.action is None
+            if credentials or isinstance(error, NotFound | Throttled | Refused):
+                raise
+            self._device_plane.lose(error)
+            if operation != "DescribeJobExecution":
+                raise
+            named = {name: parameters.get(name) for name in ("jobId", "thingName", "executionNumber")}
+            try:
+                answer = self.read(operation, **named)
+            except Denied as denied:
+                raise (error if denied.action else denied) from None
+            if self.endpoint_kind != "aws" and "approximateSecondsBeforeTimedOut" not in answer["execution"]:
+                raise  # an emulator's control plane keeps silent about timers
+            return answer
 
     def change(self, operation: str, **parameters: Any) -> dict[str, Any]:
         """Send one changing call to the control plane, once.
 
-        Raises NotFound, StateConflict, Throttled (nothing was done) and Unsettled (it may have been done).
+        Raises NotFound, StateConflict, Throttled, Denied and others when AWS itself said no (nothing was done), and
+        Unsettled for any other end: it may have been done.
         """
-        return self._send("iot", operation, parameters, attempts=1)
+        return self._call(Call("iot", operation, parameters, changing=True))
 
-    def _who(self) -> dict[str, Any]:
-        try:
-            return self._send("sts", "GetCallerIdentity", {}, attempts=_FIRST_ATTEMPTS)
-        except (Throttled, Unavailable):  # it is there, and busy
-            return self._send("sts", "GetCallerIdentity", {}, attempts=_READ_ATTEMPTS)
+    def check_arn(self, arn: str) -> None:
+        """Raise Refused unless an ARN of an answer is of this account and region.
 
-    def _send(self, service: str, operation: str, parameters: dict[str, Any], *, attempts: int) -> dict[str, Any]:
-        given = {name: value for name, value in parameters.items() if value is not None}
-        changing = attempts == 1
+        The caller's identity is asked at one endpoint and the jobs at another: only the answers tell whose they are.
+        Every answer is checked already; this is for ARNs that come from elsewhere, as from a file.
+        """
+        if not arn.startswith(f"arn:{self._partition.name}:iot:{self.region}:{self.account}:"):
+            raise Refused(
+                f"{self.endpoint} answers about {outside_text(arn, longest=200)}, but the credentials are of account "
+                f"{self.account} in {self.region}: check AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_IOT and "
+                "AWS_ENDPOINT_URL_STS; nothing is done there"
+            )
+
+    def _read(
+        self, service: str, operation: str, parameters: dict[str, Any], *, endpoint: str | None = None
+    ) -> dict[str, Any]:
+        attempts = self._transport.limits.read_attempts
+        return self._call(Call(service, operation, parameters, attempts=attempts, endpoint=endpoint))
+
+    def _call(self, call: Call) -> dict[str, Any]:
+        parameters = {name: value for name, value in call.parameters.items() if value is not None}
         try:
-            client = self._client(service, operation, attempts=attempts)
-            answer: dict[str, Any] = getattr(client, _snake(operation))(**given)
-        except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
-            _raise_ours(error, service, operation, given, changing=changing)
-        except (KeyError, TypeError, ValueError, ResponseParserError) as error:
-            where = f"the answer to {operation}{_about(given)} cannot be read ({error!r})"
-            if changing:
-                raise Unsettled(f"{where}; it may or may not have been done") from error
-            raise IotJobsError(f"{where}; {_CHECK_ENDPOINT}") from error
-        answer.pop("ResponseMetadata", None)
-        if lacks := answers.missing(operation, answer):
-            raise IotJobsError(f"the answer to {operation}{_about(given)} has no {lacks}; {_CHECK_ENDPOINT}")
-        with self._lock:
-            self.calls[operation] += 1
+            answer = self._transport.send(replace(call, parameters=parameters))
+        except (IotJobsError, boto_errors.BotoCoreError, boto_errors.ClientError, *_READING_ERRORS) as error:
+            raise our_error(
+                error,
+                call.service,
+                call.operation,
+                parameters,
+                changing=call.changing,
+                established=bool(self.account),
+            ) from None
+        metadata = answer.pop("ResponseMetadata", {})
+        self._clock.set_by(metadata.get("HTTPHeaders", {}).get("date"))
+        self._check_answer(call, parameters, answer)
+        with self._counting:
+            self.calls[call.operation] += 1
         return answer
 
-    def _client(self, service: str, operation: str, *, attempts: int) -> Any:
-        with self._lock:
-            key = (service, operation, attempts)
-            if key not in self._clients:
-                self._clients[key] = self._new_client(service, operation, attempts)
-            return self._clients[key]
+    def _check_answer(self, call: Call, parameters: dict[str, Any], answer: dict[str, Any]) -> None:
+        if lacks := response_parsing.missing(call.operation, answer):
+            raise IotJobsError(f"the answer to {about(call.operation, parameters)} has no {lacks}; {CHECK_ENDPOINT}")
+        for arn in response_parsing.arns(call.operation, answer):
+            self.check_arn(arn)
 
-    def _new_client(self, service: str, operation: str, attempts: int) -> Any:
-        config = botocore.config.Config(
-            retries={"mode": "standard" if attempts == 1 else "adaptive", "total_max_attempts": attempts},
-            connect_timeout=_CONNECT_TIMEOUT_S,
-            read_timeout=_FIRST_READ_TIMEOUT_S if attempts == _FIRST_ATTEMPTS else _READ_TIMEOUT_S,
-            max_pool_connections=16,
-        )
-        endpoint = self._jobs_endpoint() if service == "iot-jobs-data" else None
+    def _identify(self) -> None:
+        """Ask STS who the caller is. Raises Refused when it is another account than before."""
+        call = Call("sts", "GetCallerIdentity", attempts=_FIRST_ATTEMPTS)
         try:
-            client = self._session.client(service, config=config, endpoint_url=endpoint)
-            where = urlsplit(client.meta.endpoint_url)
-            if where.scheme not in {"http", "https"} or where.port == 0:  # `port` raises for one out of range
-                raise ValueError(f"Invalid endpoint: {client.meta.endpoint_url}")  # noqa: TRY301
-        except ValueError as error:
-            raise InvalidInput(f"{error}: check AWS_ENDPOINT_URL, which takes https://HOST") from error
-        client.meta.events.register(f"before-parse.{service}.{operation}", answers.before_parse)
-        return client
+            identity = self._call(call)
+        except (Throttled, Unavailable):  # it is there, and busy
+            identity = self._call(replace(call, attempts=self._transport.limits.read_attempts))
+        account = str(identity["Account"])
+        if not re.fullmatch(r"\d{12}", account):
+            raise IotJobsError(f"STS answers as account {outside_text(account, longest=50)}; {CHECK_ENDPOINT}")
+        if self.account and account != self.account:
+            raise Refused(
+                f"the credentials were renewed and are now of account {account}, not {self.account}: nothing more is "
+                "done; get credentials of the first one, then run this again"
+            )
+        self.account, self.caller_arn = account, outside_text(identity["Arn"])
+        self._keys.add(self._sts_key)
 
-    def _jobs_endpoint(self) -> str | None:
-        """The account's own data plane: at another one a call may answer 200 and do nothing."""
-        names = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_IOT_JOBS_DATA_PLANE")
-        configured = any(name in os.environ for name in names) or "amazonaws.com" not in self.endpoint
-        if configured:
-            return None
-        answer = self.read("DescribeEndpoint", endpointType="iot:Jobs")
-        return f"https://{answer['endpointAddress']}"
+    def _check_access_key(self, service: str, key: str) -> None:
+        """Before each request goes out: one that is signed with a new key waits until it is known whose it is."""
+        if service == "sts":
+            self._sts_key = key
+            return
+        if key in self._keys:
+            return
+        with self._identifying:
+            if key not in self._keys:
+                self._identify()
+        if key not in self._keys:
+            raise IotJobsError("the credentials changed while they were looked at; run this again")
 
+    def _describe_endpoint(self, endpoint_type: str) -> str:
+        return str(self.read("DescribeEndpoint", endpointType=endpoint_type).get("endpointAddress"))
 
-def _snake(operation: str) -> str:
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower()
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    return host in {"localhost", "::1"} or host.startswith("127.")
-
-
-def _retry_after(error: boto_errors.ClientError) -> float:
-    """The seconds that the answer asks to wait; 0 where it asks for none or names a date."""
-    headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-    try:
-        return max(0.0, float(headers.get("retry-after", 0)))
-    except ValueError:
-        return 0.0
-
-
-def _about(parameters: dict[str, Any]) -> str:
-    shown = {
-        "jobId": "job",
-        "thingName": "thing",
-        "executionNumber": "number",
-        "queryString": "query",
-    }
-    words = [f"{word} {parameters[name]}" for name, word in shown.items() if name in parameters]
-    return f" ({', '.join(words)})" if words else ""
-
-
-def _raise_ours(
-    error: Exception, service: str, operation: str, parameters: dict[str, Any], *, changing: bool
-) -> NoReturn:
-    """Say a boto error in our classes; see the table of errors in AWS's API reference of each operation."""
-    if isinstance(error, boto_errors.ClientError):
-        _raise_service_error(error, service, operation, parameters, changing=changing)
-    where = f"{operation}{_about(parameters)}"
-    no_credentials = (
-        boto_errors.NoCredentialsError,
-        boto_errors.PartialCredentialsError,
-        boto_errors.CredentialRetrievalError,
-        boto_errors.SSOError,
-        boto_errors.TokenRetrievalError,
-    )
-    if isinstance(error, no_credentials):
-        raise Denied(f"no usable AWS credentials for {where}: {error}; {_LOG_IN}") from error
-    if isinstance(error, boto_errors.ParamValidationError | boto_errors.NoRegionError):
-        raise InvalidInput(f"{where}: {error}") from error
-    if isinstance(error, boto_errors.EndpointConnectionError | boto_errors.ConnectTimeoutError):
-        raise IotJobsError(f"the endpoint cannot be reached for {where}: {error}; {_CHECK_NETWORK}") from error
-    if changing:
-        raise Unsettled(f"no answer to {where}: {error}; it may or may not have been done") from error
-    raise IotJobsError(f"{where} failed: {error}; {_CHECK_NETWORK}") from error
-
-
-def _raise_service_error(
-    error: boto_errors.ClientError,
-    service: str,
-    operation: str,
-    parameters: dict[str, Any],
-    *,
-    changing: bool,
-) -> NoReturn:
-    code = str(error.response.get("Error", {}).get("Code", ""))
-    said = error.response.get("Error", {}).get("Message", "")
-    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    where = f"{operation}{_about(parameters)}"
-    prefix = {"iot-jobs-data": "iotjobsdata"}.get(service, service)
-    if code in _EXPIRED:
-        raise Denied(f"the AWS credentials have expired ({code}) for {where}: {_LOG_IN}", expired=True) from error
-    if code in _BAD_CREDENTIALS:
-        raise Denied(f"AWS refused the credentials ({code}: {said}) for {where}; {_LOG_IN}") from error
-    if status in {401, 403} and (not code or code.isdigit()):
-        raise Denied(f"{where} was answered {status} without an error of AWS: a proxy? {_CHECK_ENDPOINT}") from error
-    if code in _DENIED or status in {401, 403}:
-        action = f"{prefix}:{operation}"
-        raise Denied(
-            f"{where} was denied: the caller lacks the permission {action} ({code}: {said}); "
-            "ask for it, or use another profile",
-            action=action,
-        ) from error
-    if code in _THROTTLED or status == 429:  # noqa: PLR2004 - HTTP's own number
-        raise Throttled(
-            f"{where} was throttled ({code}); the account's quota for it is used up", retry_after_s=_retry_after(error)
-        ) from error
-    if code in {"ResourceNotFoundException", "TerminalStateException"}:
-        raise NotFound(f"{where}: not found in this account and region ({said})") from error
-    if code in _CONFLICT:
-        raise StateConflict(f"{where} was refused by AWS ({code}: {said})") from error
-    if status >= 500:  # noqa: PLR2004 - HTTP's own number
-        if changing:
-            raise Unsettled(f"{where} answered {status} ({code}); it may or may not have been done") from error
-        raise Unavailable(f"{where} failed ({code or status}: {said})") from error
-    raise IotJobsError(f"{where} failed ({code or status}: {said})") from error
+    def _warnings_of_place(self, control_url: str, sts_url: str, plane_url: str) -> Iterator[str]:
+        hosts = {"STS": sts_url, "the jobs data plane": plane_url}
+        if self.endpoint_kind == "other":
+            yield f"{self.endpoint} is neither AWS's nor the sandbox's: whatever it leads to is taken for real"
+        if control_url.startswith("http:") and not endpoints.is_loopback(control_url):
+            yield f"{self.endpoint} is asked without encryption: what is sent there can be read on the way"
+        for name, url in hosts.items():
+            if self._partition.has(url) == self._partition.has(control_url):
+                continue
+            if name != "STS" and self._partition.has(url):
+                yield f"no endpoint is configured for {name}: it is asked at {self.endpoint}, as IoT is"
+            else:
+                yield f"IoT is asked at {self.endpoint}, and {name} at {address(url)}: these are two places"
+        if self.endpoint_kind == "aws" and "-fips." in plane_url and "fips" not in self.endpoint:
+            yield f"FIPS endpoints are asked for, but {self.endpoint} is none"

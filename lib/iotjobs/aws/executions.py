@@ -1,149 +1,69 @@
-"""Jobs and executions: AWS's answers to tables. All pages, or an error; never a part taken for the whole."""
+"""Job executions: AWS's answers to tables. All pages, or an error; never a part taken for the whole."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from iotjobs.aws.concurrency import map_concurrently
 from iotjobs.aws.connection import Connection
-from iotjobs.errors import Denied, InvalidInput, IotJobsError, NotFound
-from iotjobs.model import (
-    EXECUTION_COLUMNS,
-    JOB_COLUMNS,
-    UNFINISHED,
-    Execution,
-    ExecutionKey,
-    Status,
-    table,
-)
-from iotjobs.snapshot import QUEUE_COLUMNS
+from iotjobs.aws.rows import Row, Things, execution, executions_table, odd_answer
+from iotjobs.errors import IotJobsError, NotFound
+from iotjobs.model import UNFINISHED, Execution, ExecutionKey, Status
+from iotjobs.snapshot import KEY, QUEUE_COLUMNS
 
 PAGE_ROWS = 250
-_AT_ONCE = 8
-_GIVE_UP_AFTER = _AT_ONCE
-
-Item = TypeVar("Item")
-Answer = TypeVar("Answer")
-
-_COUNTS = {
-    Status.QUEUED: "numberOfQueuedThings",
-    Status.IN_PROGRESS: "numberOfInProgressThings",
-    Status.SUCCEEDED: "numberOfSucceededThings",
-    Status.FAILED: "numberOfFailedThings",
-    Status.TIMED_OUT: "numberOfTimedOutThings",
-    Status.REJECTED: "numberOfRejectedThings",
-    Status.REMOVED: "numberOfRemovedThings",
-    Status.CANCELED: "numberOfCanceledThings",
-}
+_MOST_PAGES_WITHOUT_NEWS = 8
 
 
-def map_concurrently(ask: Callable[[Item], Answer], items: Iterable[Item]) -> list[Answer | IotJobsError]:
-    """Ask for many items at once; an item whose reading failed gives its error in place of an answer.
+def job_executions(
+    connection: Connection, job_id: str, *, statuses: Sequence[Status] | None = None, most: int | None = None
+) -> pd.DataFrame:
+    """The executions of a job (EXECUTION_COLUMNS); with `statuses`, only those, asked for by status.
 
-    A job or thing that we may not read is one gap; no credentials at all is raised. When one after the other fails
-    although each was retried, the rest is not asked: an outage of the service must not take hours to be told.
+    The statuses are asked for in the order of an execution's life, so that one which moves on meanwhile is listed twice
+    rather than never; it is in the table once, as it is newest. Raises NotFound, and IotJobsError when there are more
+    than `most` or a row is not understood.
     """
-    in_a_row: list[IotJobsError] = []
+    operation = "ListJobExecutionsForJob"
+    things = Things(connection, operation)
 
-    def asked(item: Item) -> Answer | IotJobsError:
-        if len(in_a_row) >= _GIVE_UP_AFTER:
-            return in_a_row[-1]
-        try:
-            answer = ask(item)
-        except Denied as error:
-            if error.action is None:
-                raise
-            return error
-        except (NotFound, InvalidInput) as error:
-            return error
-        except IotJobsError as error:
-            in_a_row.append(error)
-            return error
-        in_a_row.clear()
-        return answer
+    def row(item: dict[str, Any]) -> Row:
+        return job_id, things.name(item.get("thingArn")), _summary(item)
 
-    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-        return list(pool.map(asked, items))
-
-
-def list_jobs(connection: Connection) -> list[dict[str, Any]]:
-    """All jobs of the account and region as `ListJobs` sums them up (all pages)."""
-    return [job for page in connection.pages("ListJobs", "jobs", maxResults=PAGE_ROWS) for job in page]
-
-
-def describe_job(connection: Connection, job_id: str) -> dict[str, Any]:
-    """One job as a row of JOB_COLUMNS. Raises NotFound."""
-    try:
-        job = connection.read("DescribeJob", jobId=job_id)["job"]
-    except NotFound as error:
-        raise NotFound(
-            f"job {job_id} does not exist in account {connection.account}, region {connection.region}; "
-            "check the id, the profile and the region"
-        ) from error
-    return _job_row(job, described=True)
-
-
-def job_snapshot(connection: Connection, job_id: str) -> dict[str, Any]:
-    """A job with its document as JSON can hold it, for `journal.append_job_snapshot`; `restore` makes a job of it.
-
-    Never in the way of what it goes before: a part that cannot be read is None, and `gaps` says why. Raises Denied
-    where there are no usable credentials at all. Source: DescribeJob, GetJobDocument.
-    """
-    snapshot: dict[str, Any] = {"job_id": job_id, "job": None, "document": None, "document_source": None, "gaps": []}
-    described = _or_gap(snapshot, "settings", connection, "DescribeJob", job_id)
-    snapshot |= {"job": described.get("job"), "document_source": described.get("documentSource")}
-    snapshot["document"] = _or_gap(snapshot, "document", connection, "GetJobDocument", job_id).get("document")
-    return dict(json.loads(json.dumps(snapshot, default=str)))
-
-
-def _or_gap(snapshot: dict[str, Any], part: str, connection: Connection, operation: str, job_id: str) -> dict[str, Any]:
-    try:
-        return connection.read(operation, jobId=job_id)
-    except IotJobsError as error:
-        if isinstance(error, Denied) and error.action is None:
-            raise
-        snapshot["gaps"].append(f"the job's {part} could not be read: {error}")
-        return {}
-
-
-def jobs_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """Rows of `describe_job` and `job_summary` as a table with JOB_COLUMNS."""
-    return table(JOB_COLUMNS, {name: [row.get(name) for row in rows] for name in JOB_COLUMNS})
-
-
-def job_summary(job: dict[str, Any]) -> dict[str, Any]:
-    """A row of JOB_COLUMNS from what `ListJobs` tells, for a job that could not be described."""
-    return _job_row(job, described=False)
-
-
-def job_executions(connection: Connection, job_id: str, *, statuses: Sequence[Status] | None = None) -> pd.DataFrame:
-    """The executions of a job (EXECUTION_COLUMNS); with `statuses`, only those, asked for by status."""
-    filters: list[dict[str, Any]] = [{"status": status.value} for status in statuses] if statuses else [{}]
-    rows = []
+    filters = [{"status": status.value} for status in Status if status in statuses] if statuses else [{}]
+    rows: list[Row] = []
     for only in filters:
-        pages = connection.pages(
-            "ListJobExecutionsForJob", "executionSummaries", jobId=job_id, maxResults=PAGE_ROWS, **only
-        )
-        for page in pages:
-            rows += [(job_id, _thing_name(item["thingArn"]), item["jobExecutionSummary"]) for item in page]
-    return _executions_table(rows)
+        rows += _listed(connection, operation, row, most=most, jobId=job_id, **only)
+    return newest_states(executions_table(operation, rows))
 
 
 def thing_executions(connection: Connection, thing_name: str) -> pd.DataFrame:
-    """All executions of a thing, of whatever job and status (EXECUTION_COLUMNS)."""
-    rows = []
-    pages = connection.pages(
-        "ListJobExecutionsForThing", "executionSummaries", thingName=thing_name, maxResults=PAGE_ROWS
+    """All executions of a thing, of whatever job and status (EXECUTION_COLUMNS), each once, as it is newest."""
+    operation = "ListJobExecutionsForThing"
+
+    def row(item: dict[str, Any]) -> Row:
+        return item.get("jobId") or "", thing_name, _summary(item)
+
+    rows = _listed(connection, operation, row, most=None, thingName=thing_name)
+    return newest_states(executions_table(operation, rows))
+
+
+def newest_states(executions: pd.DataFrame) -> pd.DataFrame:
+    """Each execution once, of those that were read more than once: the one queued last, and of it the latest state.
+
+    A state never goes back: what has ended is later than what is in progress, and that is later than what is queued.
+    """
+    if not executions.duplicated(KEY).any():
+        return executions.reset_index(drop=True)
+    life = executions["status"].map({Status.QUEUED.value: 0, Status.IN_PROGRESS.value: 1}).fillna(2)
+    by_age = executions.assign(life=life).sort_values(
+        ["queued_at", "life", "last_updated_at"], kind="stable", na_position="first"
     )
-    for page in pages:
-        rows += [(item["jobId"], thing_name, item["jobExecutionSummary"]) for item in page]
-    return _executions_table(rows)
+    newest = by_age.drop_duplicates(KEY, keep="last").index
+    return executions.loc[newest.sort_values()].reset_index(drop=True)
 
 
 def thing_queue(connection: Connection, thing_name: str) -> pd.DataFrame:
@@ -152,22 +72,16 @@ def thing_queue(connection: Connection, thing_name: str) -> pd.DataFrame:
     return sort_by_delivery_order(connection, executions[executions["status"].isin(UNFINISHED)])
 
 
-def list_things(connection: Connection) -> Iterator[set[str]]:
-    """The names of the registry's things, a page at a time."""
-    for page in connection.pages("ListThings", "things", maxResults=PAGE_ROWS):
-        yield {str(thing["thingName"]) for thing in page}
-
-
 def sort_by_delivery_order(
     connection: Connection,
     executions: pd.DataFrame,
     *,
     on_error: Callable[[str, IotJobsError], None] = lambda _thing_name, _error: None,
 ) -> pd.DataFrame:
-    """Add `delivery`, which breaks ties of the same second by the device's own list, and sort by it.
+    """Add `delivery`, which breaks ties of the same `queued_at` by the device's own list, and sort by it.
 
-    The lists of the control plane tell no fractions of a second. Where the device's list cannot be read (which
-    `on_error` is told) or does not name an execution, its `delivery` is missing.
+    Where the device's list cannot be read (then `on_error` is called) or does not name an execution, its `delivery` is
+    missing.
     """
     queue = executions.assign(delivery=pd.array([0] * len(executions), dtype="Int64")).reset_index(drop=True)
     queued = queue[queue["status"] == Status.QUEUED]
@@ -184,17 +98,20 @@ def sort_by_delivery_order(
             on_error(thing_name, order)
         else:
             places |= {(thing_name, job_id): number for number, job_id in enumerate(order)}
-    found = [places.get(pair) for pair in zip(ties["thing_name"], ties["job_id"], strict=True)]
-    queue.loc[ties.index, "delivery"] = pd.array(found, dtype="Int64")
-    running = queue["status"].ne(Status.IN_PROGRESS.value).rename("waits")
-    order_by = queue.assign(waits=running).sort_values(
+    delivery = [places.get(pair) for pair in zip(ties["thing_name"], ties["job_id"], strict=True)]
+    queue.loc[ties.index, "delivery"] = pd.array(delivery, dtype="Int64")
+    waits = queue["status"].ne(Status.IN_PROGRESS.value)
+    in_order = queue.assign(waits=waits).sort_values(
         ["thing_name", "waits", "queued_at", "delivery"], kind="stable", ignore_index=True
     )
-    return order_by[list(QUEUE_COLUMNS)]
+    return in_order[list(QUEUE_COLUMNS)]
 
 
 def describe_execution(connection: Connection, key: ExecutionKey) -> Execution:
-    """One execution with its version and details, from the control plane. Raises NotFound."""
+    """One execution with its version and details, from the control plane.
+
+    Raises NotFound, and IotJobsError where the answer is about another execution, account or region.
+    """
     try:
         answer = connection.read(
             "DescribeJobExecution",
@@ -207,89 +124,42 @@ def describe_execution(connection: Connection, key: ExecutionKey) -> Execution:
             f"there is no execution {key} in account {connection.account}, region {connection.region}: "
             "the job, the thing or the number is wrong, or it was deleted already"
         ) from error
-    return _execution(key, answer["execution"])
+    return execution(connection, answer, job_id=key.job_id, thing_name=key.thing_name, number=key.execution_number)
 
 
 def newest_execution(connection: Connection, *, job_id: str, thing_name: str) -> Execution:
-    """A thing's newest execution of a job, the one that calls without a number mean. Raises NotFound."""
-    found = connection.read("DescribeJobExecution", jobId=job_id, thingName=thing_name)["execution"]
-    return _execution(ExecutionKey(job_id, thing_name, int(found["executionNumber"])), found)
+    """A thing's newest execution of a job, the one that calls without a number mean. Raises as `describe_execution`."""
+    answer = connection.read("DescribeJobExecution", jobId=job_id, thingName=thing_name)
+    return execution(connection, answer, job_id=job_id, thing_name=thing_name, number=None)
 
 
-def group_members(connection: Connection, group: str) -> set[str]:
-    """The things of a group and of the groups below it (ListThingsInThingGroup, all pages). Raises NotFound."""
-    pages = connection.pages(
-        "ListThingsInThingGroup", "things", thingGroupName=group, recursive=True, maxResults=PAGE_ROWS
-    )
-    return {str(name) for page in pages for name in page}
+def _summary(item: dict[str, Any]) -> dict[str, Any]:
+    summary = item.get("jobExecutionSummary")
+    return summary if isinstance(summary, dict) else {}
 
 
-def _execution(key: ExecutionKey, found: dict[str, Any]) -> Execution:
-    return Execution(
-        key=key,
-        status=Status(found["status"]),
-        queued_at=_moment(found["queuedAt"]),
-        version_number=int(found["versionNumber"]),
-        started_at=_moment_or_none(found.get("startedAt")),
-        last_updated_at=_moment_or_none(found.get("lastUpdatedAt")),
-        status_details=dict(found.get("statusDetails", {}).get("detailsMap", {})),
-        seconds_before_timeout=found.get("approximateSecondsBeforeTimedOut"),
-        force_canceled=found.get("forceCanceled"),
-        raw=json.loads(json.dumps(found, default=str)),
-    )
-
-
-def _job_row(job: dict[str, Any], *, described: bool) -> dict[str, Any]:
-    counts = job.get("jobProcessDetails", {})
-    timeout = job.get("timeoutConfig") or {}
-    return {
-        "job_id": job["jobId"],
-        "status": job["status"],
-        "target_selection": job.get("targetSelection"),
-        "created_at": _moment_or_none(job.get("createdAt")),
-        "last_updated_at": _moment_or_none(job.get("lastUpdatedAt")),
-        "completed_at": _moment_or_none(job.get("completedAt")),
-        "described": described,
-        "timeout_minutes": timeout.get("inProgressTimeoutInMinutes"),
-        "scheduling": job.get("schedulingConfig") or {},
-        "namespace_id": job.get("namespaceId"),
-        "targets": job.get("targets") or [],
-        **{status.value: counts.get(name) for status, name in _COUNTS.items()},
-    }
-
-
-def _executions_table(rows: list[tuple[str, str, dict[str, Any]]]) -> pd.DataFrame:
-    summaries = [summary for _, _, summary in rows]
-
-    def moments(name: str) -> pd.DatetimeIndex:
-        seconds = np.array([summary.get(name) for summary in summaries], dtype="float64")
-        whole = np.rint(seconds * 1e6)  # to the microsecond, which is as far as a float holds and a datetime goes
-        known = np.nan_to_num(whole).astype("int64").view("datetime64[us]")
-        known[np.isnan(whole)] = np.datetime64("NaT")
-        return pd.DatetimeIndex(known.astype("datetime64[ns]")).tz_localize("UTC")
-
-    return table(
-        EXECUTION_COLUMNS,
-        {
-            "job_id": [job_id for job_id, _, _ in rows],
-            "thing_name": [thing_name for _, thing_name, _ in rows],
-            "execution_number": [summary["executionNumber"] for summary in summaries],
-            "status": [summary["status"] for summary in summaries],
-            "queued_at": moments("queuedAt"),
-            "started_at": moments("startedAt"),
-            "last_updated_at": moments("lastUpdatedAt"),
-            "retry_attempt": [summary.get("retryAttempt", 0) for summary in summaries],
-        },
-    )
-
-
-def _thing_name(thing_arn: str) -> str:
-    return thing_arn.rpartition(":thing/")[2]
-
-
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, tz=UTC)
-
-
-def _moment_or_none(seconds: float | None) -> datetime | None:
-    return None if seconds is None else _moment(seconds)
+def _listed(
+    connection: Connection,
+    operation: str,
+    row_of: Callable[[dict[str, Any]], Row],
+    *,
+    most: int | None,
+    **asked: Any,
+) -> list[Row]:
+    """All rows of a listing. Raises IotJobsError for one that has no end."""
+    rows: list[Row] = []
+    seen: set[tuple[str, str, Any]] = set()
+    without_news = 0
+    for page in connection.pages(operation, "executionSummaries", maxResults=PAGE_ROWS, **asked):
+        before = len(seen)
+        for item in page:
+            row = row_of(item)
+            rows.append(row)
+            seen.add((row[0], row[1], str(row[2].get("executionNumber"))))
+        without_news = 0 if len(seen) > before else without_news + 1
+        about = " ".join(str(value) for value in asked.values())
+        if without_news >= _MOST_PAGES_WITHOUT_NEWS:
+            raise odd_answer(operation, f"about {about} goes on without end: {without_news} pages brought nothing new")
+        if most is not None and len(seen) > most:
+            raise odd_answer(operation, f"about {about} has more than {most} rows, far more than the job itself counts")
+    return rows

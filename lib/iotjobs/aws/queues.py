@@ -10,8 +10,9 @@ from collections.abc import Collection, Sequence
 
 import pandas as pd
 
-from iotjobs.aws import executions as fetch
+from iotjobs.aws.concurrency import map_concurrently
 from iotjobs.aws.connection import Connection
+from iotjobs.aws.executions import job_executions, thing_executions
 from iotjobs.aws.gaps import Gaps
 from iotjobs.aws.jobs import Jobs
 from iotjobs.errors import Denied, IotJobsError, NotFound
@@ -64,7 +65,7 @@ class Queues:
 
     def _by_thing(self, things: Sequence[str]) -> dict[str, IotJobsError]:
         failed: dict[str, IotJobsError] = {}
-        answers = fetch.map_concurrently(lambda name: fetch.thing_executions(self._connection, name), things)
+        answers = map_concurrently(lambda name: thing_executions(self._connection, name), things)
         for thing_name, answer in zip(things, answers, strict=True):
             if isinstance(answer, Denied):
                 failed[thing_name] = answer
@@ -91,9 +92,9 @@ class Queues:
 
     def _read_jobs(self, asked: Sequence[str], things: set[str]) -> bool:
         def read(job_id: str) -> pd.DataFrame:
-            return fetch.job_executions(self._connection, job_id, statuses=self._jobs.cheapest(job_id))
+            return job_executions(self._connection, job_id, statuses=self._jobs.cheapest(job_id))
 
-        answers = fetch.map_concurrently(read, asked)
+        answers = map_concurrently(read, asked)
         if any(isinstance(answer, IotJobsError) and not isinstance(answer, NotFound) for answer in answers):
             return False
         found = [answer for answer in answers if isinstance(answer, pd.DataFrame)]

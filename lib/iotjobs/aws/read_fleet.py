@@ -12,8 +12,9 @@ from typing import Any
 
 import pandas as pd
 
-from iotjobs.aws import executions as fetch
+from iotjobs.aws.concurrency import map_concurrently
 from iotjobs.aws.connection import Connection
+from iotjobs.aws.executions import job_executions, sort_by_delivery_order, thing_executions
 from iotjobs.aws.gaps import Gaps
 from iotjobs.aws.jobs import Jobs
 from iotjobs.aws.queues import Queues, together
@@ -65,11 +66,11 @@ class _Reading:
         if job_id is not None:
             self.jobs.require(job_id)
         try:
-            executions = fetch.thing_executions(self.connection, thing_name)
+            executions = thing_executions(self.connection, thing_name)
         except Denied as error:
             if job_id is None or error.action is None:
                 raise
-            executions = fetch.job_executions(self.connection, job_id)
+            executions = job_executions(self.connection, job_id)
             executions = _rows(executions, executions["thing_name"] == thing_name)
             self.queues.add_job(job_id, executions, None)
         else:
@@ -80,7 +81,7 @@ class _Reading:
 
     def of_job(self, job_id: str, statuses: Sequence[Status] | None) -> pd.DataFrame:
         self.jobs.require(job_id)
-        executions = fetch.job_executions(self.connection, job_id, statuses=statuses)
+        executions = job_executions(self.connection, job_id, statuses=statuses)
         self.queues.add_job(job_id, executions, statuses)
         return executions
 
@@ -106,10 +107,10 @@ class _Reading:
 
     def _of_jobs(self, asked: Mapping[str, Sequence[Status] | None]) -> pd.DataFrame:
         def read(job_id: str) -> pd.DataFrame:
-            return fetch.job_executions(self.connection, job_id, statuses=asked[job_id])
+            return job_executions(self.connection, job_id, statuses=asked[job_id])
 
         found, failures = [], []
-        for job_id, answer in zip(asked, fetch.map_concurrently(read, asked), strict=True):
+        for job_id, answer in zip(asked, map_concurrently(read, asked), strict=True):
             if isinstance(answer, NotFound):
                 continue  # it was deleted since it was listed
             if isinstance(answer, IotJobsError):
@@ -138,7 +139,7 @@ class _Reading:
             self.queues.read_again(out_of_date)
             waiting = self._waiting(things)
         self.jobs.check_schedules(self.as_of)
-        queues = fetch.sort_by_delivery_order(self.connection, waiting, on_error=self._note_order)
+        queues = sort_by_delivery_order(self.connection, waiting, on_error=self._note_order)
         return FleetSnapshot(
             executions=self._as_read_last(executions, statuses),
             queues=queues,
@@ -194,7 +195,7 @@ class _Reading:
         old = _rows(running, (pd.Timestamp(self.as_of) - changed >= self.stuck_after) & ~ended)
         keys = [tuple(row) for row in old[KEY].itertuples(index=False)]
         rows = []
-        for key, answer in zip(keys, fetch.map_concurrently(self._describe_execution, keys), strict=True):
+        for key, answer in zip(keys, map_concurrently(self._describe_execution, keys), strict=True):
             if isinstance(answer, NotFound):
                 why = "it ended or went away while it was read"
                 self.gaps.add(Evidence.TIMER, why, "run this again", about=[_name(key)])

@@ -27,6 +27,15 @@ _HELD_BY: dict[str, tuple[str, ...]] = {
     "DescribeJobExecution": ("execution.status", "execution.queuedAt", "execution.versionNumber"),
     "GetCallerIdentity": ("Account", "Arn"),
 }
+#: Where an answer names the account and region that it is of: the ARNs of jobs and things.
+_ARNS_IN: dict[str, tuple[str, str]] = {
+    "ListJobs": ("jobs", "jobArn"),
+    "ListThings": ("things", "thingArn"),
+    "ListJobExecutionsForJob": ("executionSummaries", "thingArn"),
+    "DescribeJob": ("job", "jobArn"),
+    "DescribeJobExecution": ("execution", "thingArn"),
+    "DescribeThing": ("", "thingArn"),
+}
 _MOMENTS = ("queuedAt", "startedAt", "lastUpdatedAt")
 _ERRORS = 300
 
@@ -49,12 +58,26 @@ def missing(operation: str, answer: dict[str, Any]) -> str | None:
     return None
 
 
+def arns(operation: str, answer: dict[str, Any]) -> set[str]:
+    """The ARNs of jobs and things in an answer; those of one account and region differ in the name only."""
+    outer, name = _ARNS_IN.get(operation, ("", ""))
+    if not name:
+        return set()
+    part = answer.get(outer) if outer else answer
+    rows = part if isinstance(part, list) else [part]
+    return {str(row[name]) for row in rows if isinstance(row, dict) and row.get(name)}
+
+
 def before_parse(
     *, operation_model: Any, response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_more: Any
 ) -> None:
-    """Take the rows of a good listing; put an error in JSON into the XML that the operation's protocol has."""
+    """Take the rows of a good listing; of an error, say as `FromAws` whether it has AWS's own form of one.
+
+    An error in JSON is put into the XML that the operation's protocol has.
+    """
     name = operation_model.name
     if response_dict["status_code"] >= _ERRORS:
+        customized_response_dict["FromAws"] = _has_error_type(response_dict)
         if name == "GetCallerIdentity":
             _put_error_into_xml(response_dict)
     elif name in _ROWS_OF:
@@ -76,6 +99,25 @@ def _take_rows(member: str, response_dict: dict[str, Any], customized_response_d
 
 def _as_expected(summary: dict[str, Any]) -> bool:
     return all(isinstance(summary.get(name, 0), int | float) for name in _MOMENTS)
+
+
+def _has_error_type(response_dict: dict[str, Any]) -> bool:
+    """Whether an error names its type as AWS does: a header, `__type` in JSON, or an ErrorResponse in XML.
+
+    Source: smithy.io, "Operation error serialization" of the AWS restJson1 and awsQuery protocols.
+    """
+    headers, body = response_dict["headers"], response_dict["body"]
+    if headers.get("x-amzn-errortype"):
+        return True
+    if b"<ErrorResponse" in body[:500]:
+        return True
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    if not isinstance(answer, dict):
+        return False
+    return bool(answer.get("__type") or (answer.get("code") and headers.get("x-amzn-requestid")))
 
 
 def _put_error_into_xml(response_dict: dict[str, Any]) -> None:

@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from iotjobs.aws import executions as fetch
+from iotjobs.aws.concurrency import map_concurrently
 from iotjobs.aws.connection import Connection
+from iotjobs.aws.executions import PAGE_ROWS
 from iotjobs.aws.gaps import Gaps, reason, remedy
 from iotjobs.errors import Denied, IotJobsError, NotFound
 from iotjobs.model import table
@@ -24,6 +25,20 @@ _INDEX_PAGE_ROWS = 100
 
 Document = dict[str, Any]
 Page = TypeVar("Page")
+
+
+def list_things(connection: Connection) -> Iterator[set[str]]:
+    """The names of the registry's things, a page at a time."""
+    for page in connection.pages("ListThings", "things", maxResults=PAGE_ROWS):
+        yield {str(thing["thingName"]) for thing in page}
+
+
+def group_members(connection: Connection, group: str) -> set[str]:
+    """The things of a group and of the groups below it (ListThingsInThingGroup, all pages). Raises NotFound."""
+    pages = connection.pages(
+        "ListThingsInThingGroup", "things", thingGroupName=group, recursive=True, maxResults=PAGE_ROWS
+    )
+    return {str(name) for page in pages for name in page}
 
 
 class Things:
@@ -59,7 +74,7 @@ class Things:
         except IotJobsError as error:
             return found, _own(error)
         failure = None
-        for answer in fetch.map_concurrently(self._query, missing[1:]):
+        for answer in map_concurrently(self._query, missing[1:]):
             if isinstance(answer, IotJobsError):
                 failure = answer
             else:
@@ -78,7 +93,7 @@ class Things:
         seen: dict[str, bool] = {}
         if len(things) > _FEW_THINGS:
             try:
-                for page in _worthwhile(fetch.list_things(self._connection), set(things), seen):
+                for page in _worthwhile(list_things(self._connection), set(things), seen):
                     seen |= dict.fromkeys(page.intersection(things), True)
             except IotJobsError as error:
                 _own(error)  # a permission more than the kit needs: the things are described instead
@@ -91,7 +106,7 @@ class Things:
             return True
 
         rest = [name for name in things if name not in seen]
-        for name, answer in zip(rest, fetch.map_concurrently(described, rest), strict=True):
+        for name, answer in zip(rest, map_concurrently(described, rest), strict=True):
             if isinstance(answer, IotJobsError):
                 self._gaps.add_error(Evidence.REGISTRATION, answer, about=[name])
             else:

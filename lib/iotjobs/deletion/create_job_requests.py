@@ -50,7 +50,7 @@ def requests(
 ) -> Iterator[Request]:
     """The requests that queue a job for these things again: one, or more where the targets are too many for one.
 
-    `job` is a snapshot as `fetch.job_snapshot` makes it, None where there is none. `stamp` tells one day's requests
+    `job` is a snapshot as `jobs.job_snapshot` makes it, None where there is none. `stamp` tells one day's requests
     from another's in the new job ids; the same stamp gives the same ids, so that AWS refuses a second CreateJob.
     """
     shared, notes, complete = _shared(job or {}, now)

@@ -12,6 +12,7 @@ from typing import Any
 
 from iotjobs.aws import executions as fetch
 from iotjobs.aws.connection import Connection
+from iotjobs.aws.jobs import job_snapshot
 from iotjobs.deletion import guards
 from iotjobs.deletion.guards import Refusal
 from iotjobs.deletion.plan import CANCEL, DELETE, Plan, identity_of, may_have_acted
@@ -85,7 +86,7 @@ class DeletionExecutor:
         job_id = self._plan.execution.key.job_id
         sent = [entry for entry in self._journal.entries if entry["event"] == "calling"]
         if not any(entry["job_id"] == job_id for entry in sent):
-            append_job_snapshot(self._journal.path.parent, fetch.job_snapshot(self._connection, job_id))
+            append_job_snapshot(self._journal.path.parent, job_snapshot(self._connection, job_id))
 
     def settle(self) -> bool:
         """Whether a delete that an earlier run sent has done its work; changes nothing in AWS."""

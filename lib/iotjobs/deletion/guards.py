@@ -16,7 +16,8 @@ from typing import Any
 from iotjobs.deletion.plan import DEVICE_ACTIVE_WORDS, Plan
 from iotjobs.deletion.rule import SweepRule
 from iotjobs.deletion.sweep_plan import SweepPlan
-from iotjobs.model import Execution, ExecutionKey, utc_text
+from iotjobs.errors import Denied, IotJobsError
+from iotjobs.model import Execution, ExecutionKey, same_moment, utc_text
 
 _UTC = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 STALE_AFTER = timedelta(hours=24)
@@ -29,13 +30,14 @@ class Refusal:
     guard: str
     message: str
     key: ExecutionKey | None = None
+    job_id: str | None = None
 
     def as_document(self) -> dict[str, Any]:
         """The refusal as `result.json` holds it."""
         return {
             "guard": self.guard,
             "message": self.message,
-            "job_id": self.key and self.key.job_id,
+            "job_id": self.key.job_id if self.key else self.job_id,
             "thing_name": self.key and self.key.thing_name,
             "execution_number": self.key and self.key.execution_number,
         }
@@ -105,7 +107,7 @@ def unchanged_since_plan(plan: Plan, now: Execution | None) -> list[Refusal]:
     then, key = plan.execution, plan.execution.key
     if now is None:
         return [Refusal("drifted", f"{key} is gone since the plan; nothing was done", key)]
-    if now.queued_at != then.queued_at:
+    if not same_moment(now.queued_at, then.queued_at):
         change = f"its number was used again: queued {utc_text(now.queued_at)}, not {utc_text(then.queued_at)}"
     elif now.status != then.status:
         change = f"it is {now.status} now and was {then.status}"
@@ -132,6 +134,20 @@ def newest_is_meant(plan: Plan, newest: int | None) -> list[Refusal]:
             key,
         )
     ]
+
+
+def protection_unknown(job_id: str, error: IotJobsError) -> Refusal:
+    """Refuse to touch a job of which it could not be read who owns it.
+
+    Prevents: a deployment of Greengrass taken for the account's own job, because its namespace was not read.
+    """
+    lacks = f" ({error.action} is missing)" if isinstance(error, Denied) and error.action else ""
+    return Refusal(
+        "protection_unknown",
+        f"whether a service such as Greengrass owns job {job_id} is not known{lacks}: {error}. Nothing of it may be "
+        "deleted until DescribeJob answers (permission iot:DescribeJob)",
+        job_id=job_id,
+    )
 
 
 def live_needs_force(plan: SweepPlan, _here: ApplyContext) -> list[Refusal]:

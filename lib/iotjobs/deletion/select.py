@@ -8,20 +8,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pandas as pd
 
 from iotjobs.aws import executions as fetch
+from iotjobs.aws.concurrency import map_concurrently
 from iotjobs.aws.connection import Connection
+from iotjobs.aws.jobs import describe_job
 from iotjobs.aws.read_fleet import read_fleet
-from iotjobs.deletion.guards import Refusal, too_many
+from iotjobs.aws.things import group_members
+from iotjobs.deletion.guards import Refusal, protection_unknown, too_many
 from iotjobs.deletion.plan import QueueContext
 from iotjobs.deletion.rule import SweepRule
 from iotjobs.deletion.sweep_plan import Caps, Reading, SweepPlan, Target, removal_of
 from iotjobs.diagnosis.diagnose import diagnose, possible_causes
 from iotjobs.errors import Denied, IotJobsError, NotFound
-from iotjobs.model import UNFINISHED, Cause, Execution, ExecutionKey
+from iotjobs.model import UNFINISHED, Cause, Execution, ExecutionKey, same_moment
 from iotjobs.snapshot import KEY, FleetSnapshot
 
 
@@ -53,19 +57,20 @@ def choose(connection: Connection, rule: SweepRule, caps: Caps) -> Choice:
         whole_history=True,
     )
     executions = diagnose(snapshot, stuck_after=rule.stuck_after)
-    members = {name for group in rule.thing_groups for name in fetch.group_members(connection, group)}
+    members = {name for group in rule.thing_groups for name in group_members(connection, group)}
     as_of = pd.Timestamp(snapshot.as_of)
+    executions = executions.drop_duplicates(KEY, keep="last", ignore_index=True)  # a page may repeat a row
     _require_whole(
         snapshot, rule, executions[replace(rule, causes=()).chooses(executions, as_of=as_of, members=members)]
     )
     fitting = executions[rule.chooses(executions, as_of=as_of, members=members)]
-    kept, left_out = _protected(rule, fitting, snapshot.jobs)
-    refusals = too_many(len(kept), caps.max_deletes)
+    kept, left_out, refusals = _protected(connection, rule, fitting, snapshot.jobs)
+    refusals += too_many(len(kept), caps.max_deletes)
     if kept.empty or refusals:
         return Choice(None, len(kept), tuple(left_out), tuple(refusals), ())
     seen, warnings = _look_at_each(connection, kept)
     plan = _plan_of(connection, rule, caps, snapshot=snapshot, kept=kept, seen=seen)
-    return Choice(plan, len(seen), tuple(left_out), (), tuple(warnings))
+    return Choice(plan, len(kept), tuple(left_out), (), (*_unmatched(rule, executions), *warnings))
 
 
 def _require_whole(snapshot: FleetSnapshot, rule: SweepRule, in_scope: pd.DataFrame) -> None:
@@ -88,16 +93,47 @@ def _incomplete(what: str, *, denied: bool) -> IotJobsError:
     return Denied(message) if denied else IotJobsError(message)
 
 
-def _protected(rule: SweepRule, fitting: pd.DataFrame, jobs: pd.DataFrame) -> tuple[pd.DataFrame, list[Refusal]]:
-    namespaces = dict(zip(jobs["job_id"], jobs["namespace_id"], strict=True))
-    left_out: list[Refusal] = []
-    keep = []
-    for key in _keys(fitting):
-        why = rule.protects(key.job_id, key.thing_name, namespaces.get(key.job_id))
-        keep.append(why is None)
-        if why is not None:
-            left_out.append(Refusal("protected", f"{key} is left alone: {why}", key))
-    return fitting[pd.Series(keep, index=fitting.index, dtype=bool)], left_out
+def _protected(
+    connection: Connection, rule: SweepRule, fitting: pd.DataFrame, jobs: pd.DataFrame
+) -> tuple[pd.DataFrame, list[Refusal], list[Refusal]]:
+    """What may be taken, what is left alone, and the jobs of which it could not be read who owns them."""
+    by_name = {key: rule.protects(key.job_id, key.thing_name) for key in _keys(fitting)}
+    undecided = {key.job_id for key, why in by_name.items() if why is None}
+    namespaces, unknown = _namespaces(connection, undecided, jobs)
+    why = {
+        key: named or rule.protects(key.job_id, key.thing_name, namespaces.get(key.job_id))
+        for key, named in by_name.items()
+    }
+    left_out = [Refusal("protected", f"{key} is left alone: {reason}", key) for key, reason in why.items() if reason]
+    free = pd.Series([reason is None for reason in why.values()], index=fitting.index, dtype=bool)
+    return fitting[free], left_out, unknown
+
+
+def _namespaces(
+    connection: Connection, job_ids: Iterable[str], jobs: pd.DataFrame
+) -> tuple[dict[str, Any], list[Refusal]]:
+    """The namespace of each job, from DescribeJob alone: no list tells it (API: JobSummary has none)."""
+    described = jobs[jobs["described"].fillna(value=False).astype(bool)]
+    known = dict(zip(described["job_id"], described["namespace_id"], strict=True))
+    missing = sorted(set(job_ids) - set(known))
+    answers = map_concurrently(lambda job_id: describe_job(connection, job_id), missing)
+    unknown = []
+    for job_id, answer in zip(missing, answers, strict=True):
+        if isinstance(answer, IotJobsError):
+            unknown.append(protection_unknown(job_id, answer))
+        else:
+            known[job_id] = answer["namespace_id"]
+    return known, unknown
+
+
+def _unmatched(rule: SweepRule, executions: pd.DataFrame) -> list[str]:
+    """Say which patterns protect nothing that was read: one that is mistyped protects nobody."""
+    names = {*executions["job_id"], *executions["thing_name"]}
+    return [
+        f"protect pattern {pattern!r} matches no job and no thing that was read; is it spelt right?"
+        for pattern in rule.protect
+        if not any(fnmatchcase(name, pattern) for name in names)
+    ]
 
 
 def _look_at_each(connection: Connection, kept: pd.DataFrame) -> tuple[dict[ExecutionKey, Execution], list[str]]:
@@ -110,12 +146,12 @@ def _look_at_each(connection: Connection, kept: pd.DataFrame) -> tuple[dict[Exec
     def describe(key: ExecutionKey) -> Execution:
         return fetch.describe_execution(connection, key)
 
-    for key, answer in zip(keys, fetch.map_concurrently(describe, keys), strict=True):
+    for key, answer in zip(keys, map_concurrently(describe, keys), strict=True):
         if isinstance(answer, NotFound):
             warnings.append(f"{key} went away while the plan was made")
         elif isinstance(answer, IotJobsError):
             raise answer
-        elif (answer.status.value, pd.Timestamp(answer.queued_at)) != listed[key]:
+        elif answer.status.value != listed[key][0] or not same_moment(answer.queued_at, listed[key][1]):
             warnings.append(f"{key} moved while the plan was made: look again later")
         else:
             seen[key] = answer
@@ -146,7 +182,7 @@ def _plan_of(
         reading=Reading(
             snapshot.as_of, len(snapshot.executions), dict(connection.calls), tuple(map(str, snapshot.gaps))
         ),
-        job_totals={job_id: len(rows) for job_id, rows in whole_jobs.items()},
+        job_totals={job_id: len(rows.drop_duplicates(KEY)) for job_id, rows in whole_jobs.items()},
         targets=(),
     )
     around = _Around(snapshot, whole_jobs)
@@ -164,7 +200,7 @@ def _whole_jobs(
     wanted = sorted(job_ids)
     if rule.thing_name is None:
         return {job_id: snapshot.executions[snapshot.executions["job_id"] == job_id] for job_id in wanted}
-    read = fetch.map_concurrently(lambda job_id: fetch.job_executions(connection, job_id), wanted)
+    read = map_concurrently(lambda job_id: fetch.job_executions(connection, job_id), wanted)
     for answer in read:
         if isinstance(answer, IotJobsError):
             raise answer

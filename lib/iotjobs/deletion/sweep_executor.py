@@ -12,7 +12,9 @@ from typing import Any
 import pandas as pd
 
 from iotjobs.aws import executions as fetch
+from iotjobs.aws.concurrency import map_concurrently
 from iotjobs.aws.connection import Connection
+from iotjobs.aws.jobs import describe_job
 from iotjobs.deletion.executor import DeletionExecutor
 from iotjobs.deletion.plan import identity_of
 from iotjobs.deletion.results import TargetResult, TargetState, results_from_journal
@@ -131,8 +133,8 @@ def after(connection: Connection, rows: Sequence[TargetResult]) -> dict[str, str
     live = [target for target in gone if not target.removal.execution.finished]
     things = sorted({target.key.thing_name for target in live})
     jobs = sorted({target.key.job_id for target in live})
-    queues = fetch.map_concurrently(lambda name: fetch.thing_queue(connection, name), things)
-    described = fetch.map_concurrently(lambda job_id: fetch.describe_job(connection, job_id), jobs)
+    queues = map_concurrently(lambda name: fetch.thing_queue(connection, name), things)
+    described = map_concurrently(lambda job_id: describe_job(connection, job_id), jobs)
     moved_on = {name: _queue_words(queue) for name, queue in zip(things, queues, strict=True)}
     stands = {job_id: _job_words(job) for job_id, job in zip(jobs, described, strict=True)}
     return {str(each.key): f"{moved_on[each.key.thing_name]}; {stands[each.key.job_id]}" for each in live}

@@ -152,7 +152,7 @@ def append_snapshot(directory: Path, execution: Mapping[str, Any]) -> None:
 
 
 def append_job_snapshot(directory: Path, job: Mapping[str, Any]) -> None:
-    """Keep a job (`fetch.job_snapshot`) in `jobs_before.jsonl`, before its first execution is deleted.
+    """Keep a job (`jobs.job_snapshot`) in `jobs_before.jsonl`, before its first execution is deleted.
 
     `restore` makes the request that queues it again from this; the first of a job counts. Raises RecordError.
     """

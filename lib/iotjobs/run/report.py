@@ -1,31 +1,25 @@
-"""An executed notebook as one HTML page that stands alone: no code, no network, what the widgets show."""
+"""An executed notebook as one HTML page that stands alone: no code, no network, what the views show.
+
+nbconvert does the work: `TagRemovePreprocessor` leaves out what only a person at the notebook needs, `sanitize_html`
+whatever could act, and the template `ui/templates/report` makes the page.
+"""
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-#: The page may load nothing and run nothing, whatever stands in an output: no scripts, no other host.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:"
+from markupsafe import Markup
 
-_STYLE = """
-body { max-width: 72rem; margin: 2rem auto; padding: 0 1rem; font: 16px/1.55 system-ui, sans-serif; color: #1b1f24; }
-h1, h2, h3 { line-height: 1.25; } h2 { margin-top: 2.2rem; border-bottom: 1px solid #d8dee4; }
-p, li { max-width: 46rem; }
-table { border-collapse: collapse; font-size: 13px; margin: .5rem 0; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; padding: 4px 10px; border-bottom: 1px solid #d8dee4; vertical-align: top; }
-th { background: #f6f8fa; } pre { white-space: pre-wrap; overflow-wrap: anywhere; } img { max-width: 100%; }
-.ended { border-left: 5px solid #1a7f37; background: #f6f8fa; padding: .2rem 1rem; margin-bottom: 1.5rem; }
-.ended.bad { border-color: #a40e26; background: #fff1f0; }
-.output_html { overflow-x: auto; } .output_html p, .output_html li { max-width: none; }
-.ansi-red-fg, .ansi-red-intense-fg { color: #a40e26; }
-@media print { body { max-width: none; margin: 0; font-size: 11px; } }
-"""
+from iotjobs import markup
 
-#: What the reader who is on call does next, by outcome; the others need no hand.
+#: The page may load nothing, run nothing and send nothing, whatever stands in an output.
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; form-action 'none'; base-uri 'none'"
+)
+#: What the reader who is on call does next, by outcome; the others need nobody.
 _NEXT = {
     "error": "Mend what the reason names, then run again with the same run_dir: it goes on where it was.",
     "invalid": "Correct the parameter that the reason names, then run again.",
@@ -35,15 +29,27 @@ _NEXT = {
     "refused": "This run changed nothing. Do as the refusal says, or leave it.",
     "interrupted": "Run again with the same run_dir to go on; remove the file `stop` first if there is one.",
 }
-_MOST_NAMED = 10
-_PAPERMILL_ERROR = "papermill-error-cell-tag"
+_MOST_PROBLEMS = 10
+#: Cells for a person at the notebook only, and papermill's own line about an error: the head says it.
+_LEFT_OUT = {"by-hand", "papermill-error-cell-tag"}
+_VIEWS = ["text/html", "image/png", "text/markdown", "text/plain"]
+_NOT_TEXT = re.compile(r"<(style|script)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
 
-#: The tag of cells that tell how to use the notebook by hand, which a reader of the report cannot.
-_BY_HAND = "by-hand"
-_NUMBERED = re.compile(r"^(#+ )\d+\. ", re.MULTILINE)
-
-#: What a widget shows without a front end stands before its live view, which needs a front end.
-_SHOWN = ["text/html", "image/png", "image/svg+xml", "text/markdown", "text/plain"]
+_HTML = (  # noqa: SIM905 - one word a line is no better
+    "a abbr b blockquote br caption code dd del details div dl dt em figcaption figure h1 h2 h3 h4 h5 h6 hr i img "
+    "ins kbd li ol p pre s small span strong sub summary sup table tbody td tfoot th thead time tr u ul"
+).split()
+_SVG = (  # noqa: SIM905 - one word a line is no better
+    "circle defs desc g line path pattern rect svg text title tspan"
+).split()
+_ATTRIBUTES = frozenset(
+    (  # noqa: SIM905
+        "alt aria-hidden aria-label class colspan cx cy d dx dy fill height id opacity open patternTransform "
+        "patternUnits r role rowspan scope stroke stroke-width tabindex text-anchor title transform viewBox width x "
+        "x1 x2 y y1 y2"
+    ).split()
+)
+_LINKS = ("https://", "http://", "#")
 
 
 def heading(path: Path) -> str:
@@ -55,24 +61,40 @@ def heading(path: Path) -> str:
     return next((line.removeprefix("# ").strip() for line in lines if line.startswith("# ")), path.stem)
 
 
-def summary_html(result: Mapping[str, Any]) -> str:
-    """How a run ended, for the top of its report: the outcome, why, what failed by name, what to do next."""
-    outcome, bad = str(result.get("outcome")), result.get("outcome") in _NEXT
-    why = " ".join(str(result.get("reason") or "").split())
-    where = ", ".join(str(result[name]) for name in ("account", "region") if result.get(name))
-    refusals = [each for each in result.get("refusals", []) if str(each.get("message")) != why]  # not said twice
-    named = [_named(refusal) for refusal in refusals] + list(result.get("warnings", []))
-    more = [f"and {len(named) - _MOST_NAMED} more, see result.json"] if len(named) > _MOST_NAMED else []
-    items = "".join(f"<li>{html.escape(str(line))}</li>" for line in [*named[:_MOST_NAMED], *more])
-    following = f"<p><b>Next:</b> {html.escape(_NEXT[outcome])}</p>" if bad else ""
-    place = f" ({html.escape(where)})" if where else ""
-    return (
-        f'<div class="ended {"bad" if bad else "good"}"><p><b>{html.escape(outcome)}</b>{place}: {html.escape(why)}</p>'
-        f"{f'<ul>{items}</ul>' if items else ''}{following}</div>"
+def head_html(result: Mapping[str, Any], *, run_id: str = "") -> Markup:
+    """How a run ended, for the top of its report: the outcome, why, what failed by name, what next, where and who."""
+    outcome = str(result.get("outcome"))
+    reason = " ".join(str(result.get("reason") or "").split())
+    refusals = [each for each in result.get("refusals", []) if str(each.get("message")) != reason]  # not said twice
+    problems = [*map(_problem, refusals), *result.get("warnings", [])]
+    more = [f"and {len(problems) - _MOST_PROBLEMS} more, see result.json"] if len(problems) > _MOST_PROBLEMS else []
+    return markup.render(
+        "report_head.html",
+        outcome=outcome,
+        reason=reason,
+        problems=[*problems[:_MOST_PROBLEMS], *more],
+        next=_NEXT.get(outcome),
+        confirm=result.get("confirm"),
+        facts=_facts(result, run_id),
     )
 
 
-def _named(refusal: Mapping[str, Any]) -> str:
+def _facts(result: Mapping[str, Any], run_id: str) -> dict[str, Any]:
+    where = "" if result.get("sandbox") is None else "SANDBOX" if result["sandbox"] else "LIVE"
+    times = [str(result[name]) for name in ("started_at", "finished_at") if result.get(name)]
+    return {
+        "Where": where,
+        "Account": result.get("account"),
+        "Region": result.get("region"),
+        "Endpoint": result.get("endpoint"),
+        "Who": result.get("caller_arn"),
+        "Ticket": (result.get("parameters") or {}).get("ticket"),
+        "When": " to ".join(times),
+        "Run": run_id,
+    }
+
+
+def _problem(refusal: Mapping[str, Any]) -> str:
     key = [str(refusal[name]) for name in ("job_id", "thing_name", "execution_number") if refusal.get(name)]
     message, about = str(refusal.get("message") or ""), "/".join(key)
     return f"{refusal.get('guard')}: {message}" if about in message else f"{refusal.get('guard')}: {about}: {message}"
@@ -81,45 +103,46 @@ def _named(refusal: Mapping[str, Any]) -> str:
 def write_report(notebook: Path, report: Path, result: Mapping[str, Any] | None = None) -> None:
     """Write the report of an executed notebook, titled with its heading. It asks nothing of any other host.
 
-    With the run's ``result`` it begins with how that ended, in place of papermill's own line about it.
+    With the run's ``result`` it begins with how that ended. Raises OSError, and nbformat's errors for what is no
+    notebook.
     """
     import nbformat  # noqa: PLC0415
-    from bs4 import BeautifulSoup  # noqa: PLC0415 - nbconvert brings it
     from nbconvert import HTMLExporter  # noqa: PLC0415 - slow to import
     from traitlets.config import Config  # noqa: PLC0415
 
     config = Config()
-    config.NbConvertBase.display_data_priority = _SHOWN
-    exporter = HTMLExporter(config=config, template_name="basic", exclude_input=True, exclude_input_prompt=True)
-    exporter.exclude_output_prompt = True
-    exporter.exclude_anchor_links = True
-    document = nbformat.read(notebook, as_version=4)
-    _leave_out_by_hand(document)
-    if result is not None and document.cells and _PAPERMILL_ERROR in document.cells[0].metadata.get("tags", []):
-        del document.cells[0]
-    document.metadata.pop("widgets", None)  # the state of live widgets, which the page does not show
-    body, _resources = exporter.from_notebook_node(document)
-    shown = BeautifulSoup(body, "html.parser")
-    for loaded in shown.find_all(["script", "link", "iframe", "object", "embed", "base"]):
-        loaded.decompose()
-    for sourced in shown.find_all(src=True):
-        if not str(sourced["src"]).startswith("data:"):
-            del sourced["src"]
-    head = (
-        f'<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-        f"<title>{html.escape(heading(notebook))}</title><style>{_STYLE}</style>"
+    config.NbConvertBase.display_data_priority = _VIEWS
+    config.TagRemovePreprocessor.remove_cell_tags = _LEFT_OUT
+    exporter = HTMLExporter(
+        config=config,
+        extra_template_basedirs=[str(Path(markup.__file__).parent / "ui" / "templates")],
+        template_name="report",
+        sanitize_html=True,
+        filters={"clean_html": _clean},
+        exclude_input=True,
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+        exclude_anchor_links=True,
     )
-    ended = "" if result is None else summary_html(result)
-    page = f'<!DOCTYPE html><html lang="en"><head>{head}</head><body>{ended}{shown}</body></html>'
-    report.write_text(page, encoding="utf-8")
+    document = nbformat.read(notebook, as_version=4)
+    head = "" if result is None else head_html(result, run_id=notebook.resolve().parent.name)
+    page = {"policy": _POLICY, "title": heading(notebook), "style": markup.style(), "head": head}
+    body, _resources = exporter.from_notebook_node(document, resources=page)
+    report.write_text(body, encoding="utf-8")
 
 
-def _leave_out_by_hand(document: Any) -> None:
-    """Drop the cells tagged so, and with them the numbers of the headings, which would no longer be in sequence."""
-    kept = [cell for cell in document.cells if _BY_HAND not in cell.metadata.get("tags", [])]
-    if len(kept) == len(document.cells):
-        return
-    for cell in kept:
-        if cell.cell_type == "markdown":
-            cell.source = _NUMBERED.sub(r"\1", cell.source)
-    document.cells = kept
+def _clean(html: str) -> str:
+    """The elements of the kit's views and of Markdown, and nothing else: no style, no form, no other host's image."""
+    from bleach import clean  # noqa: PLC0415 - slow to import
+
+    text = _NOT_TEXT.sub("", html)  # the sanitiser would keep what stands in them, as text
+    protocols = {"http", "https", "data"}
+    return str(clean(text, tags={*_HTML, *_SVG}, attributes=_allowed, protocols=protocols, strip=True))
+
+
+def _allowed(tag: str, name: str, value: str) -> bool:
+    if tag == "a" and name == "href":
+        return value.startswith(_LINKS)
+    if tag == "img" and name == "src":
+        return value.startswith("data:image/")
+    return name in _ATTRIBUTES

@@ -39,6 +39,7 @@ _ERRORS: dict[Outcome, type[IotJobsError]] = {
 }
 
 
+_PLACE = ("account", "region", "endpoint", "caller_arn", "sandbox")
 _watching: list[Run] = []
 
 
@@ -112,6 +113,7 @@ class Run:
             self._connection = aws.connect(
                 profile=parameters.text(self._profile, name="profile"),
                 region=parameters.text(self._region, name="region"),
+                run_id=self.directory.path.name,
             )
         return self._connection
 
@@ -134,7 +136,7 @@ class Run:
         self.outcome, self.reason = outcome, reason
         where: dict[str, Any] = {}
         if self._connection is not None:
-            where = {name: getattr(self._connection, name) for name in ("account", "region", "endpoint", "caller_arn")}
+            where = {name: getattr(self._connection, name) for name in _PLACE}
         self._result |= {
             **where,
             "outcome": outcome.value,

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from iotjobs.aws import sandbox_proof
 from iotjobs.model import Outcome
 from iotjobs.sandbox import command
-from iotjobs.sandbox.server import identity_of
 
 FINISHED = ("config-2026-q3", "meter-munich-04", "1")
 RUNNING = ("firmware-2-4-1", "pump-berlin-01", "1")
@@ -23,7 +23,7 @@ LEFT_BEHIND = ("--causes", "orphaned", "--older-than", "7d", "--force")
 
 def main() -> int:
     """Investigate; sweep, planned then applied; delete one, be refused one; say what was found and where it lies."""
-    if identity_of(os.environ.get("AWS_ENDPOINT_URL")) is None:  # it deletes: never against anything else
+    if not sandbox_proof.is_proven(os.environ.get("AWS_ENDPOINT_URL")):  # it deletes: never against anything else
         return command.run([sys.executable, "-m", "iotjobs.sandbox.demo"])
     base = Path("runs") / f"demo-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     _step("Investigate every job that is not finished")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import http.client
-import json
 import os
 import secrets
 import socket
@@ -17,6 +16,7 @@ from types import TracebackType
 from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
 
+from iotjobs.aws import sandbox_proof
 from iotjobs.errors import InvalidInput, IotJobsError
 
 HOST = "127.0.0.1"
@@ -24,7 +24,6 @@ ACCOUNT = "000000000000"
 REGION = "eu-central-1"
 ACCESS_KEY = "sandbox"
 SECRET_KEY = "sandbox"  # noqa: S105 - a service on loopback that keeps nothing has no secrets
-_IDENTITY_PATH = "/_iotjobs/sandbox"
 _START_TIMEOUT_S = 20.0
 _NO_DOCKER = "unix:///nonexistent/docker.sock"
 
@@ -40,7 +39,7 @@ class Server:
         self.port = int(self._socket.getsockname()[1])
         self.endpoint_url = f"http://{HOST}:{self.port}"
         self.auth = auth
-        self._nonce = secrets.token_hex(16)
+        self.secret = secrets.token_hex(32)  # what answers with it is this sandbox, see iotjobs.aws.sandbox_proof
         self._settings_before: dict[str, str | None] = {}
         self._stop: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -52,6 +51,7 @@ class Server:
         past_proxies = ",".join(filter(None, [os.environ.get("NO_PROXY") or os.environ.get("no_proxy"), HOST]))
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
+            sandbox_proof.SECRET_VARIABLE: self.secret,
             "AWS_ACCESS_KEY_ID": ACCESS_KEY,
             "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
             "AWS_DEFAULT_REGION": REGION,
@@ -65,7 +65,7 @@ class Server:
 
     def check_own(self) -> None:
         """Make sure that what answers at the endpoint is this very object. Raises IotJobsError."""
-        if identity_of(self.endpoint_url) != self._nonce:
+        if not sandbox_proof.is_proven(self.endpoint_url, self.secret):
             raise IotJobsError(f"{self.endpoint_url} is not this process's own embedded service: it is left alone")
 
     def __enter__(self) -> Self:
@@ -126,7 +126,7 @@ class Server:
         self._thread = threading.Thread(target=self._serve, args=(ministack.app.app,), name="sandbox", daemon=True)
         self._thread.start()
         deadline = time.monotonic() + _START_TIMEOUT_S
-        while identity_of(self.endpoint_url) != self._nonce:
+        while not sandbox_proof.is_proven(self.endpoint_url, self.secret):
             if not self._thread.is_alive() or time.monotonic() > deadline:
                 raise IotJobsError(f"the embedded service did not come up on {self.endpoint_url}")
             time.sleep(0.02)
@@ -140,12 +140,12 @@ class Server:
         config.bind = [f"fd://{os.dup(self._socket.fileno())}"]
         config.loglevel = "CRITICAL"
         config.graceful_timeout = 0.2
-        identity = json.dumps({"nonce": self._nonce, "pid": os.getpid()}).encode()
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
-            if scope["type"] == "http" and scope["path"] == _IDENTITY_PATH:
-                await send({"type": "http.response.start", "status": 200, "headers": []})
-                await send({"type": "http.response.body", "body": identity})
+            if scope["type"] == "http" and scope["path"] == sandbox_proof.PATH:
+                proof = sandbox_proof.answer(self.secret, scope["query_string"].decode("latin-1"), self.port)
+                await send({"type": "http.response.start", "status": 200 if proof else 400, "headers": []})
+                await send({"type": "http.response.body", "body": (proof or "").encode()})
             else:
                 await service(scope, receive, send)
 
@@ -154,16 +154,6 @@ class Server:
             await serve(app, config, shutdown_trigger=self._stop.wait)
 
         asyncio.run(run())
-
-
-def identity_of(endpoint_url: str | None) -> str | None:
-    """Which sandbox answers at an endpoint on loopback; None when it is no sandbox of ours."""
-    if endpoint_url is None or urlsplit(endpoint_url).hostname != HOST:
-        return None
-    try:
-        return str(json.loads(_ask("GET", endpoint_url, _IDENTITY_PATH))["nonce"])
-    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
-        return None
 
 
 def _ask(method: str, endpoint_url: str, path: str) -> bytes:

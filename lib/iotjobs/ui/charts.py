@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from iotjobs.diagnosis.colours import CAUSE_LOOKS, STATUS_LOOKS, Look
 from iotjobs.diagnosis.overview import AGE_EDGES, by_group, by_job, unfinished_of
 from iotjobs.model import UNFINISHED, Cause, Status
-from iotjobs.ui.colours import CAUSE_LOOKS, STATUS_LOOKS, Look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,9 +13,9 @@ from typing import Any
 import ipywidgets
 import pandas as pd
 
+from iotjobs.diagnosis.colours import CAUSE_LOOKS
 from iotjobs.diagnosis.evidence_text import duration_text
 from iotjobs.model import Status, Suggestion
-from iotjobs.ui.colours import CAUSE_LOOKS
 
 #: A table shows no more rows than this; the rest is in the run's `executions.csv`.
 MOST_ROWS = 100

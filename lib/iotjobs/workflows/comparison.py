@@ -7,8 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from iotjobs.aws import executions as fetch
+from iotjobs.aws.concurrency import map_concurrently
 from iotjobs.aws.connection import Connection
+from iotjobs.aws.executions import describe_execution
 from iotjobs.diagnosis.changes import COMPARED, KEY, Changes, compare, missing_now
 from iotjobs.errors import NotFound
 from iotjobs.model import Execution, ExecutionKey, Status, utc_text
@@ -76,9 +77,9 @@ def _look_after(
     keys = [ExecutionKey(str(job), str(thing), int(number)) for job, thing, number in absent[KEY].to_numpy()]
 
     def describe(key: ExecutionKey) -> Execution:
-        return fetch.describe_execution(connection, key)
+        return describe_execution(connection, key)
 
-    for key, queued_at, answer in zip(keys, absent["queued_at"], fetch.map_concurrently(describe, keys), strict=True):
+    for key, queued_at, answer in zip(keys, absent["queued_at"], map_concurrently(describe, keys), strict=True):
         name = (key.job_id, key.thing_name, key.execution_number)
         if isinstance(answer, NotFound):
             deleted.append(name)

@@ -10,6 +10,7 @@ from typing import Any
 
 from iotjobs import parameters
 from iotjobs.aws import executions as fetch
+from iotjobs.aws.jobs import describe_job
 from iotjobs.deletion import guards, request
 from iotjobs.deletion.executor import DeletionExecutor
 from iotjobs.deletion.guards import Refusal
@@ -144,7 +145,7 @@ class Deletion:
             return QueueContext()
         facts: dict[str, Any] = {}
         with suppress(NotFound):
-            job = fetch.describe_job(self.run.connection, execution.key.job_id)
+            job = describe_job(self.run.connection, execution.key.job_id)
             facts = {
                 "job_status": job["status"],
                 "target_selection": job["target_selection"],

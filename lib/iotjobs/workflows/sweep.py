@@ -172,9 +172,10 @@ class Sweep:
         elif choice.left_out:
             self._refuse([*choice.left_out], matched=0)
         else:
+            moved = f"all {choice.matched} that fit the rule moved while the plan was made: look again"
             self.run.finish(
                 Outcome.NOTHING_TO_DO,
-                reason="no execution fits the rule",
+                reason=moved if choice.matched else "no execution fits the rule",
                 counts=self._counts(),
                 warnings=choice.warnings,
             )

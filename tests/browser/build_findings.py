@@ -31,7 +31,7 @@ RUN = SimpleNamespace(
 
 
 @dataclass(frozen=True)
-class MadeFindings:
+class FixedFindings:
     """The same names as `iotjobs.workflows.investigate.Findings`."""
 
     executions: pd.DataFrame
@@ -64,12 +64,12 @@ _ROWS = [
 ]
 
 
-def made_findings(**changes: Any) -> MadeFindings:
+def build_findings(**changes: Any) -> FixedFindings:
     """The made-up fleet; `changes` are parameters such as `thing_name`."""
     queues = _queues()
     extra = {"job_status": TEXT, "thing_groups": TEXT}
     executions = queues[[*EXECUTION_COLUMNS, *DIAGNOSIS_COLUMNS, *extra]]
-    return MadeFindings(executions=executions, jobs=_jobs(), queues=queues, connectivity=_links(), **changes)
+    return FixedFindings(executions=executions, jobs=_jobs(), queues=queues, connectivity=_links(), **changes)
 
 
 def _before(hours: float | None) -> pd.Timestamp | None:

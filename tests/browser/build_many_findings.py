@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import numpy as np
 import pandas as pd
-from made_findings import AS_OF, MadeFindings
 
 from iotjobs.model import COUNT, DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, JOB_COLUMNS, TEXT, TIME, table
+from tests.browser.build_findings import AS_OF, FixedFindings
 
 _CAUSES = np.array(["stalled", "device_offline", "not_picked_up", "orphaned", "fresh", "waiting_window"])
 _COLUMNS = {
@@ -21,7 +21,7 @@ _COLUMNS = {
 }
 
 
-def many_findings(rows: int = 100_000, *, jobs: int = 200) -> MadeFindings:
+def many_findings(rows: int = 100_000, *, jobs: int = 200) -> FixedFindings:
     """`rows` unfinished executions of `jobs` jobs, four on each thing: a head and three behind it."""
     random = np.random.default_rng(20261120)
     things = rows // 4
@@ -50,7 +50,7 @@ def many_findings(rows: int = 100_000, *, jobs: int = 200) -> MadeFindings:
         "head": place == 1,
     }
     queues = table(_COLUMNS, {name: list(values) for name, values in columns.items()})
-    return MadeFindings(
+    return FixedFindings(
         executions=queues.sort_values(["stuck", "unblocks", "age_s"], ascending=False, ignore_index=True),
         jobs=_jobs(queues),
         queues=queues,

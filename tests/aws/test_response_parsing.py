@@ -47,9 +47,9 @@ def test_what_is_not_as_expected_is_left_to_botocore(body: bytes) -> None:
     assert _taken(body) == ({}, body)
 
 
-def test_an_error_is_left_to_botocore() -> None:
+def test_an_error_keeps_its_body() -> None:
     body = json.dumps({"executionSummaries": [ROW]}).encode()
-    assert _taken(body, status=429) == ({}, body)
+    assert _taken(body, status=429) == ({"FromAws": False}, body)
 
 
 def test_another_operation_is_left_to_botocore() -> None:
@@ -78,7 +78,7 @@ def test_an_error_in_json_is_put_into_the_xml_of_sts(headers: dict[str, str], sa
 
 def test_an_error_in_xml_stays_as_it_is() -> None:
     body = b"<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>"
-    assert _taken(body, status=403, operation="GetCallerIdentity") == ({}, body)
+    assert _taken(body, status=403, operation="GetCallerIdentity") == ({"FromAws": True}, body)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ _COLUMNS = {**EXECUTION_COLUMNS, **DIAGNOSIS_COLUMNS, "thing_groups": TEXT, "pos
 Line = tuple[str, str, str, str, float, float | None]
 
 
-def made_queues(lines: Sequence[Line], *, groups: dict[str, str] | None = None) -> pd.DataFrame:
+def build_queues(lines: Sequence[Line], *, groups: dict[str, str] | None = None) -> pd.DataFrame:
     """A queues table (see `Findings.queues`); the lines of a thing stand in the order of delivery."""
     places: dict[str, int] = {}
     rows: list[dict[str, Any]] = []

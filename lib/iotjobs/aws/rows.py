@@ -1,0 +1,248 @@
+"""From an answer of AWS to a row: the one way, and it is checked.
+
+An answer that lacks what it must have, holds what is not understood, or is about something else than was asked for is
+an IotJobsError that names the operation, the job and the thing. No row is left out.
+Sources: JobExecutionSummary, JobExecution, JobSummary and Job in the API reference.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from iotjobs.aws.connection import Connection
+from iotjobs.errors import IotJobsError
+from iotjobs.model import (
+    EXECUTION_COLUMNS,
+    EXECUTION_NUMBER_MAX,
+    JOB_COLUMNS,
+    JOB_ID,
+    THING_NAME,
+    Execution,
+    ExecutionKey,
+    JobStatus,
+    Status,
+    table,
+)
+
+#: One execution of a listing: its job, its thing, and the summary that the answer has of it.
+Row = tuple[str, str, dict[str, Any]]
+
+_COUNTS = {
+    Status.QUEUED: "numberOfQueuedThings",
+    Status.IN_PROGRESS: "numberOfInProgressThings",
+    Status.SUCCEEDED: "numberOfSucceededThings",
+    Status.FAILED: "numberOfFailedThings",
+    Status.TIMED_OUT: "numberOfTimedOutThings",
+    Status.REJECTED: "numberOfRejectedThings",
+    Status.REMOVED: "numberOfRemovedThings",
+    Status.CANCELED: "numberOfCanceledThings",
+}
+_STATUSES = frozenset(status.value for status in Status)
+_JOB_STATUSES = frozenset(status.value for status in JobStatus)
+_LATEST = datetime(2262, 1, 1, tzinfo=UTC).timestamp()  # as far as a timestamp of nanoseconds reaches
+_THING_ARN = re.compile(r"arn:[^:]*:iot:(?P<region>[^:]*):(?P<account>[^:]*):thing/(?P<name>.*)", re.DOTALL)
+_SHOWN = 80
+
+
+class Things:
+    """The names of things from their ARNs, which must be of the connection's own account and region."""
+
+    def __init__(self, connection: Connection, operation: str) -> None:
+        self._connection = connection
+        self._operation = operation
+        self._own: set[str] = set()
+
+    def name(self, arn: Any) -> str:
+        """The name in an ARN of a thing. Raises IotJobsError for one of another account or region."""
+        before, mark, name = str(arn).partition(":thing/")
+        if not mark or before not in self._own:
+            parts = _THING_ARN.fullmatch(str(arn))
+            if parts is None:
+                raise odd_answer(self._operation, f"names the thing {_shown(arn)}, which is no ARN of one")
+            where = (parts["account"], parts["region"])
+            if where != (self._connection.account, self._connection.region):
+                raise odd_answer(
+                    self._operation,
+                    f"is about account {_shown(where[0])}, region {_shown(where[1])}, and the credentials are of "
+                    f"account {self._connection.account}, region {self._connection.region}: do two endpoints disagree?",
+                )
+            self._own.add(before)
+        return name
+
+
+def executions_table(operation: str, rows: Sequence[Row]) -> pd.DataFrame:
+    """The rows of a listing as a table (EXECUTION_COLUMNS). Raises IotJobsError that names the first odd row."""
+    for job_id, thing_name, summary in rows:
+        if why := _fault(job_id, thing_name, summary):
+            number = _shown(summary.get("executionNumber")) if isinstance(summary, dict) else "?"
+            raise odd_answer(
+                operation, f"about job {_shown(job_id)}, thing {_shown(thing_name)}, number {number} {why}"
+            )
+    summaries = [summary for _, _, summary in rows]
+    return table(
+        EXECUTION_COLUMNS,
+        {
+            "job_id": [job_id for job_id, _, _ in rows],
+            "thing_name": [thing_name for _, thing_name, _ in rows],
+            "execution_number": [summary["executionNumber"] for summary in summaries],
+            "status": [summary["status"] for summary in summaries],
+            "queued_at": _moments(summary["queuedAt"] for summary in summaries),
+            "started_at": _moments(summary.get("startedAt") for summary in summaries),
+            "last_updated_at": _moments(summary.get("lastUpdatedAt") for summary in summaries),
+            "retry_attempt": [summary.get("retryAttempt") or 0 for summary in summaries],
+        },
+    )
+
+
+def execution(
+    connection: Connection, answer: Mapping[str, Any], *, job_id: str, thing_name: str, number: int | None
+) -> Execution:
+    """What `DescribeJobExecution` of the control plane answers, compared with what was asked; None asks for the newest.
+
+    Raises IotJobsError where the answer is about another execution, account or region, or is not understood.
+    """
+    operation, found = "DescribeJobExecution", answer["execution"]
+    told = Things(connection, operation).name(found.get("thingArn"))
+    answered = (found.get("jobId"), told, found.get("executionNumber"))
+    about = _about(job_id, thing_name, "newest" if number is None else number)
+    if answered[:2] != (job_id, thing_name) or number not in {None, answered[2]}:
+        cached = "does something between here and AWS give old answers?"
+        raise odd_answer(operation, f"{about} is {_about(*answered)}: {cached}")
+    why = _fault(job_id, thing_name, found)
+    if why is None and not _whole(found.get("versionNumber"), least=0):
+        why = f"has {_shown(found.get('versionNumber'))} as its versionNumber"
+    if why is not None:
+        raise odd_answer(operation, f"{about} {why}")
+    return Execution(
+        key=ExecutionKey(job_id, thing_name, int(found["executionNumber"])),
+        status=Status(found["status"]),
+        queued_at=moment(found["queuedAt"]),
+        version_number=found["versionNumber"],
+        started_at=moment_or_none(found.get("startedAt")),
+        last_updated_at=moment_or_none(found.get("lastUpdatedAt")),
+        status_details=dict((found.get("statusDetails") or {}).get("detailsMap") or {}),
+        seconds_before_timeout=found.get("approximateSecondsBeforeTimedOut"),
+        force_canceled=found.get("forceCanceled"),
+        raw=json.loads(json.dumps(found, default=str)),
+    )
+
+
+def job_row(operation: str, job: Mapping[str, Any], *, described: bool, asked: str | None = None) -> dict[str, Any]:
+    """A job of `DescribeJob` or `ListJobs` as a row of JOB_COLUMNS. Raises IotJobsError where it is not understood."""
+    job_id, status = job.get("jobId"), job.get("status")
+    counts, timeout = job.get("jobProcessDetails") or {}, job.get("timeoutConfig") or {}
+    times = {name: job.get(name) for name in ("createdAt", "lastUpdatedAt", "completedAt")}
+    if not isinstance(job_id, str) or not JOB_ID.fullmatch(job_id):
+        raise odd_answer(operation, f"has the job {_shown(job_id)}, which no job can be called")
+    if asked not in {None, job_id}:
+        raise odd_answer(operation, f"about job {asked} is about job {job_id}")
+    if not isinstance(status, str) or status not in _JOB_STATUSES:
+        raise odd_answer(operation, f"about job {job_id} has the status {_shown(status)}, which is not known")
+    if odd := [name for name, value in times.items() if not _is_moment_or_none(value)]:
+        raise odd_answer(operation, f"about job {job_id} has {_shown(times[odd[0]])} as {odd[0]}")
+    if odd := [name for name in _COUNTS.values() if not _whole(counts.get(name, 0), least=0)]:
+        raise odd_answer(operation, f"about job {job_id} has {_shown(counts[odd[0]])} as {odd[0]}")
+    return {
+        "job_id": job_id,
+        "status": status,
+        "target_selection": job.get("targetSelection"),
+        "created_at": moment_or_none(times["createdAt"]),
+        "last_updated_at": moment_or_none(times["lastUpdatedAt"]),
+        "completed_at": moment_or_none(times["completedAt"]),
+        "described": described,
+        "is_concurrent": job.get("isConcurrent"),
+        "force_canceled": job.get("forceCanceled"),
+        "timeout_minutes": timeout.get("inProgressTimeoutInMinutes"),
+        "scheduling": job.get("schedulingConfig") or {},
+        "namespace_id": job.get("namespaceId"),
+        "targets": job.get("targets") or [],
+        "abort_config": job.get("abortConfig") or {},
+        "retry_config": job.get("jobExecutionsRetryConfig") or {},
+        "description": job.get("description"),
+        "comment": job.get("comment"),
+        "reason_code": job.get("reasonCode"),
+        **{status.value: counts.get(name) for status, name in _COUNTS.items()},
+    }
+
+
+def jobs_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Rows of `job_row` as a table with JOB_COLUMNS."""
+    return table(JOB_COLUMNS, {name: [row.get(name) for row in rows] for name in JOB_COLUMNS})
+
+
+def moment(seconds: float) -> datetime:
+    """Seconds since the epoch, as an answer has them, as a moment."""
+    return datetime.fromtimestamp(seconds, tz=UTC)
+
+
+def moment_or_none(seconds: float | None) -> datetime | None:
+    """The same, of what may be missing."""
+    return None if seconds is None else moment(seconds)
+
+
+def odd_answer(operation: str, what: str) -> IotJobsError:
+    """The error for an answer that must not be believed; `what` goes on after "the answer to OPERATION"."""
+    return IotJobsError(
+        f"the answer to {operation} {what}; nothing is concluded from it: is the endpoint really AWS, and is the kit "
+        "up to date?"
+    )
+
+
+def _fault(job_id: Any, thing_name: Any, summary: Mapping[str, Any]) -> str | None:
+    """What is odd about one execution of an answer, None when nothing is."""
+    if not isinstance(job_id, str) or not JOB_ID.fullmatch(job_id):
+        return "has a job's id that no job can have"
+    if not isinstance(thing_name, str) or not THING_NAME.fullmatch(thing_name):
+        return "has a thing's name that no thing can have"
+    for name, is_understood in _CHECKS.items():
+        if not is_understood(summary.get(name)):
+            return f"has {_shown(summary.get(name))} as its {name}, which is not understood"
+    return None
+
+
+def _whole(value: Any, *, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= EXECUTION_NUMBER_MAX
+
+
+def _is_moment(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _LATEST
+
+
+def _is_moment_or_none(value: Any) -> bool:
+    return value is None or _is_moment(value)
+
+
+#: What each member of an execution must be.
+_CHECKS: dict[str, Callable[[Any], bool]] = {
+    "executionNumber": lambda value: _whole(value, least=1),
+    "status": lambda value: isinstance(value, str) and value in _STATUSES,
+    "queuedAt": _is_moment,
+    "startedAt": _is_moment_or_none,
+    "lastUpdatedAt": _is_moment_or_none,
+    "retryAttempt": lambda value: value is None or _whole(value, least=0),
+}
+
+
+def _moments(seconds: Iterable[float | None]) -> pd.DatetimeIndex:
+    values = np.array(list(seconds), dtype="float64")
+    whole = np.rint(values * 1e6)  # to the microsecond, which is as far as a float holds and a datetime goes
+    known = np.nan_to_num(whole).astype("int64").view("datetime64[us]")
+    known[np.isnan(whole)] = np.datetime64("NaT")
+    return pd.DatetimeIndex(known.astype("datetime64[ns]")).tz_localize("UTC")
+
+
+def _about(job_id: Any, thing_name: Any, number: Any) -> str:
+    return f"about job {_shown(job_id)}, thing {_shown(thing_name)}, number {_shown(number)}"
+
+
+def _shown(value: Any) -> str:
+    """A value that was not expected, so that a terminal shows it as it is, and not without end."""
+    text = value if isinstance(value, str) and THING_NAME.fullmatch(value) else ascii(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

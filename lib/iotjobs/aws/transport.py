@@ -1,0 +1,249 @@
+"""How a call gets to AWS and its answer back: botocore's clients, with a bound for the time and size of an answer.
+
+Reads are retried by botocore in its adaptive mode, one client an operation, so that each operation finds its own quota
+by looking; a changing call is sent once. Redirects are not followed. Times in answers are seconds since the epoch as
+floats, since parsing them is most of boto3's cost. `Transport` is what a test puts in its place.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import botocore
+import botocore.config
+import botocore.exceptions as boto_errors
+import botocore.session
+import urllib3.exceptions
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+
+from iotjobs.aws import response_parsing
+from iotjobs.aws.credentials import CallerCredentials
+from iotjobs.aws.masking import address
+from iotjobs.errors import InvalidInput
+
+_CHUNK_BYTES = 1 << 16
+_POOL_CONNECTIONS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long and how often a call is tried, and how large an answer may be. Times in seconds."""
+
+    connect_s: float = 5
+    silence_s: float = 30  # without a byte of the answer
+    attempt_s: float = 60  # for an answer as a whole: one may come a byte at a time
+    call_s: float = 180  # with all that botocore tries again
+    read_attempts: int = 8
+    body_bytes: int = 16 * 1024 * 1024  # the longest page of AWS has well under one MB
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of an operation. ``endpoint``: where to, when botocore is not to decide; ``attempts``: at most."""
+
+    service: str
+    operation: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    changing: bool = False
+    attempts: int = 1
+    endpoint: str | None = None
+
+
+class Transport(Protocol):
+    """What carries calls. ``on_access_key`` is called with the service and the key before a signed request goes out."""
+
+    region: str
+    limits: Limits
+    on_access_key: Callable[[str, str], None]
+
+    def endpoint(self, service: str) -> str:
+        """The URL that the settings give for a service."""
+        ...
+
+    def send(self, call: Call) -> dict[str, Any]:
+        """The answer as botocore parses it. Raises botocore's errors, and Denied without usable credentials."""
+        ...
+
+
+class AnswerTooLong(boto_errors.BotoCoreError):
+    """An answer that does not end, by time or by size. Not tried again: the next one would not end either."""
+
+    fmt = "{why}"
+
+
+class BotoTransport:
+    """botocore's clients of one session; safe to use from several threads."""
+
+    def __init__(
+        self,
+        session: botocore.session.Session,
+        credentials: CallerCredentials,
+        *,
+        region: str,
+        run_id: str | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=response_parsing.seconds)
+        self.region = region
+        self.limits = limits or Limits()
+        self.on_access_key: Callable[[str, str], None] = lambda _service, _key: None
+        self._session = session
+        self._credentials = credentials
+        self._user_agent = user_agent(run_id)
+        self._clients: dict[tuple[str, str, int, str | None], Any] = {}
+        self._making = threading.Lock()  # botocore's session makes one client at a time
+        self._this = threading.local()
+
+    def endpoint(self, service: str) -> str:
+        """The URL that the settings give for a service. Raises InvalidInput for one that is no URL."""
+        return str(self._client(Call(service, "")).meta.endpoint_url)
+
+    def send(self, call: Call) -> dict[str, Any]:
+        """The answer as botocore parses it. Raises botocore's errors, and Denied without usable credentials."""
+        self._credentials.check()
+        client = self._client(call)
+        with self._until(time.monotonic() + self.limits.call_s):
+            answer: dict[str, Any] = getattr(client, botocore.xform_name(call.operation))(**call.parameters)
+        return answer
+
+    @contextmanager
+    def _until(self, moment: float) -> Iterator[None]:
+        outer = getattr(self._this, "until", None)  # a call may need another first: who is the caller?
+        self._this.until = moment
+        try:
+            yield
+        finally:
+            self._this.until = outer
+
+    def _client(self, call: Call) -> Any:
+        key = (call.service, call.operation, call.attempts, call.endpoint)
+        client = self._clients.get(key)  # without the lock: nobody waits for somebody else's client
+        if client is None:
+            with self._making:
+                client = self._clients.get(key) or self._new_client(call)
+                self._clients[key] = client
+        return client
+
+    def _new_client(self, call: Call) -> Any:
+        config = botocore.config.Config(
+            retries={"mode": "standard" if call.attempts == 1 else "adaptive", "total_max_attempts": call.attempts},
+            connect_timeout=self.limits.connect_s,
+            read_timeout=self.limits.silence_s,
+            max_pool_connections=_POOL_CONNECTIONS,
+            user_agent_extra=self._user_agent,
+        )
+        url = call.endpoint
+        try:
+            client = self._session.create_client(
+                call.service, region_name=self.region, endpoint_url=call.endpoint, config=config
+            )
+            url = client.meta.endpoint_url
+            where = urlsplit(url)
+            if where.scheme not in {"http", "https"} or where.port == 0:  # `port` raises for one out of range
+                raise ValueError("it is no http or https address")  # noqa: TRY301
+        except ValueError as error:
+            raise InvalidInput(
+                f"the endpoint for {call.service} is not valid ({address(str(url or error))}): check AWS_ENDPOINT_URL "
+                "and the profile's endpoint_url, which take https://HOST"
+            ) from None
+        # the very session that botocore made of proxies, certificates and the rest
+        send = client._endpoint.http_session.send  # noqa: SLF001 - an event may answer for it, but not be given it
+        client.meta.events.register("before-send", lambda request, **_: self._exchange(call.service, send, request))
+        client.meta.events.register(f"before-parse.{call.service}.{call.operation}", response_parsing.before_parse)
+        return client
+
+    def _exchange(
+        self, service: str, send: Callable[[AWSPreparedRequest], AWSResponse], request: AWSPreparedRequest
+    ) -> AWSResponse:
+        self.on_access_key(service, _access_key(request))
+        until = self._this.until or time.monotonic() + self.limits.call_s
+        within_s = min(self.limits.attempt_s, until - time.monotonic())
+        if within_s <= 0:
+            raise AnswerTooLong(why=f"no answer within {self.limits.call_s:g} s, with all that was tried again")
+        return _whole_answer(send, request, within_s=within_s, most_bytes=self.limits.body_bytes)
+
+
+def user_agent(run_id: str | None) -> str:
+    """What the kit adds to the user agent of its calls: CloudTrail keeps it, see docs/cloudtrail.md."""
+    try:
+        own = f"iotjobs/{version('iotjobs')}"
+    except PackageNotFoundError:  # run from a source tree that was not installed
+        own = "iotjobs"
+    if not run_id:
+        return own
+    plain = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "-._") else "-" for letter in run_id)
+    return f"{own} iotjobs-run/{plain[:100]}"
+
+
+def _access_key(request: AWSPreparedRequest) -> str:
+    signed = request.headers.get("Authorization") or ""
+    text = signed.decode() if isinstance(signed, bytes) else str(signed)
+    return text.partition("Credential=")[2].partition("/")[0]
+
+
+class _Body:
+    """A body that was read already, as `AWSResponse` asks for it."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def stream(self) -> Iterator[bytes]:
+        yield self._content
+
+
+def _whole_answer(
+    send: Callable[[AWSPreparedRequest], AWSResponse], request: AWSPreparedRequest, *, within_s: float, most_bytes: int
+) -> AWSResponse:
+    """Send a request and read its answer in a thread of its own, which is left alone when the time is over.
+
+    A timeout of the socket starts anew with each byte, also with those of the headers.
+    """
+    ended: queue.SimpleQueue[AWSResponse | BaseException] = queue.SimpleQueue()
+    reading: list[Any] = []
+
+    def work() -> None:
+        try:
+            response = send(request)
+            reading.append(response.raw)
+            content = _read(response.raw, str(request.url), most_bytes)
+            ended.put(AWSResponse(response.url, response.status_code, response.headers, _Body(content)))
+        except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+            ended.put(error)
+
+    request.stream_output = True  # botocore then leaves the body to us
+    threading.Thread(target=work, name="iotjobs-call", daemon=True).start()
+    try:
+        answer = ended.get(timeout=within_s)
+    except queue.Empty:
+        for raw in reading:
+            with suppress(Exception):
+                raw.shutdown()
+                raw.close()
+        raise AnswerTooLong(why=f"the answer did not end within {within_s:.0f} s") from None
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer
+
+
+def _read(raw: Any, url: str, most_bytes: int) -> bytes:
+    chunks, size = [], 0
+    try:
+        while chunk := raw.read1(_CHUNK_BYTES):
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > most_bytes:
+                raw.close()
+                raise AnswerTooLong(why=f"the answer is longer than {most_bytes >> 20} MB")
+    except urllib3.exceptions.ReadTimeoutError as error:
+        raise boto_errors.ReadTimeoutError(endpoint_url=url, error=error) from None
+    except urllib3.exceptions.HTTPError as error:
+        raise boto_errors.ConnectionClosedError(endpoint_url=url, error=error) from None
+    return b"".join(chunks)

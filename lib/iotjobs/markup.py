@@ -1,0 +1,116 @@
+"""HTML from templates: whatever a template prints is escaped, and text that hides something is made visible.
+
+The templates lie in `ui/templates/`; `style.css` there is the only stylesheet, for light, dark and print.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from iotjobs.diagnosis.colours import CAUSE_LOOKS, STATUS_LOOKS
+from iotjobs.diagnosis.evidence_text import duration_text
+
+#: No value takes more of a page than this; the files of the run have it whole.
+MOST_CHARACTERS = 2000
+
+_LOOKS = {**CAUSE_LOOKS, **STATUS_LOOKS}
+
+
+def visible(value: Any, *, most: int = MOST_CHARACTERS) -> str:
+    r"""Text that shows all there is in it: control, bidirectional and zero-width characters as `\u202e`.
+
+    What is missing is empty, a moment is UTC to the minute, and what is longer than `most` is cut, which the text says.
+    """
+    if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and pd.isna(value)):
+        return ""
+    if isinstance(value, pd.Timestamp):
+        return value.strftime("%Y-%m-%d %H:%M")
+    text = str(value)
+    if len(text) > most:
+        text = f"{text[:most]}… ({len(text):,} characters in all)"
+    return text if text.isprintable() else "".join(map(_visible_character, text))
+
+
+def _visible_character(character: str) -> str:
+    if character.isprintable() or unicodedata.category(character) == "Zs":
+        return character
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def render(template: str, **values: Any) -> Markup:
+    """The HTML that a template makes of values; nothing in them becomes markup, unless it is Markup already."""
+    return Markup(_environment().get_template(template).render(values))  # noqa: S704 - autoescaped
+
+
+def macro(name: str) -> Callable[..., Markup]:
+    """A macro of `macros.html` as a function, for a cell or a label."""
+    made: Callable[..., Markup] = getattr(_macros(), name)
+    return made
+
+
+@cache
+def style() -> Markup:
+    """The stylesheet as a `style` element: once in each output, since each may be shown or saved alone."""
+    return render("style.html", looks=_LOOKS)
+
+
+@dataclass(frozen=True)
+class View:
+    """What a notebook shows where a cell ends: HTML, and plain text for where there is none."""
+
+    html: Markup
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        return page(self.html)
+
+
+def page(html: Markup) -> Markup:
+    """HTML as an output that stands alone: with its style, and kept from MathJax."""
+    return render("page.html", html=html, style=style())
+
+
+@cache
+def _macros() -> Any:
+    return _environment().get_template("macros.html").module
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        autoescape=True,
+        finalize=lambda value: value if hasattr(value, "__html__") else visible(value),
+        loader=PackageLoader("iotjobs", "ui/templates"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters |= {"age": age, "exact": exact, "many": many}
+    environment.globals["HATCHED"] = {name for name, look in _LOOKS.items() if look.hatch}
+    return environment
+
+
+def age(seconds: Any) -> str:
+    """Seconds as `3 d 7 h`, not broken over two lines; what is missing is empty."""
+    return "" if pd.isna(seconds) else duration_text(float(seconds)).replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def exact(moment: Any) -> str:
+    """A moment to the second, for a hover; what is missing is empty."""
+    return "" if pd.isna(moment) else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def many(count: int, noun: str, plural: str | None = None) -> str:
+    """`1 execution`, `2 executions`."""
+    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}".replace(",", "\N{NARROW NO-BREAK SPACE}")

@@ -1,0 +1,117 @@
+"""What happens at which call: moves of the field, faults, quotas. Calls are counted from when a rule is added."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["drop", "aws", "gateway", "garbage", "cut", "late", "throttle"]
+
+#: AWS's default quotas, calls a second for each operation in an account and region. Source: Service Quotas, `iot` and
+#: `iotcore`; what the data plane may is not published, so it has the figure that people name.
+AWS_QUOTAS: dict[str, float] = {
+    **dict.fromkeys(
+        (
+            "ListJobs",
+            "DescribeJob",
+            "GetJobDocument",
+            "ListJobExecutionsForJob",
+            "ListJobExecutionsForThing",
+            "DescribeJobExecution",
+            "CancelJobExecution",
+            "DeleteJobExecution",
+            "CancelJob",
+            "DeleteJob",
+            "ListThings",
+        ),
+        10,
+    ),
+    "SearchIndex": 15,
+    "GetIndexingConfiguration": 20,
+    "ListThingsInThingGroup": 25,
+    "GetThingConnectivityData": 350,
+    "DescribeThing": 350,
+    "data:DescribeJobExecution": 200,
+    "data:GetPendingJobExecutions": 200,
+}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """How a call goes wrong. ``acted``: after the service has done what was asked.
+
+    ``drop`` closes the connection; ``aws`` is an AWS error (``code``, ``status``); ``gateway`` a page of HTML with
+    ``status`` and no AWS error type; ``garbage`` 200 with a body that is no answer; ``cut`` half of the answer;
+    ``late`` the right answer after ``seconds``; ``throttle`` AWS's throttling answer.
+    """
+
+    kind: Kind
+    acted: bool = False
+    status: int = 500
+    code: str = "InternalFailure"
+    message: str = "An internal failure has occurred"
+    seconds: float = 0.0
+    body: bytes = b'{"garbage": '
+
+
+@dataclass
+class _Rule:
+    operation: str
+    call: int
+    until: float
+    act: Callable[[], object] | None
+    fault: Fault | None
+    after: bool
+    seen: int = 0
+
+
+class Script:
+    """The rules of a stand-in; an operation of the device plane is named ``data:Operation``."""
+
+    def __init__(self) -> None:
+        self._rules: list[_Rule] = []
+
+    def before(self, operation: str, act: Callable[[], object], *, call: int = 1) -> None:
+        """Do something right before the ``call``-th call from now on is looked at."""
+        self._rules.append(_Rule(operation, call, call, act, None, after=False))
+
+    def after(self, operation: str, act: Callable[[], object], *, call: int = 1) -> None:
+        """Do something when the ``call``-th call from now on has acted, before it is answered."""
+        self._rules.append(_Rule(operation, call, call, act, None, after=True))
+
+    def fail(self, operation: str, fault: Fault, *, call: int = 1, times: float = 1) -> None:
+        """Let calls go wrong from the ``call``-th on; ``times`` may be ``inf``."""
+        self._rules.append(_Rule(operation, call, call + times - 1, None, fault, after=False))
+
+    def due(self, operation: str) -> tuple[list[Callable[[], object]], list[Callable[[], object]], Fault | None]:
+        """What is due at this call: moves before, moves after, and the fault."""
+        before, after, fault = [], [], None
+        for rule in self._rules:
+            if rule.operation in (operation, "*"):
+                rule.seen += 1
+                if rule.call <= rule.seen <= rule.until:
+                    fault = rule.fault or fault
+                    if rule.act:
+                        (after if rule.after else before).append(rule.act)
+        return before, after, fault
+
+
+class Quotas:
+    """A token bucket an operation: so many calls a second, and as many at once."""
+
+    def __init__(self, limits: Mapping[str, float], clock: Callable[[], float] = time.monotonic) -> None:
+        self._limits = dict(limits)
+        self._clock = clock
+        self._left: dict[str, tuple[float, float]] = {}
+
+    def allows(self, operation: str) -> bool:
+        rate = self._limits.get(operation)
+        if rate is None:
+            return True
+        now = self._clock()
+        left, at = self._left.get(operation, (rate, now))
+        left = min(rate, left + (now - at) * rate)
+        self._left[operation] = (left - 1 if left >= 1 else left, now)
+        return left >= 1

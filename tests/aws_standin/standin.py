@@ -1,0 +1,327 @@
+"""AWS, as far as this kit asks it: hosts, logins, fleets, quotas, faults and a log of every call."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+from botocore.model import OperationModel
+
+from . import control_plane, device_plane, server
+from .control_plane import Place
+from .errors import AwsError, NotInTheModel
+from .fleet import Fleet
+from .hosts import Host, host, partition
+from .logins import Key, Logins
+from .script import Fault, Quotas, Script
+from .service_model import Answer, service_model
+
+_WITHOUT_KEY = {"AssumeRoleWithWebIdentity", "GetRoleCredentials", "CreateToken"}
+_RESOURCES = {"jobId": "job", "thingName": "thing", "thingGroupName": "thinggroup"}
+_THROTTLED = AwsError("ThrottlingException", "Rate exceeded")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call that came in, and how it was answered."""
+
+    at: float
+    operation: str
+    service: str
+    host: Host
+    parameters: Mapping[str, Any]
+    user_agent: str
+    caller: str | None
+    status: int
+    error: str | None
+    fault: str | None
+
+
+@dataclass
+class Reply:
+    """What the server sends: after ``wait_s``, or nothing (``drop``), or only the first half of the body (``cut``)."""
+
+    answer: Answer
+    wait_s: float = 0.0
+    drop: bool = False
+    cut: bool = False
+
+
+@dataclass
+class _Denial:
+    action: re.Pattern[str]
+    resource: re.Pattern[str]
+
+
+class StandIn:
+    """AWS on loopback; a context manager. See README.md for what it offers."""
+
+    def __init__(
+        self,
+        *,
+        region: str = "eu-central-1",
+        account: str = "444455556666",
+        jobs_endpoint: bool = True,
+        data_ats_serves_jobs: bool = True,
+        fips_device_plane: bool = False,
+        lists_show_namespaces: bool = True,
+        limits: Mapping[str, float] | None = None,
+        latency_s: float = 0.0,
+    ) -> None:
+        self.region, self.account = region, account
+        self.jobs_endpoint, self.data_ats_serves_jobs = jobs_endpoint, data_ats_serves_jobs
+        self.fips_device_plane, self.lists_show_namespaces = fips_device_plane, lists_show_namespaces
+        self.latency_s = latency_s
+        self.ahead_s = 0.0
+        self.partition = partition(region)
+        self.lock = threading.RLock()
+        self.script, self.quotas = Script(), Quotas(limits or {})
+        self.logins = Logins(self.now, self.partition)
+        self.calls: list[Call] = []
+        self.violations: list[str] = []
+        self.strangers: list[str] = []
+        self._fleets: dict[tuple[str, str], Fleet] = {}
+        self._places: dict[tuple[str, str, str], Place] = {}
+        self._denials: list[_Denial] = []
+        self._server = server.Server(self)
+
+    # For tests.
+
+    @property
+    def fleet(self) -> Fleet:
+        """The fleet of the account and region that the stand-in was made for."""
+        return self.fleet_of(self.account, self.region)
+
+    def fleet_of(self, account: str, region: str) -> Fleet:
+        return self._fleets.setdefault((account, region), Fleet(self.now))
+
+    def now(self) -> float:
+        """The service's clock."""
+        return time.time() + self.ahead_s
+
+    def advance(self, seconds: float) -> None:
+        """Let the service's clock jump forward: what was to show late is due then."""
+        self.ahead_s += seconds
+
+    def deny(self, action: str, resource: str = ".*") -> None:
+        """Deny an action to everybody, on resources whose ARN matches a pattern; `iotjobsdata:…` on the device plane."""
+        self._denials.append(_Denial(re.compile(action), re.compile(resource)))
+
+    def allow_all(self) -> None:
+        self._denials.clear()
+
+    def called(self, operation: str) -> list[Call]:
+        """The calls of an operation, those that failed too, in order."""
+        return [call for call in self.calls if call.operation == operation]
+
+    def changes(self) -> list[tuple[str, str, str]]:
+        """The changing calls that acted: operation, job, thing."""
+        return [
+            (call.operation, str(call.parameters["jobId"]), str(call.parameters.get("thingName", "")))
+            for call in self.calls
+            if call.error is None and call.operation in {"CancelJobExecution", "DeleteJobExecution", "CreateJob"}
+        ]
+
+    @property
+    def port(self) -> int:
+        return self._server.port
+
+    @property
+    def bundle(self) -> str:
+        """The path of the authority's certificate, for AWS_CA_BUNDLE."""
+        return self._server.bundle
+
+    def settings(self) -> dict[str, str]:
+        """The two settings that lead a client here; nothing names an endpoint."""
+        return {"HTTPS_PROXY": f"http://127.0.0.1:{self.port}", "AWS_CA_BUNDLE": self.bundle}
+
+    def __enter__(self) -> Self:
+        self._server.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.stop()
+        if self.violations and kind is None:
+            raise NotInTheModel("; ".join(self.violations))
+
+    # For the server.
+
+    def reply(self, to: Host, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        """Answer one request."""
+        with self.lock:
+            request_id = f"{len(self.calls):08x}-0000-4000-8000-{len(self.calls):012x}"
+            service, asked = service_model(to.service), _Asked()
+            try:
+                reply, error = self._act(to, method, target, headers, body, asked)
+            except NotInTheModel as violation:
+                self.violations.append(str(violation))
+                reply, error = Reply((500, {}, str(violation).encode())), "NotInTheModel"
+            except AwsError as refused:
+                try:
+                    reply, error = Reply(service.error(asked.model, refused, request_id), self.latency_s), refused.code
+                except NotInTheModel as violation:
+                    self.violations.append(str(violation))
+                    reply, error = Reply((500, {}, str(violation).encode())), "NotInTheModel"
+            self.calls.append(
+                Call(
+                    self.now(),
+                    asked.model.name if asked.model else f"{method} {target}",
+                    to.service,
+                    to,
+                    asked.parameters,
+                    headers.get("user-agent", ""),
+                    asked.caller.arn if asked.caller else None,
+                    reply.answer[0],
+                    error,
+                    asked.fault.kind if asked.fault else None,
+                )
+            )
+            reply.answer[1]["x-amzn-RequestId"] = request_id
+            return reply
+
+    def _act(
+        self, to: Host, method: str, target: str, headers: Mapping[str, str], body: bytes, asked: _Asked
+    ) -> tuple[Reply, str | None]:
+        service = service_model(to.service)
+        asked.model, asked.parameters = service.request(method, target, headers, body)
+        name = asked.model.name if to.service != "iot-jobs-data" else f"data:{asked.model.name}"
+        before, after, asked.fault = self.script.due(name)
+        for move in before:
+            move()
+        if asked.fault and not asked.fault.acted and asked.fault.kind not in {"cut", "late"}:
+            return self._failing(asked.fault, service.name), asked.fault.kind
+        if asked.model.name not in _WITHOUT_KEY:
+            asked.caller = self.logins.caller(to, headers)
+        if not self.quotas.allows(name):
+            raise _THROTTLED
+        self._check_permission(to, asked)
+        value = self._value(to, asked)
+        answer = service.answer(asked.model, value, "")
+        for move in after:
+            move()
+        if asked.fault is None:
+            return Reply(answer, self.latency_s), None
+        if asked.fault.kind in {"cut", "late"}:
+            return Reply(answer, self.latency_s + asked.fault.seconds, cut=asked.fault.kind == "cut"), None
+        return self._failing(asked.fault, service.name), None
+
+    def _failing(self, fault: Fault, service: str) -> Reply:
+        if fault.kind == "drop":
+            return Reply((0, {}, b""), fault.seconds, drop=True)
+        if fault.kind == "throttle":
+            status = 429 if service == "iot-jobs-data" else 400
+            answer = service_model(service).error(None, AwsError(_THROTTLED.code, _THROTTLED.message, status), "")
+        elif fault.kind == "aws":
+            answer = service_model(service).error(None, AwsError(fault.code, fault.message, fault.status), "")
+        elif fault.kind == "gateway":
+            answer = (fault.status, {"Content-Type": "text/html"}, b"<html><h1>Gateway</h1></html>")
+        else:
+            answer = (200, {"Content-Type": "application/json"}, fault.body)
+        return Reply(answer, self.latency_s + fault.seconds)
+
+    def _value(self, to: Host, asked: _Asked) -> Mapping[str, Any]:
+        assert asked.model is not None
+        if to.service == "sts":
+            return self.logins.sts(asked.model.name, dict(asked.parameters), asked.caller)
+        if to.service == "sso":
+            return self.logins.sso(asked.model.name, dict(asked.parameters))
+        if to.service == "sso-oidc":
+            return self.logins.oidc(asked.model.name, dict(asked.parameters))
+        assert asked.caller is not None
+        plane = control_plane
+        if to.service == "iot-jobs-data":
+            self._check_way(to, asked.caller)
+            plane = device_plane
+        act: Callable[[Place, Mapping[str, Any]], Mapping[str, Any]] | None
+        act = getattr(plane, _snake(asked.model.name), None)
+        if act is None:
+            raise NotInTheModel(f"the stand-in has no {asked.model.name}: give it one in {plane.__name__}")
+        place = self._place(to, asked.caller.account)
+        place.fleet.settle()
+        return act(place, asked.parameters)
+
+    def _check_way(self, to: Host, caller: Key) -> None:
+        """Which host names serve the device plane: AWS's own refusals for those that do not."""
+        generic = to.way == "nobody's" and not (to.fips and self.fips_device_plane)
+        if generic or (to.way == "data-ats" and not self.data_ats_serves_jobs):
+            words = "Access Denied: Invalid endpoint. Use describe-endpoint API to get your account-specific endpoint."
+            raise AwsError("AccessDeniedException", words)
+        if to.way == "data" or (to.prefix is not None and to.prefix != _prefix(caller.account)):
+            raise AwsError("ResourceNotFoundException", "null")
+
+    def _place(self, to: Host, account: str) -> Place:
+        key = (account, to.region, to.name)
+        if key not in self._places:
+            fleet = self.fleet_of(account, to.region)
+            self._places[key] = Place(fleet, account, to.region, to.partition, to, _prefix(account))
+        place = self._places[key]
+        place.jobs_endpoint, place.lists_show_namespaces = self.jobs_endpoint, self.lists_show_namespaces
+        return place
+
+    def _check_permission(self, to: Host, asked: _Asked) -> None:
+        if asked.model is None or asked.caller is None:
+            return
+        action = f"{'iotjobsdata' if to.service == 'iot-jobs-data' else to.service}:{asked.model.name}"
+        arn = f"arn:{to.partition}:iot:{to.region}:{asked.caller.account}:"
+        kinds = {name: kind for name, kind in _RESOURCES.items() if name in asked.parameters}
+        resources = [f"{arn}{kind}/{asked.parameters[name]}" for name, kind in kinds.items()]
+        if asked.model.name == "SearchIndex":
+            resources = [f"{arn}index/AWS_Things"]
+        elif asked.model.name == "AssumeRole":
+            resources = [str(asked.parameters["RoleArn"])]
+        for denial in self._denials:
+            for resource in resources or ["*"]:
+                if denial.action.fullmatch(action) and denial.resource.fullmatch(resource):
+                    code = "AccessDenied" if to.service == "sts" else "AccessDeniedException"
+                    raise AwsError(
+                        code,
+                        f"User: {asked.caller.arn} is not authorized to perform: {action} on resource: {resource} "
+                        f"because no identity-based policy allows the {action} action",
+                    )
+
+
+@dataclass
+class _Asked:
+    model: OperationModel | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    caller: Key | None = None
+    fault: Fault | None = None
+
+
+def find_host(name: str) -> Host | None:
+    return host(name)
+
+
+def _prefix(account: str) -> str:
+    return "a" + hashlib.sha256(account.encode()).hexdigest()[:13]
+
+
+def _snake(operation: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower()
+
+
+def log_line(call: Call) -> str:
+    """A call as a line of JSON."""
+    return json.dumps(
+        {
+            "at": call.at,
+            "operation": call.operation,
+            "service": call.service,
+            "host": call.host.name,
+            "parameters": dict(call.parameters),
+            "user_agent": call.user_agent,
+            "caller": call.caller,
+            "status": call.status,
+            "error": call.error,
+            "fault": call.fault,
+        }
+    )
