@@ -18,7 +18,7 @@ import botocore.exceptions as boto_errors
 import botocore.session
 
 from iotjobs.aws import endpoints, response_parsing, sandbox_proof
-from iotjobs.aws.credentials import CallerCredentials
+from iotjobs.aws.credentials import CallerCredentials, Role
 from iotjobs.aws.device_plane import DevicePlane, PlaneSettings
 from iotjobs.aws.endpoints import Kind, Partition
 from iotjobs.aws.masking import address, outside_text
@@ -40,21 +40,26 @@ def connect(
     region: str | None = None,
     run_id: str | None = None,
     limits: Limits | None = None,
+    role: Role | None = None,
+    endpoint_url: str | None = None,
 ) -> Connection:
     """Connect by the standard AWS settings and ask who we are (STS GetCallerIdentity).
 
-    ``run_id`` stands in the user agent of every call. Raises InvalidInput for an unknown profile, no region or an
+    ``run_id`` stands in the user agent of every call. ``role`` is assumed with the credentials that are found;
+    ``endpoint_url`` goes before the endpoints of the settings, for every service. Raises InvalidInput for an unknown profile, no region or an
     endpoint that is no URL, Denied for missing or refused credentials, IotJobsError for an endpoint out of reach.
     """
     try:
         own = botocore.session.Session(profile=profile)  # botocore's, for the clients that fetch credentials
         chosen, warning = choose_region(own, region)
         own.set_config_variable("region", chosen)
-        credentials = CallerCredentials(own, profile)
+        credentials = CallerCredentials(own, profile, role=role, endpoint_url=endpoint_url)
         credentials.find()
         session = botocore.session.Session(profile=profile)
         session.register_component("credential_provider", credentials)
-        transport = BotoTransport(session, credentials, region=chosen, run_id=run_id, limits=limits)
+        transport = BotoTransport(
+            session, credentials, region=chosen, run_id=run_id, limits=limits, endpoint_url=endpoint_url
+        )
         partitions = session.get_component("data_loader").load_data("partitions")["partitions"]
         connection = Connection(
             transport,

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from iotjobs.aws.connection import Connection, connect
+from iotjobs.aws.credentials import Role
 from iotjobs.errors import IotJobsError, Refused
 from iotjobs.fleet.answers import Identity, TargetAnswer
 from iotjobs.fleet.targets import Target
@@ -51,7 +52,7 @@ def connect_to(target: Target, *, run_id: str | None = None) -> Connection:
         profile=target.profile,
         region=target.region,
         run_id=run_id,
-        role=target.role,
+        role=Role(target.role_arn, target.external_id, target.session_name) if target.role_arn else None,
         endpoint_url=target.endpoint_url,
     )
 
