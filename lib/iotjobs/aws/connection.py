@@ -194,6 +194,18 @@ class Connection:
                 raise  # an emulator's control plane keeps silent about timers
             return answer
 
+    def organization_accounts(self) -> list[str]:
+        """The ids of the active accounts of the caller's Organization (API: Organizations ListAccounts, all pages)."""
+        accounts: list[str] = []
+        token: str | None = None
+        for _ in range(_MOST_PAGES):
+            answer = self._read("organizations", "ListAccounts", {"NextToken": token})
+            accounts += [str(account["Id"]) for account in answer["Accounts"] if account.get("Status") == "ACTIVE"]
+            token = answer.get("NextToken")
+            if not token:
+                return sorted(accounts)
+        raise IotJobsError(f"ListAccounts did not end after {_MOST_PAGES} pages; {CHECK_ENDPOINT}")
+
     def change(self, operation: str, **parameters: Any) -> dict[str, Any]:
         """Send one changing call to the control plane, once.
 

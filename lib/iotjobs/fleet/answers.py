@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -62,7 +62,7 @@ class TargetAnswer:
 
 def failed(target: Target, failure: Failure) -> TargetAnswer:
     """The answer of a target whose task gave none."""
-    return TargetAnswer(target.name, target.region, Outcome.ERROR.value, failure.reason, hung=failure.hung)
+    return TargetAnswer(target.name, target.region, failure.outcome.value, failure.reason, hung=failure.hung)
 
 
 def same_place_once(
@@ -123,8 +123,3 @@ def reason_of(answers: Sequence[TargetAnswer]) -> str:
     named = "; ".join(f"{answer.name}: {answer.outcome}, {answer.reason}" for answer in bad[:5])
     more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""  # noqa: PLR2004 - as many as a line holds
     return f"{len(answers) - len(bad)} of {len(answers)} targets done" + (f"; {named}{more}" if bad else "")
-
-
-def interrupted(answer: TargetAnswer) -> TargetAnswer:
-    """The answer of a target whose work was stopped by a person."""
-    return replace(answer, outcome=Outcome.INTERRUPTED.value)

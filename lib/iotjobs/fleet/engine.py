@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from iotjobs.errors import InvalidInput, IotJobsError
 from iotjobs.fleet.targets import Target
+from iotjobs.model import Outcome
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -36,6 +37,7 @@ class Failure:
 
     reason: str
     hung: bool = False
+    outcome: Outcome = Outcome.ERROR
 
 
 _WORKER_LOST = Failure("its worker process died again and again", hung=True)
@@ -80,9 +82,12 @@ def run_tasks(
     options: Mapping[str, Any],
     *,
     timeout_s: float,
+    each: Mapping[str, Mapping[str, Any]] | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[tuple[Target, Answer | Failure]]:
     """Run ``task(target, **options)`` for each target side by side; yield each answer as it comes.
+
+    ``each`` has more options for a target, by its name.
 
     A task whose worker died is given to another one, a few times; Dask then blames every task of that worker, so those
     are tried once more, one at a time. A task that raises, that is lost for good, or that gives no answer for
@@ -90,20 +95,21 @@ def run_tasks(
     scheduler is gone.
     """
     suspects: list[Target] = []
-    for target, answer in _side_by_side(client, task, targets, options, timeout_s=timeout_s, stop=stop):
+    own = {target.name: {**options, **(each or {}).get(target.name, {})} for target in targets}
+    for target, answer in _side_by_side(client, task, targets, own, timeout_s=timeout_s, stop=stop):
         if answer == _WORKER_LOST:
             suspects.append(target)
         else:
             yield target, answer
     for suspect in suspects:
-        yield from _side_by_side(client, task, [suspect], options, timeout_s=timeout_s, stop=stop)
+        yield from _side_by_side(client, task, [suspect], own, timeout_s=timeout_s, stop=stop)
 
 
 def _side_by_side(
     client: Client,
     task: Callable[..., Answer],
     targets: Sequence[Target],
-    options: Mapping[str, Any],
+    options: Mapping[str, Mapping[str, Any]],
     *,
     timeout_s: float,
     stop: Callable[[], bool],
@@ -112,7 +118,9 @@ def _side_by_side(
     started: dict[str, float] = {}
     client.subscribe_topic(topic, lambda event: started.setdefault(event[1]["target"], time.monotonic()))
     futures = {
-        client.submit(_announced, task, target, options, topic, key=f"{topic}-{target.name}", pure=False): target
+        client.submit(
+            _announced, task, target, options[target.name], topic, key=f"{topic}-{target.name}", pure=False
+        ): target
         for target in targets
     }
     try:
@@ -154,5 +162,5 @@ def _answer(future: Any) -> Any:
         return _WORKER_LOST
     _log.warning("a task failed", extra={"task": future.key, "error": type(error).__name__})
     if isinstance(error, IotJobsError):
-        return Failure(str(error))
+        return Failure(str(error), outcome=error.outcome)
     return Failure(f"{type(error).__name__}: {error}")
