@@ -22,7 +22,7 @@ INSTALL = set -- $(LOCKED) --requirement requirements.lock; index="$(INDEX)"; \
   else echo "uv cannot serve here, so pip does"; $(BIN)/python -m pip install "$$@"; fi
 
 .DEFAULT_GOAL := help
-.PHONY: help airflow setup demo lab browser test lint format lock audit sbom soak bench clean
+.PHONY: docs help airflow setup demo lab browser test lint format lock audit sbom soak bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -61,6 +61,9 @@ airflow: setup  ## the example for Airflow, in Airflow itself (a minute to insta
 	  build/airflow/bin/python -m pip install --quiet --requirement tests/scheduling/airflow.txt; }
 	$(BIN)/iotjobs sandbox -- build/airflow/bin/python tests/scheduling/run_dags.py $(CURDIR)/$(BIN)/python
 
+docs: setup  ## the pages that are made from the code
+	$(BIN)/python -m iotjobs.diagnosis.causes_page > docs/causes.md
+
 lint: setup  ## the checks that need no service
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -69,7 +72,7 @@ lint: setup  ## the checks that need no service
 	$(BIN)/nbstripout --verify notebooks/*.ipynb
 	$(BIN)/codespell
 	$(BIN)/validate-pyproject pyproject.toml
-	git ls-files -z ':!*.png' | xargs -0 $(BIN)/end-of-file-fixer
+	git grep -Ilz '' | xargs -0 $(BIN)/end-of-file-fixer
 
 format: setup  ## put code and notebooks in order
 	$(BIN)/ruff check --fix .
@@ -92,7 +95,7 @@ $(AUDIT): audit.lock setup
 	@touch $@
 
 audit: $(AUDIT)  ## known vulnerabilities of what is locked; asks the database of PyPI, so it needs a network
-	$(AUDIT)/pip-audit --requirement requirements.lock --require-hashes --disable-pip --progress-spinner off
+	$(AUDIT)/pip-audit --requirement requirements.lock --require-hashes --disable-pip --progress-spinner off --strict
 
 sbom: $(AUDIT)  ## a software bill of materials (CycloneDX) of the environment: build/sbom.json
 	$(AUDIT)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file build/sbom.json $(BIN)/python

@@ -44,6 +44,8 @@ class JobSpec:
     daily: tuple[int, int] | None = None
     weekday: int | None = None  # of the windows, 0 is Monday; None: every day
     minutes: int | None = None
+    concurrent: bool = False  # AWS is still rolling it out or cancelling it
+    forced: bool | None = False  # cancelled by force
     updated: timedelta = 5000 * HOUR
     opened: bool | None = None
 
@@ -129,11 +131,13 @@ class FleetSpec:
         cause = self.cause(one)
         if cause == "waiting_turn":
             return cause, self.label(queue[0])[1], behind
-        return cause, cause not in ("retrying", "fresh", "waiting_window", "timeout_pending"), behind
+        return cause, cause not in ("canceling", "retrying", "fresh", "waiting_window", "timeout_pending"), behind
 
     def cause(self, one: ExecutionSpec) -> str:  # noqa: PLR0911, C901 - the contract's table, a line a row
         if not one.thing.exists:
             return "thing_gone"
+        if one.job.status == "CANCELED" and one.job.concurrent and (one.status == "QUEUED" or one.job.forced):
+            return "canceling"
         if one.job.status in ("CANCELED", "COMPLETED", "DELETION_IN_PROGRESS"):
             return "orphaned"
         if one.status == "QUEUED" and one.retry > 0 and one.queued < STUCK_AFTER:
@@ -180,9 +184,17 @@ class FleetSpec:
             jobs=_table(JOB_COLUMNS, [row for job in self.jobs if (row := _job_row(job, without))]),
             things=_table(THING_COLUMNS, [_thing_row(thing, without) for thing in self.things]),
             timers=_table(TIMER_COLUMNS, timers),
-            gaps=tuple(Gap(evidence, "taken away", "allow it", frozenset({name})) for evidence, name in without),
+            gaps=tuple(
+                Gap(evidence, "taken away", "allow it", frozenset({name})) for evidence, name in self.missing(without)
+            ),
             as_of=NOW,
         )
+
+    def missing(self, without: Collection[tuple[Evidence, str]]) -> frozenset[tuple[Evidence, str]]:
+        """What is taken away, and what goes with it: only a description says whether a job was cancelled by force."""
+        described = {job.job_id for job in self.jobs if job.status == "CANCELED" and job.concurrent}
+        also = {(Evidence.JOB_STATUS, name) for kind, name in without if kind == Evidence.SCHEDULE}
+        return frozenset(without) | {one for one in also if one[1] in described}
 
     def _place(self, one: ExecutionSpec, without: Collection[tuple[Evidence, str]]) -> dict[str, Any]:
         twins = [other for other in self.queue(one.thing) if other.queued == one.queued]
@@ -211,9 +223,11 @@ def _job_row(job: JobSpec, without: Collection[tuple[Evidence, str]]) -> dict[st
     if (Evidence.JOB_STATUS, job.job_id) in without:
         return None
     row = {"job_id": job.job_id, "status": job.status, "scheduling": {}, "last_updated_at": NOW - job.updated}
+    row["is_concurrent"] = job.concurrent
     if (Evidence.SCHEDULE, job.job_id) in without:
         return row | {"described": False}
-    return row | {"described": True, "scheduling": job.scheduling, "timeout_minutes": job.minutes}
+    described = {"scheduling": job.scheduling, "timeout_minutes": job.minutes, "force_canceled": job.forced}
+    return row | described | {"described": True}
 
 
 def _thing_row(thing: ThingSpec, without: Collection[tuple[Evidence, str]]) -> dict[str, Any]:

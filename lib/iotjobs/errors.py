@@ -7,6 +7,7 @@ error ends a run with is part of its class (see the table of outcomes in the REA
 from __future__ import annotations
 
 from iotjobs.model import Outcome
+from iotjobs.permissions import grant_of
 
 
 class IotJobsError(Exception):
@@ -35,12 +36,14 @@ class Denied(IotJobsError):
 
     ``action`` is the IAM action that was refused; None when it is the credentials that are, for all calls alike.
     ``expired`` says that they were good once, so that fresh ones may be there by now.
+    The message ends with the statement of `iam/` that grants the action.
     """
 
     outcome = Outcome.DENIED
 
     def __init__(self, message: str, *, action: str | None = None, expired: bool = False) -> None:
-        super().__init__(message)
+        grant = grant_of(action) if action else None
+        super().__init__(f"{message}; see {grant}" if grant else message)
         self.action = action
         self.expired = expired
 

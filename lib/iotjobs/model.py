@@ -43,9 +43,10 @@ class JobStatus(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why an execution has not finished; the rules stand in `diagnose`, in this order."""
+    """Why an execution has not finished; the rules are in `diagnosis.causes`, in this order."""
 
     THING_GONE = "thing_gone"
+    CANCELING = "canceling"
     ORPHANED = "orphaned"
     RETRYING = "retrying"
     FRESH = "fresh"

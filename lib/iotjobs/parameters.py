@@ -1,151 +1,445 @@
-"""What came from a notebook's parameters cell, as typed values. Pure; bad input ends here, before any call.
+"""The parameters of every notebook: one table that notebooks, commands, `result.json`, help and README read. Pure.
 
-papermill reads values by their looks: `-p thing_name 007` arrives as the number 7, `nan` as a float. A name
-that is not text is therefore refused with the remedy, never guessed back.
+A value may come from a parameters cell, from papermill (`-p` reads values by their looks, `-f` from YAML), from another
+scheduler, from a command, or from Python. It is read, typed and checked here alone, before any call is made.
 """
 
 from __future__ import annotations
 
-import ast
+import difflib
+import math
 import re
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import date, time, timedelta
+from enum import StrEnum
 from typing import Any
 
 from iotjobs.errors import InvalidInput
-from iotjobs.model import EXECUTION_NUMBER_MAX, JOB_ID, NAMESPACE_ID, THING_NAME, Status
+from iotjobs.model import EXECUTION_NUMBER_MAX, JOB_ID, NAMESPACE_ID, THING_NAME, Cause, Status
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_UNIT_SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+_LONGEST_SHOWN = 80
+#: The types that a scheduler can inject; a name in a notebook that holds anything else is no parameter.
+_PLAIN = (str, int, float, bool, type(None), list, tuple, dict, set, frozenset, bytes, date, time, timedelta)
+_OF_IPYTHON = {"In", "Out", "exit", "quit", "get_ipython", "open"}
 
 
-def job_id(value: Any) -> str:
+# ----------------------------------------------------------------------------------------------- one value
+
+
+def text(value: object, *, name: str) -> str | None:
+    """Text or nothing; a number, a boolean, a date or NaN that somebody's reader made of it is refused."""
+    if value is None or isinstance(value, str):
+        return value
+    raise InvalidInput(_not_text(name, value))
+
+
+def job_id(value: object, *, name: str = "job_id") -> str:
     """A job id: 1 to 64 of `[a-zA-Z0-9_-]` (API: JobId)."""
-    return _name(value, "job_id", JOB_ID, "1 to 64 letters, digits, `_` and `-`")
+    return _fitting(value, name, JOB_ID, "1 to 64 letters, digits, `_` and `-`")
 
 
-def thing_name(value: Any) -> str:
+def thing_name(value: object, *, name: str = "thing_name") -> str:
     """A thing name: 1 to 128 of `[a-zA-Z0-9:_-]` (API: ThingName)."""
-    return _name(value, "thing_name", THING_NAME, "1 to 128 letters, digits, `:`, `_` and `-`")
+    return _fitting(value, name, THING_NAME, "1 to 128 letters, digits, `:`, `_` and `-`")
 
 
-def namespace_id(value: Any) -> str:
+def namespace_id(value: object, *, name: str = "namespace_id") -> str:
     """A namespace id: `[a-zA-Z0-9_-]+` (API: NamespaceId)."""
-    return _name(value, "namespace_id", NAMESPACE_ID, "letters, digits, `_` and `-`")
+    return _fitting(value, name, NAMESPACE_ID, "letters, digits, `_` and `-`")
 
 
-def execution_number(value: Any) -> int:
+def execution_number(value: object, *, name: str = "execution_number") -> int:
     """A positive long (API: ExecutionNumber), as a number or as its digits."""
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,19}", value):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= EXECUTION_NUMBER_MAX:
         raise InvalidInput(
-            f"execution_number is {value!r}, which is not a positive whole number; take it from the "
-            "execution's row in the investigate notebook"
+            f"{name} is {_shown(value)}, which is not a positive whole number; take it from the execution's row in the "
+            "investigate notebook"
         )
     return value
 
 
-def text(value: Any, *, name: str) -> str | None:
-    """Text or nothing; a number, boolean or NaN that papermill made of it is refused."""
-    if value is None or isinstance(value, str):
-        return value
-    raise InvalidInput(_coerced(name, value))
-
-
-def flag(value: Any, *, name: str) -> bool | None:
-    """True, False or not given (None); `true` and `false` may arrive as text."""
+def flag(value: object, *, name: str) -> bool | None:
+    """True, False or not given (None), as such or as the text `true` or `false`."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str) and value.strip().lower() in {"true", "false"}:
         return value.strip().lower() == "true"
-    raise InvalidInput(f"{name} is {value!r}; it takes True or False")
+    raise InvalidInput(f"{name} is {_shown(value)}; it takes True or False")
 
 
-def count(value: Any, *, name: str) -> int:
+def count(value: object, *, name: str) -> int:
     """A whole number from 0, as a number or as its digits."""
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value):
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value.strip()):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise InvalidInput(f"{name} is {value!r}; it takes a whole number from 0")
+        raise InvalidInput(f"{name} is {_shown(value)}; it takes a whole number from 0")
     return value
 
 
-def fraction(value: Any, *, name: str) -> float:
-    """A number from 0 to 1."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise InvalidInput(f"{name} is {value!r}; it takes a number from 0 to 1, such as 0.1 for a tenth")
+def fraction(value: object, *, name: str) -> float:
+    """A number from 0 to 1, as a number or as text such as `0.1`."""
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{0,9}\.?[0-9]{1,20}", value.strip()):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:  # NaN is in no range
+        raise InvalidInput(f"{name} is {_shown(value)}; it takes a number from 0 to 1, such as 0.1 for a tenth")
     return float(value)
 
 
-def duration(value: Any, *, name: str) -> timedelta:
+def duration(value: object, *, name: str) -> timedelta:
     """A duration such as `45s`, `90m`, `24h`, `30d`."""
-    found = re.fullmatch(r"(\d{1,6})([smhd])", value.strip()) if isinstance(value, str) else None
-    if found is None:
-        raise InvalidInput(f"{name} is {value!r}; it takes a duration such as 90m, 24h or 30d")
-    return timedelta(**{_UNITS[found.group(2)]: int(found.group(1))})
+    if isinstance(value, timedelta) and value >= timedelta(0):
+        return value
+    parts = re.fullmatch(r"([0-9]{1,6})([smhd])", value.strip()) if isinstance(value, str) else None
+    if parts is None:
+        raise InvalidInput(f"{name} is {_shown(value)}; it takes a duration such as 90m, 24h or 30d")
+    return timedelta(**{_UNITS[parts.group(2)]: int(parts.group(1))})
 
 
-def comma_list(value: Any, *, name: str) -> tuple[str, ...]:
-    """Comma-separated text as its parts; nothing given is an empty list."""
-    given = text(value, name=name)
-    parts = tuple(part.strip() for part in (given or "").split(",") if part.strip())
-    if given and not parts:
-        raise InvalidInput(f"{name} is {given!r}, which names nothing")
+def comma_list(value: object, *, name: str) -> tuple[str, ...]:
+    """Comma-separated text as its parts, or a list of text; each part once. Nothing given is an empty list."""
+    items = value if isinstance(value, list | tuple) else () if value is None else (value,)
+    parts = tuple(part.strip() for item in items for part in (text(item, name=name) or "").split(",") if part.strip())
+    if value is not None and not isinstance(value, tuple) and not parts:
+        raise InvalidInput(f"{name} is {_shown(value)}, which names nothing")
+    return tuple(dict.fromkeys(parts))
+
+
+def statuses(value: object, *, name: str = "statuses") -> tuple[Status, ...] | None:
+    """Comma-separated execution statuses, None when none are given."""
+    return tuple(Status(part) for part in _members(value, name, Status)) or None
+
+
+def causes(value: object, *, name: str = "causes") -> tuple[Cause, ...]:
+    """Comma-separated causes."""
+    return tuple(Cause(part) for part in _members(value, name, Cause))
+
+
+def skeleton(value: object, *, name: str = "generate_cli_skeleton") -> str:
+    """Which skeleton is asked for: `input` or `output`."""
+    if value not in ("input", "output"):
+        raise InvalidInput(f"{name} is {_shown(value)}; it takes input or output")
+    return str(value)
+
+
+def _members(value: object, name: str, allowed: type[StrEnum]) -> tuple[str, ...]:
+    parts = comma_list(value, name=name)
+    unknown = [part for part in parts if part not in allowed.__members__.values()]
+    if unknown:
+        raise InvalidInput(f"{name} has {', '.join(unknown)}; there are {', '.join(allowed)}")
     return parts
 
 
-def statuses(value: Any) -> Sequence[Status] | None:
-    """Comma-separated execution statuses, None when none are given."""
-    parts = comma_list(value, name="statuses")
-    unknown = [part for part in parts if part not in Status.__members__]
-    if unknown:
-        raise InvalidInput(f"statuses has {', '.join(unknown)}; there are {', '.join(Status)}")
-    return tuple(dict.fromkeys(Status(part) for part in parts)) or None
-
-
-def injected(cells: Sequence[str]) -> set[str]:
-    """The names that papermill's injected cells assign: such a cell begins with the comment `# Parameters`."""
-    return {name for source in cells if _is_injected(source) for name in _assigned(source)}
-
-
-def mistyped(cells: Sequence[str]) -> set[str]:
-    """The names that papermill injected although no cell before it declares them; papermill itself only warns."""
-    declared: set[str] = set()
-    unknown: set[str] = set()
-    for source in cells:
-        if _is_injected(source):
-            unknown |= _assigned(source) - declared if declared else set()
-        else:
-            declared |= _assigned(source)
-    return unknown
-
-
-def _is_injected(source: str) -> bool:
-    return source.lstrip().startswith("# Parameters")
-
-
-def _assigned(source: str) -> set[str]:
-    try:
-        body = ast.parse(source).body
-    except SyntaxError:  # a cell with a magic of IPython
-        return set()
-    single = [node.target for node in body if isinstance(node, ast.AnnAssign)]
-    listed = [target for node in body if isinstance(node, ast.Assign) for target in node.targets]
-    return {target.id for target in (*single, *listed) if isinstance(target, ast.Name)}
-
-
-def _name(value: Any, parameter: str, pattern: re.Pattern[str], form: str) -> str:
+def _fitting(value: object, name: str, pattern: re.Pattern[str], form: str) -> str:
     if value is None:
-        raise InvalidInput(f"{parameter} is missing; it is required")
+        raise InvalidInput(f"{name} is missing; it is required")
     if not isinstance(value, str):
-        raise InvalidInput(_coerced(parameter, value))
+        raise InvalidInput(_not_text(name, value))
     if not pattern.fullmatch(value):
-        raise InvalidInput(f"{parameter} is {value!r}, which no {parameter} can be: it takes {form}")
+        raise InvalidInput(f"{name} is {_shown(value)}, which no {name} can be: it takes {form}")
     return value
 
 
-def _coerced(parameter: str, value: Any) -> str:
+def _not_text(name: str, value: object) -> str:
+    remedy = f"put it in quotes where it stands, in the YAML file of -f or in the cell, or use `-r {name} VALUE`"
+    if isinstance(value, bool | int | float):
+        remedy = (
+            f"papermill's -p reads values by their looks; give it with `-r {name} VALUE`, or in quotes in a YAML file "
+            "(-f) or in the parameters cell"
+        )
+    return f"{name} arrived as the {type(value).__name__} {_shown(value)}, not as text: {remedy}"
+
+
+def _shown(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= _LONGEST_SHOWN else f"{shown[:_LONGEST_SHOWN]}…"
+
+
+# ----------------------------------------------------------------------------------------------- the table
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a notebook.
+
+    ``type`` is what its cell declares. ``default`` has the form in which it would be given. ``cell_has_none``: its
+    cell says None although there is a default, since it counts whether somebody gave it. ``bare``: what empty text
+    means, where it means something.
+    """
+
+    name: str
+    parse: Callable[..., Any]
+    help: str
+    default: object = None
+    type: type = str
+    cell_has_none: bool = False
+    bare: str | None = None
+
+    @property
+    def comment(self) -> str:
+        """The comment of its line in the parameters cell."""
+        return f"{self.help}; None: {self.default}" if self.cell_has_none else self.help
+
+    @property
+    def declaration(self) -> str:
+        """Its line in the parameters cell."""
+        default = None if self.cell_has_none else self.default
+        value = f'"{default}"' if isinstance(default, str) else repr(default)
+        return f"{self.name}: {self.type.__name__} = {value}  # {self.comment}"
+
+    def read(self, value: object) -> Any:
+        """The typed value; None is the default. Raises InvalidInput, also for what is given and empty."""
+        if value is None:
+            return None if self.default is None else self.parse(self.default, name=self.name)
+        if isinstance(value, str) and not value.strip() and self.bare is not None:
+            value = self.bare
+        empty = not value.strip() if isinstance(value, str) else isinstance(value, list | tuple | dict) and not value
+        if empty:
+            raise InvalidInput(
+                f"{self.name} is given and empty ({_shown(value)}); leave it out, or give a value: was a variable not "
+                "set?"
+            )
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InvalidInput(f"{self.name} is {value!r}, which is no number that can be meant")
+        return self.parse(value, name=self.name)
+
+
+def _common(notebook: str, run_dir: str = "") -> tuple[Parameter, ...]:
     return (
-        f"{parameter} arrived as the {type(value).__name__} {value!r}, not as text: papermill's -p reads "
-        f"values by their looks; give it with `-r {parameter} VALUE`, or quoted in the parameters cell"
+        Parameter("profile", text, "profile of your AWS configuration; None: the standard AWS settings"),
+        Parameter("region", text, "AWS region; None: the standard AWS settings"),
+        Parameter("run_dir", text, f"where the files of this run go; {run_dir}None: runs/<UTC time>-{notebook}"),
     )
+
+
+_TICKET = Parameter("ticket", text, "a ticket or reason, kept on an execution that is cancelled and in the record")
+_CONFIRM = Parameter("confirm", text, "the phrase of the plan; without it nothing is deleted")
+
+#: Every notebook of the kit, with its parameters in the order of its parameters cell.
+NOTEBOOKS: dict[str, tuple[Parameter, ...]] = {
+    "investigate": (
+        Parameter("job_id", job_id, "the job to look at; None: every job that is not finished"),
+        Parameter("thing_name", thing_name, 'the thing to look at, in quotes: "007" is text'),
+        Parameter(
+            "stuck_after",
+            duration,
+            "an execution without any change for this long is stuck: 90m, 24h, 30d",
+            default="24h",
+        ),
+        Parameter("statuses", statuses, "only executions in these statuses, comma-separated: QUEUED,IN_PROGRESS"),
+        Parameter(
+            "compare_with",
+            text,
+            "run directory of an earlier investigation: what got stuck, what moved, what is gone since",
+        ),
+        *_common("investigate"),
+    ),
+    "delete_job_execution": (
+        Parameter("job_id", job_id, "the ID of the job whose execution on a particular device will be deleted"),
+        Parameter(
+            "thing_name",
+            thing_name,
+            'the name of the thing whose job execution will be deleted; in quotes: "007" is text',
+        ),
+        Parameter(
+            "execution_number",
+            execution_number,
+            "the number of the execution; it may be used again after a delete, so take it from a fresh look",
+            type=int,
+        ),
+        Parameter(
+            "force",
+            flag,
+            "True: delete it although it is QUEUED or IN_PROGRESS; the device can then no longer report",
+            type=bool,
+        ),
+        Parameter("namespace_id", namespace_id, "the namespace of a customer-managed job"),
+        Parameter("cli_input_json", text, "the request as JSON text or file://PATH; the other parameters override it"),
+        Parameter(
+            "generate_cli_skeleton",
+            skeleton,
+            "input: print the JSON to fill in; output: check the request; no call is made",
+            bare="input",
+        ),
+        Parameter(
+            "cancel_first",
+            flag,
+            "cancel an unfinished execution first, by its version: the safe way to force",
+            default=False,
+            type=bool,
+        ),
+        _TICKET,
+        _CONFIRM,
+        *_common("delete_job_execution"),
+    ),
+    "sweep": (
+        Parameter("job_id", job_id, "only executions of this job"),
+        Parameter("thing_name", thing_name, 'only executions of this thing, in quotes: "007" is text'),
+        Parameter("causes", causes, "only these causes, comma-separated: orphaned,device_offline"),
+        Parameter("statuses", statuses, "only these statuses, comma-separated: FAILED,REJECTED"),
+        Parameter(
+            "thing_groups", comma_list, "only things of these groups or of the groups below them, comma-separated"
+        ),
+        Parameter(
+            "older_than",
+            duration,
+            "only what has not changed for this long: 90m, 24h, 30d",
+            default="30d",
+            cell_has_none=True,
+        ),
+        Parameter(
+            "stuck_after",
+            duration,
+            "for causes: an execution without any change for this long is stuck",
+            default="24h",
+            cell_has_none=True,
+        ),
+        Parameter(
+            "force",
+            flag,
+            "True: also QUEUED and IN_PROGRESS; each is cancelled by its version first",
+            default=False,
+            type=bool,
+            cell_has_none=True,
+        ),
+        Parameter(
+            "max_deletes", count, "more than this, and nothing is deleted", default=25, type=int, cell_has_none=True
+        ),
+        Parameter(
+            "max_fraction",
+            fraction,
+            "more than this part of a job's executions, and nothing is deleted",
+            default=0.1,
+            type=float,
+            cell_has_none=True,
+        ),
+        Parameter(
+            "protect",
+            comma_list,
+            "names to leave alone, things or jobs, comma-separated patterns of whole names: prod-*,pump-?",
+        ),
+        Parameter(
+            "plan_file",
+            text,
+            "a plan.json made earlier, to be applied as it is; other parameters may only tighten it",
+        ),
+        _TICKET,
+        _CONFIRM,
+        Parameter(
+            "unattended",
+            flag,
+            "True: confirm itself, for a scheduler; max_deletes and max_fraction must be given then",
+            default=False,
+            type=bool,
+            cell_has_none=True,
+        ),
+        *_common("sweep", "the same again goes on with it; "),
+    ),
+}
+
+
+# ----------------------------------------------------------------------------------------------- a run's values
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """A notebook's parameters, typed; ``given`` names those that somebody gave, at their default or not."""
+
+    notebook: str
+    values: Mapping[str, Any]
+    given: frozenset[str]
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name]
+
+    def as_document(self) -> dict[str, Any]:
+        """The values as JSON, each in the form in which it can be given again."""
+        return {name: _given_again(value) for name, value in self.values.items()}
+
+
+def read(notebook: str, raw: Mapping[str, object]) -> Parameters:
+    """Type and check what was given to a notebook; what is None was not given.
+
+    Raises InvalidInput: no such notebook, no such parameter, given and empty, mistyped.
+    """
+    table = {parameter.name: parameter for parameter in of_notebook(notebook)}
+    unknown = [name for name in raw if name not in table]
+    if unknown:
+        raise InvalidInput(_unknown(notebook, unknown))
+    wants = table.get("generate_cli_skeleton")
+    if wants is not None and wants.read(raw.get(wants.name)) == "input":
+        raw = {name: raw.get(name) for name in (wants.name, "profile", "region", "run_dir")}
+        # the AWS CLI prints it whatever else is given
+    values = {name: parameter.read(raw.get(name)) for name, parameter in table.items()}
+    return Parameters(notebook, values, frozenset(name for name in table if raw.get(name) is not None))
+
+
+def unread(notebook: str, raw: Mapping[str, object]) -> Parameters:
+    """What was given and could not be read, as text, for the record of a run that ends by it."""
+    names = {parameter.name for parameter in NOTEBOOKS.get(notebook, ())}
+    values = {name: _given_as(value) for name, value in raw.items() if name in names}
+    return Parameters(notebook, values, frozenset())
+
+
+def of_notebook(notebook: str) -> tuple[Parameter, ...]:
+    """The parameters of a notebook of the kit. Raises InvalidInput for another."""
+    if notebook not in NOTEBOOKS:
+        raise InvalidInput(f"the kit has no notebook {notebook!r}; there are {', '.join(NOTEBOOKS)}")
+    return NOTEBOOKS[notebook]
+
+
+def from_namespace(notebook: str, namespace: Mapping[str, object], *, first: bool) -> dict[str, object]:
+    """What a notebook's namespace, `globals()`, gives to its parameters.
+
+    A scheduler sets a parameter by assigning its name, so a name that no parameter has is a mistyped one: anything
+    plain that is there before the ``first`` start, later (a person has scratch cells then) only what is nearly the
+    name of a parameter. Raises InvalidInput.
+    """
+    names = {parameter.name for parameter in of_notebook(notebook)}
+    unknown = [
+        name
+        for name, value in namespace.items()
+        if name not in names
+        and not name.startswith("_")
+        and name not in _OF_IPYTHON
+        and isinstance(value, _PLAIN)
+        and (first or _nearest(name, names))
+    ]
+    if unknown:
+        raise InvalidInput(
+            f"{_unknown(notebook, unknown)}. A variable of your own may begin with `_`; `del {unknown[0]}` takes this "
+            "one away"
+        )
+    return {name: namespace[name] for name in names if name in namespace}
+
+
+def _unknown(notebook: str, unknown: Collection[str]) -> str:
+    names = [parameter.name for parameter in of_notebook(notebook)]
+    listed = [f"{name}{_hint(_nearest(name, names))}" for name in unknown]
+    return f"there is no parameter {', '.join(listed)} in {notebook}; there are {', '.join(names)}"
+
+
+def _hint(nearest: str | None) -> str:
+    return f" (did you mean {nearest}?)" if nearest else ""
+
+
+def _nearest(name: str, names: Collection[str]) -> str | None:
+    spelling = name.lower().replace("-", "_")
+    return next(iter(difflib.get_close_matches(spelling, list(names), n=1, cutoff=0.75)), None)
+
+
+def _given_as(value: object) -> object:
+    return value if isinstance(value, str | bool | int | type(None)) else repr(value)
+
+
+def _given_again(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        seconds = int(value.total_seconds())
+        days = seconds > _UNIT_SECONDS["d"]  # a day is `24h`, as everywhere in the documentation
+        unit = next(u for u, s in _UNIT_SECONDS.items() if seconds % s == 0 and (u != "d" or days))
+        return f"{seconds // _UNIT_SECONDS[unit]}{unit}"
+    return ",".join(value) if isinstance(value, tuple) else value

@@ -107,3 +107,9 @@ class FleetSnapshot:
     gaps: tuple[Gap, ...]
     as_of: datetime
     place: Place = Place()
+
+
+def last_change(executions: pd.DataFrame) -> pd.Series:
+    """When each execution of a table (EXECUTION_COLUMNS) changed last: queued, started or reported."""
+    changes: pd.Series = executions[["queued_at", "started_at", "last_updated_at"]].max(axis=1)
+    return changes

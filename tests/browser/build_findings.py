@@ -12,6 +12,7 @@ import pandas as pd
 
 from iotjobs.diagnosis.next_steps import NextSteps, next_steps
 from iotjobs.model import COUNT, DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, JOB_COLUMNS, TEXT, TIME, table
+from iotjobs.snapshot import Place
 
 AS_OF = datetime(2026, 11, 20, 10, tzinfo=UTC)
 HOSTILE = "<img src=x onerror=\"window.hacked=1;document.title='hacked'\">"
@@ -45,6 +46,7 @@ class FixedFindings:
     stuck_after: timedelta = timedelta(hours=24)
     summary: str = "5 of 7 unfinished executions are stuck: 2 blocked, 1 stalled, 1 device_offline, 1 waiting_turn."
     run: Any = field(default_factory=lambda: RUN)
+    place: Place = field(default_factory=lambda: Place(region="eu-central-1"))
     changes: Any = None
 
     @cached_property

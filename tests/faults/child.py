@@ -95,13 +95,12 @@ def _ended(notebook: str, given: dict[str, Any]) -> int:
     run = None
     try:
         run = iotjobs.start(notebook, **given)
-        wish = {name: value for name, value in given.items() if name != "run_dir"}
         made = iotjobs.sweep if notebook == "sweep" else iotjobs.delete_job_execution
-        made(run, **wish).plan().apply()  # type: ignore[operator]
+        made(run).plan().apply()  # type: ignore[operator]
         run.end()
     except IotJobsError as error:
         if run is not None:
-            run.failed(error)  # as the hook of IPython does when a cell fails
+            run.cell_failed(error)  # as the hook of IPython does when a cell fails
         return error.outcome.exit_code
     except OSError:
         return RAW_ERROR

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from iotjobs.deletion import executor as apply
-from iotjobs.run import journal
 from iotjobs.run.directory import RunDirectory
 from iotjobs.run.journal import Journal
 from tests.faults.faulty_seam import Killed
@@ -56,17 +54,17 @@ class Lifeline:
     @contextmanager
     def holding(self) -> Iterator[None]:
         """Have the kit's writing go through here."""
-        life, write, sync, snapshot = self, Journal.write, os.fsync, journal.append_snapshot
+        life, write, sync, snapshot = self, Journal.write, os.fsync, Journal.snapshot
         document = RunDirectory.write_json
 
-        def journal_write(book: Journal, event: str, **facts: Any) -> None:
+        def journal_write(book: Journal, event: str, *about: Any, **facts: Any) -> None:
             life.writes += 1
             life.reaches("write", life.writes, "before")
             if life.kill == Kill("write", life.writes, "torn"):
                 with book.path.open("ab") as file:
                     file.write(b'{"at": "2026-11-24T12:00:0')
                 life.die()
-            write(book, event, **facts)
+            write(book, event, *about, **facts)
             life.reaches("write", life.writes, "after")
 
         def fsync(handle: int) -> None:
@@ -84,8 +82,7 @@ class Lifeline:
         with (
             patch.object(Journal, "write", journal_write),
             patch.object(os, "fsync", fsync),
-            patch.object(journal, "append_snapshot", guarded(snapshot)),
-            patch.object(apply, "append_snapshot", guarded(snapshot)),
+            patch.object(Journal, "snapshot", guarded(snapshot)),
             patch.object(RunDirectory, "write_json", guarded(document)),
         ):
             yield

@@ -78,7 +78,7 @@ class OneDelete(Kit):
         def act() -> None:
             run = iotjobs.start(self.name, run_dir=str(self.world.run_dir), confirm=confirm, **self.given)
             with _hooked(run):
-                iotjobs.delete_job_execution(run, confirm=confirm, **self.given).plan().apply()
+                iotjobs.delete_job_execution(run).plan().apply()
                 run.end()
 
         return act
@@ -169,7 +169,7 @@ class ManyDeletes(Kit):
         def act() -> None:
             run = iotjobs.start(self.name, run_dir=str(self.world.run_dir), confirm=confirm, **self.given, **handed)
             with _hooked(run):
-                iotjobs.sweep(run, confirm=confirm, **self.given, **handed).plan().apply()
+                iotjobs.sweep(run).plan().apply()
                 run.end()
 
         return act

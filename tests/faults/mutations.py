@@ -106,7 +106,7 @@ MUTATIONS = (
     Mutation(
         "no snapshot before",
         "apply",
-        "                    append_snapshot(self._journal.path.parent, now.raw)\n",
+        "                    self._journal.snapshot(now.raw)\n",
         "                    pass\n",
     ),
     Mutation(
@@ -225,23 +225,23 @@ MUTATIONS = (
     ),
     Mutation(
         "the lock is ignored",
-        "results",
-        "    except OSError:\n        return False\n    return True\n",
-        "    except OSError:\n        return True\n    return True\n",
+        "lock",
+        "            lock.acquire(timeout=patience_s)\n",
+        "            pass\n",
         of_plans=True,
     ),
     Mutation(
         "the chain is not checked",
         "journal",
-        '            chained = entry["previous"] == previous\n',
+        '            chained = entry["previous"] == previous and isinstance(entry["event"], str)\n',
         '            chained = bool(entry["previous"])\n',
         of_plans=True,
     ),
     Mutation(
         "the seal is not checked",
-        "run",
-        "        journal.verify(directory.path)\n    except",
-        "    except",
+        "journal",
+        "    if before is not None:\n",
+        "    if before is None:\n",
         of_plans=True,
     ),
 )

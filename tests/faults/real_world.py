@@ -56,9 +56,9 @@ class RealWorld:
         self.moves = {luck.randint(1, 40): (luck.choice(_MOVES), luck.choice(self.things))} if luck else {}
         self.faults = {luck.randint(1, 40): luck.choice(FAULTS) for _ in range(luck.randint(1, 5))} if luck else {}
         given = {"job_id": self.job_id, "force": True, "max_fraction": 1.0}
-        run = iotjobs.start("sweep", run_dir=str(self.run_dir), **given)
+        run = iotjobs.start("sweep", run_dir=str(self.run_dir), **given, confirm=confirm)
         try:
-            iotjobs.sweep(run, confirm=confirm, **given).plan().apply()
+            iotjobs.sweep(run).plan().apply()
         except IotJobsError as error:
             run.failed(error)
         return str(run.outcome)

@@ -21,8 +21,10 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _planned(directory: Path, job_id: str, thing: str, **more: object) -> Deletion:
-    run = iotjobs.start("delete_job_execution", run_dir=str(directory))
-    return iotjobs.delete_job_execution(run, job_id=job_id, thing_name=thing, execution_number=1, **more).plan()
+    run = iotjobs.start(
+        "delete_job_execution", run_dir=str(directory), job_id=job_id, thing_name=thing, execution_number=1, **more
+    )
+    return iotjobs.delete_job_execution(run).plan()
 
 
 @pytest.mark.parametrize(

@@ -78,9 +78,9 @@ def test_a_plan_whose_consequences_cannot_be_read_is_no_plan(
     aged_fleet: Fleet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, operation: str
 ) -> None:
     with _through(aged_fleet, monkeypatch, "denied", operation):
-        run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path))
         named = {"job_id": KEY.job_id, "thing_name": KEY.thing_name, "execution_number": 1}
-        deletion = iotjobs.delete_job_execution(run, force=True, **named)
+        run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path), force=True, **named)
+        deletion = iotjobs.delete_job_execution(run)
         with pytest.raises(IotJobsError, match=f"iot:{operation}"):
             deletion.plan()
     assert run.outcome == "denied"
@@ -94,6 +94,8 @@ def test_a_finished_one_is_planned_without_reading_what_is_around_it(
     fleet.job("alone", things=[thing])
     fleet.report("alone", thing, "FAILED")
     with _through(fleet, monkeypatch, "denied", "DescribeJob", "ListJobExecutionsForThing"):
-        run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path))
-        iotjobs.delete_job_execution(run, job_id="alone", thing_name=thing, execution_number=1).plan()
+        run = iotjobs.start(
+            "delete_job_execution", run_dir=str(tmp_path), job_id="alone", thing_name=thing, execution_number=1
+        )
+        iotjobs.delete_job_execution(run).plan()
     assert run.outcome == "planned"

@@ -158,7 +158,9 @@ class World:
 
     def close(self) -> None:
         """Let go of the run directory, as the end of a process does."""
-        RunDirectory(self.run_dir.resolve()).release()
+        directory = RunDirectory(self.run_dir.resolve())
+        directory.take()
+        directory.leave()
 
     def _build(self, fleet: Fleet) -> None:
         for number, (continuous, states) in enumerate(fleet.jobs):

@@ -32,7 +32,7 @@ def names(job_id: str, thing_name: str, number: str = "1") -> list[str]:
 
 def notebook(path: Path, *cells: str) -> Path:
     """A small runbook that opens a run and then executes the cells."""
-    start = f'import iotjobs\nrun = iotjobs.start("{path.stem}", run_dir=run_dir)'
+    start = 'import iotjobs\nrun = iotjobs.start("investigate", globals())'
     made = nbformat.v4.new_notebook()
     made.cells = [nbformat.v4.new_code_cell(source) for source in ("run_dir: str = None  # where", start, *cells)]
     made.cells[0].metadata["tags"] = ["parameters"]

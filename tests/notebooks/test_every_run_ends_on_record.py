@@ -93,11 +93,11 @@ def test_a_run_stopped_before_its_notebook_begins_is_on_record(
 def test_a_usage_error_leaves_the_files_of_a_run_at_work_alone(tmp_path: Path) -> None:
     (tmp_path / "result.json").write_text('{"outcome": "planned"}')
     at_work = RunDirectory(tmp_path)
-    at_work.hold()
+    at_work.take()
     try:
         code, result, printed = shell.run(tmp_path, "investigate", "--nope")
     finally:
-        at_work.release()
+        at_work.leave()
     assert (code, result) == (2, {"outcome": "planned"})
     assert "another run is at work" in printed
 

@@ -76,12 +76,12 @@ def test_papermill_runs_it_unattended_just_as_well(aged_fleet: Fleet, tmp_path: 
 def test_a_second_run_on_a_directory_at_work_is_refused_and_touches_nothing(tmp_path: Path) -> None:
     directory = RunDirectory(tmp_path / "run")
     directory.path.mkdir()
-    directory.hold()
+    directory.take()
     (directory.path / "result.json").write_text(json.dumps({"outcome": "the first run's"}))
     try:
         code, result, printed = shell.run(directory.path, "sweep", "--statuses", "FAILED")
     finally:
-        directory.release()
+        directory.leave()
     assert (code, result) == (5, {"outcome": "the first run's"})
     assert "another run is at work" in printed
     assert not (directory.path / "sweep.ipynb").exists()

@@ -30,8 +30,8 @@ def old_job(fleet: Fleet, job_id: str, statuses: list[str], *, days: float = 40)
 
 def sweep(directory: Path, **given: Any) -> Sweep:
     """A sweep as far as its plan."""
-    run = iotjobs.start("sweep", run_dir=str(directory))
-    return iotjobs.sweep(run, **(ALL | given)).plan()
+    run = iotjobs.start("sweep", run_dir=str(directory), **(ALL | given))
+    return iotjobs.sweep(run).plan()
 
 
 def confirmed(directory: Path, **given: Any) -> Sweep:

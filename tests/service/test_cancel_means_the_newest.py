@@ -20,9 +20,9 @@ def test_an_execution_made_anew_before_the_last_look_is_not_cancelled(
     job_id = f"job-of-{thing[-50:]}"
     with fleet.ago(days=5):
         fleet.job(job_id, things=[thing])
-    run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path))
     named = {"job_id": job_id, "thing_name": thing, "execution_number": 1}
-    deletion = iotjobs.delete_job_execution(run, force=True, cancel_first=True, **named).plan()
+    run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path), force=True, cancel_first=True, **named)
+    deletion = iotjobs.delete_job_execution(run).plan()
     read = Connection.read
 
     def made_anew_first(connection: Connection, operation: str, **given: Any) -> dict[str, Any]:

@@ -39,8 +39,8 @@ def labelled(aged_fleet: Fleet, request: pytest.FixtureRequest) -> LabelledFleet
 
 
 def _said(directory: Path, prefix: str, **given: object) -> dict[Key, Label]:
-    run = iotjobs.start("investigate", run_dir=str(directory))
-    table = iotjobs.investigate(run, **given).executions
+    run = iotjobs.start("investigate", run_dir=str(directory), **given)
+    table = iotjobs.investigate(run).executions
     rows = table[(table["cause"] != "") & table["job_id"].str.contains(f"{prefix}-")].to_dict("records")
     return {
         (row["job_id"], row["thing_name"], row["execution_number"]): (row["cause"], row["stuck"], row["unblocks"])
@@ -110,8 +110,8 @@ def test_a_job_that_aborts_because_it_is_looked_at(
         aged_fleet.job("aborts", things=things, abortConfig={"criteriaList": [rule]}, timeoutConfig=hour)
         aged_fleet.report("aborts", "abort-b")
         aged_fleet.job("comes-after", things=things)
-    run = iotjobs.start("investigate", run_dir=str(tmp_path))
-    table = iotjobs.investigate(run, job_id="comes-after").executions
+    run = iotjobs.start("investigate", run_dir=str(tmp_path), job_id="comes-after")
+    table = iotjobs.investigate(run).executions
     said = table.set_index("thing_name")[["cause", "unblocks"]].to_dict("index")
     assert said == {name: {"cause": "not_picked_up", "unblocks": 0} for name in things}
 

@@ -34,7 +34,7 @@ def used_again(fresh_thing: tuple[Fleet, str], tmp_path: Path) -> dict[str, Any]
 
 
 def _opened(directory: Path, **given: Any) -> Deletion:
-    return iotjobs.delete_job_execution(iotjobs.start("delete_job_execution", run_dir=str(directory)), **given)
+    return iotjobs.delete_job_execution(iotjobs.start("delete_job_execution", run_dir=str(directory), **given))
 
 
 def _phrase(deletion: Deletion) -> str:

@@ -57,8 +57,8 @@ def _job(fleet: Fleet, thing: str, status: str | None) -> dict[str, Any]:
 
 
 def _confirmed(directory: Path, **named: Any) -> dict[str, Any]:
-    run = iotjobs.start("delete_job_execution", run_dir=str(directory))
-    deletion = iotjobs.delete_job_execution(run, **named).plan()
+    run = iotjobs.start("delete_job_execution", run_dir=str(directory), **named)
+    deletion = iotjobs.delete_job_execution(run).plan()
     assert deletion.current_plan is not None
     deletion.apply(deletion.current_plan.phrase)
     return _result(directory)
@@ -194,8 +194,8 @@ def test_a_killed_run_goes_on_in_the_same_directory(
     with pytest.raises(KeyboardInterrupt):
         _confirmed(tmp_path, **named)
     assert _result(tmp_path)["outcome"] == "interrupted"
-    run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path))
-    iotjobs.delete_job_execution(run, **named).plan().apply()
+    run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path), **named)
+    iotjobs.delete_job_execution(run).plan().apply()
     assert _result(tmp_path)["outcome"] == "applied"
     assert _events(tmp_path)[-1] == "verified"
 
@@ -208,17 +208,17 @@ def test_a_record_of_another_account_settles_nothing(
     _confirmed(tmp_path, **named)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-3")
     monkeypatch.setenv("AWS_REGION", "eu-west-3")
-    run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path))
+    run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path), **named)
     with pytest.raises(IotJobsError, match="there is no execution"):
-        iotjobs.delete_job_execution(run, **named).plan()
+        iotjobs.delete_job_execution(run).plan()
     assert _result(tmp_path)["outcome"] == "error"
 
 
 def test_applied_stays_applied_when_the_cell_runs_again(fresh_thing: tuple[Fleet, str], tmp_path: Path) -> None:
     fleet, thing = fresh_thing
     named = _job(fleet, thing, "FAILED")
-    run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path))
-    deletion = iotjobs.delete_job_execution(run, **named).plan()
+    run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path), **named)
+    deletion = iotjobs.delete_job_execution(run).plan()
     phrase = deletion.current_plan.phrase
     deletion.apply("a wrong phrase")
     assert _result(tmp_path)["outcome"] == "refused"

@@ -25,8 +25,8 @@ def _job(fleet: Fleet, thing: str, *, days: float = 5, status: str | None = None
 
 
 def _delete(directory: Path, *, confirm: str | None = None, **named: Any) -> dict[str, Any]:
-    run = iotjobs.start("delete_job_execution", run_dir=str(directory))
-    iotjobs.delete_job_execution(run, confirm=confirm, **named).plan().apply()
+    run = iotjobs.start("delete_job_execution", run_dir=str(directory), confirm=confirm, **named)
+    iotjobs.delete_job_execution(run).plan().apply()
     return json.loads((directory / "result.json").read_text())
 
 
@@ -137,8 +137,8 @@ def test_yesterdays_phrase_does_not_hit_a_number_used_again(fresh_thing: tuple[F
 def test_what_moved_since_the_plan_is_not_deleted(fresh_thing: tuple[Fleet, str], tmp_path: Path) -> None:
     fleet, thing = fresh_thing
     named = _job(fleet, thing, status="IN_PROGRESS")
-    run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path))
-    deletion = iotjobs.delete_job_execution(run, force=True, **named).plan()
+    run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path), force=True, **named)
+    deletion = iotjobs.delete_job_execution(run).plan()
     fleet.report(named["job_id"], thing, "IN_PROGRESS", statusDetails={"progress": "99%"})
     deletion.apply(deletion.current_plan.phrase)
     result = json.loads((tmp_path / "result.json").read_text())
@@ -153,8 +153,8 @@ def test_the_plan_says_what_starts_next_and_that_the_job_completes(
     named = _job(fleet, thing, status="IN_PROGRESS")
     with fleet.ago(days=2):
         fleet.job(f"next-{thing}"[:64], things=[thing])
-    run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path))
-    said = repr(iotjobs.delete_job_execution(run, force=True, **named).plan())
+    run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path), force=True, **named)
+    said = repr(iotjobs.delete_job_execution(run).plan())
     assert f"next-{thing}"[:64] in said
     assert "the job completes by it" in said
     assert "CAUTION" in said

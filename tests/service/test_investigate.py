@@ -27,8 +27,8 @@ EXPECTED = {
 
 
 def _investigate(directory: Path, **given: object) -> pd.DataFrame:
-    run = iotjobs.start("investigate", run_dir=str(directory))
-    return iotjobs.investigate(run, **given).executions.set_index(["job_id", "thing_name"])
+    run = iotjobs.start("investigate", run_dir=str(directory), **given)
+    return iotjobs.investigate(run).executions.set_index(["job_id", "thing_name"])
 
 
 def _found(executions: pd.DataFrame, key: tuple[str, str]) -> tuple[str, bool, int]:

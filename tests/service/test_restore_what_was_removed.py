@@ -14,7 +14,7 @@ import iotjobs
 from iotjobs.aws import jobs
 from iotjobs.aws.connection import connect
 from iotjobs.deletion.restore import Restoration, restoration
-from iotjobs.run.journal import append_snapshot
+from iotjobs.run.journal import Journal
 from iotjobs.sandbox.fleet import Fleet
 from iotjobs.sandbox.server import Server
 
@@ -27,8 +27,8 @@ def _deleted(fleet: Fleet, directory: Path, thing: str, *, status: str | None = 
         if status:
             fleet.report(job_id, thing, status, statusDetails={"step": "flash"})
     named = {"job_id": job_id, "thing_name": thing, "execution_number": 1, "force": True, "cancel_first": True}
-    run = iotjobs.start("delete_job_execution", run_dir=str(directory))
-    deletion = iotjobs.delete_job_execution(run, **named).plan()
+    run = iotjobs.start("delete_job_execution", run_dir=str(directory), **named)
+    deletion = iotjobs.delete_job_execution(run).plan()
     assert deletion.current_plan is not None
     deletion.apply(deletion.current_plan.phrase)
     assert run.outcome == "applied", run.reason
@@ -147,10 +147,12 @@ def test_a_run_that_went_on_shows_what_was_there_before_its_own_cancel(
     _deleted(fleet, tmp_path, thing)
     before = tmp_path / "before.jsonl"
     first = json.loads(before.read_text())
-    append_snapshot(tmp_path, first | {"status": "CANCELED"})
+    with Journal(tmp_path) as record:
+        record.snapshot(first | {"status": "CANCELED"})
     with before.open("a") as file:
         file.write('{"torn by a cra')
-    append_snapshot(tmp_path, first | {"status": "CANCELED"})
+    with Journal(tmp_path) as record:
+        record.snapshot(first | {"status": "CANCELED"})
     assert list(restoration(tmp_path).table["status"]) == ["QUEUED"]
 
 
@@ -183,9 +185,9 @@ def test_a_run_that_only_planned_removed_nothing(fresh_thing: tuple[Fleet, str],
     fleet, thing = fresh_thing
     with fleet.ago(days=4):
         fleet.job(f"kept-{thing}"[:64], things=[thing])
-    run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path))
     named = {"job_id": f"kept-{thing}"[:64], "thing_name": thing, "execution_number": 1}
-    iotjobs.delete_job_execution(run, force=True, **named).plan()
+    run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path), force=True, **named)
+    iotjobs.delete_job_execution(run).plan()
     found = iotjobs.removed(run)
     assert "removed nothing" in found._repr_html_()
     assert not (tmp_path / "restore").exists()

@@ -225,8 +225,10 @@ def test_the_delete_of_one_execution_does_not_take_a_stopped_sweep_s_plan_away(
     planned = sweep(tmp_path, job_id="interplay", statuses="FAILED")
     phrase = planned.current_plan.phrase
     planned.apply(phrase, stop=lambda: True)
-    run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path))
-    iotjobs.delete_job_execution(run, job_id="interplay", thing_name=things[1], execution_number=1).plan()
+    run = iotjobs.start(
+        "delete_job_execution", run_dir=str(tmp_path), job_id="interplay", thing_name=things[1], execution_number=1
+    )
+    iotjobs.delete_job_execution(run).plan()
     assert (result(tmp_path)["outcome"], guards_of(tmp_path)) == ("refused", ["other_plan_begun"])
     sweep(tmp_path, job_id="interplay", statuses="FAILED").apply(phrase)
     assert (result(tmp_path)["outcome"], len(left(aged_fleet, "interplay"))) == ("applied", 2)

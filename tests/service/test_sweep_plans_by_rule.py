@@ -144,10 +144,9 @@ def test_the_fraction_is_of_all_executions_of_the_job_also_when_a_thing_is_named
     ids=str,
 )
 def test_bad_input_ends_before_any_call(tmp_path: Path, given: dict[str, Any], said: str) -> None:
-    run = iotjobs.start("sweep", run_dir=str(tmp_path))
-    run._profile = "no such profile, so that any call would say so"
+    nowhere = {"profile": "no-such-profile-so-that-any-call-would-say-so"}
     with pytest.raises(InvalidInput, match=re.escape(said)):
-        iotjobs.sweep(run, **given)
+        iotjobs.sweep(iotjobs.start("sweep", run_dir=str(tmp_path), **nowhere, **given))
 
 
 def test_missing_evidence_makes_a_plan_by_cause_invalid_and_never_smaller(aged_fleet: Fleet, tmp_path: Path) -> None:

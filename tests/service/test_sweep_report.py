@@ -25,8 +25,8 @@ def two_stuck(fresh_thing: tuple[Fleet, str]) -> tuple[Fleet, str, list[str]]:
 
 
 def _planned(directory: Path, **rule: object) -> iotjobs.Sweep:
-    run = iotjobs.start("sweep", run_dir=str(directory))
-    return iotjobs.sweep(run, **rule).plan()
+    run = iotjobs.start("sweep", run_dir=str(directory), **rule)
+    return iotjobs.sweep(run).plan()
 
 
 def test_the_plan_stands_in_the_report_with_its_cautions_and_its_phrase(

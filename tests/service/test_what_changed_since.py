@@ -15,7 +15,7 @@ from iotjobs.sandbox.fleet import Fleet
 
 def _run(directory: Path, **given: object) -> iotjobs.Findings:
     run = iotjobs.start("investigate", run_dir=str(directory), **given)
-    return iotjobs.investigate(run, **given)
+    return iotjobs.investigate(run)
 
 
 def test_finished_deleted_moved_new_and_used_again_are_told_apart(aged_fleet: Fleet, tmp_path: Path) -> None:
@@ -68,6 +68,8 @@ def test_a_job_is_compared_with_its_part_of_an_earlier_run_of_all(aged_fleet: Fl
 
 def test_another_region_is_refused(aged_fleet: Fleet, tmp_path: Path) -> None:
     _run(tmp_path / "then", job_id="gateway-os-12")
-    run = iotjobs.start("investigate", run_dir=str(tmp_path / "now"), region="us-east-1")
+    run = iotjobs.start(
+        "investigate", run_dir=str(tmp_path / "now"), region="us-east-1", compare_with=str(tmp_path / "then")
+    )
     with pytest.raises(InvalidInput, match="same account and region"):
-        iotjobs.investigate(run, compare_with=str(tmp_path / "then"))
+        iotjobs.investigate(run)

@@ -11,7 +11,7 @@ import pandas as pd
 from iotjobs.model import COUNT, DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, TEXT, table
 
 AS_OF = datetime(2026, 11, 20, 10, tzinfo=UTC)
-SELF_RESOLVING = ("fresh", "retrying", "waiting_window", "timeout_pending")
+SELF_RESOLVING = ("canceling", "fresh", "retrying", "waiting_window", "timeout_pending")
 SUGGESTIONS = {
     "stalled": "cancel",
     "orphaned": "force_delete",

@@ -88,6 +88,24 @@ WAITING = execution("j", "t")
         (Cause.ORPHANED, True, execution("j", "t", "IN_PROGRESS", days=0.1), job("j", status="CANCELED"), thing("t")),
         (Cause.ORPHANED, True, WAITING, job("j", status="COMPLETED"), thing("t")),
         (Cause.ORPHANED, True, WAITING, job("j", status="DELETION_IN_PROGRESS"), thing("t")),
+        (Cause.CANCELING, False, WAITING, job("j", status="CANCELED", is_concurrent=True), thing("t")),
+        (
+            Cause.CANCELING,
+            False,
+            STALLED,
+            job("j", status="CANCELED", is_concurrent=True, force_canceled=True),
+            thing("t"),
+        ),
+        (
+            Cause.ORPHANED,
+            True,
+            STALLED,
+            job("j", status="CANCELED", is_concurrent=True, force_canceled=False),
+            thing("t"),
+        ),
+        (Cause.ORPHANED, True, WAITING, job("j", status="CANCELED", is_concurrent=False), thing("t")),
+        (Cause.ORPHANED, True, WAITING, job("j", status="COMPLETED", is_concurrent=True), thing("t")),
+        (Cause.UNKNOWN, True, STALLED, job("j", status="CANCELED", is_concurrent=True, described=False), thing("t")),
         (Cause.RETRYING, False, execution("j", "t", days=0.5, retry_attempt=2), job("j"), thing("t")),
         (Cause.FRESH, False, execution("j", "t", days=0.5), job("j"), thing("t")),
         (Cause.FRESH, False, STALLED | {"last_updated_at": NOW - timedelta(hours=1)}, job("j"), thing("t")),
@@ -153,10 +171,24 @@ def test_a_finished_execution_has_no_cause() -> None:
     assert (row["cause"], bool(row["stuck"]), row["suggestion"]) == ("", False, "none")
 
 
-def test_an_ota_update_is_not_to_be_deleted_here() -> None:
+def test_an_ota_update_may_be_deleted_from_a_single_device_and_the_evidence_says_whose_it_is() -> None:
     row = found(snapshot([execution("AFR_OTA-7", "t", "IN_PROGRESS")], [job("AFR_OTA-7")], [thing("t")]))["AFR_OTA-7/t"]
+    assert row["suggestion"] == "cancel"  # AWS names delete-job-execution for single devices
+    assert "belongs to a FreeRTOS OTA update" in row["evidence"]
+
+
+def test_a_greengrass_deployment_is_not_to_be_changed_here() -> None:
+    core = job("5b5e9d2f", namespace_id="aws-gg-deployment")
+    row = found(snapshot([execution("5b5e9d2f", "t", "IN_PROGRESS")], [core], [thing("t")]))["5b5e9d2f/t"]
     assert row["suggestion"] == "none"
-    assert "delete the OTA update instead" in row["evidence"]
+    assert "make a new revision of it" in row["evidence"]
+
+
+def test_not_connected_without_a_time_is_never_called_never_connected() -> None:
+    row = found(snapshot([WAITING], [job("j")], [thing("t", connected=False, changed_at=None)]))["j/t"]
+    assert row["cause"] == Cause.DEVICE_OFFLINE
+    assert "no time on record" in row["evidence"]
+    assert "or has been offline since before the index knows" in row["evidence"]
 
 
 def test_what_is_missing_is_said_with_how_to_switch_it_on() -> None:

@@ -42,7 +42,8 @@ def random_fleet(chance: random.Random, things: int) -> FleetSpec:
 def a_job(chance: random.Random, job_id: str) -> JobSpec:
     job = JobSpec(job_id, updated=chance.choice([5000, 50]) * HOUR)
     if chance.random() < 0.15:
-        job.status = chance.choice(["SCHEDULED", "CANCELED", "COMPLETED", "DELETION_IN_PROGRESS"])
+        job.status = chance.choice(["SCHEDULED", "CANCELED", "CANCELED", "COMPLETED", "DELETION_IN_PROGRESS"])
+    job.concurrent, job.forced = chance.random() < 0.5, chance.random() < 0.5
     kind = chance.choice(["none"] * 7 + ["start", "windows", "both"])
     if kind in ("start", "both"):
         job.start = chance.choice([-300, -60, -5, 5, 90]) * HOUR
@@ -122,7 +123,7 @@ def test_with_evidence_taken_away_it_is_unknown_or_right_and_never_wrong(seed: i
             assert row["stuck"]
             # of its own, or of the one that it waits behind
             names = {*one.key[:2], *(other.job.job_id for other in world.queue(one.thing)[:1])}
-            assert {(row["why_unknown"], name) for name in names} & without
+            assert {(row["why_unknown"], name) for name in names} & world.missing(without)
             assert cause in possible_causes(row["why_unknown"])
             assert "taken away; allow it" in row["evidence"]
         else:

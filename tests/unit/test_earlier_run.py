@@ -26,6 +26,7 @@ ROWS = [
 def _write(path: Path, **changes: Any) -> Path:
     """An investigation's run directory, as one that ended a day before AS_OF left it."""
     directory = RunDirectory.open(str(path), notebook="investigate", started_at=AS_OF)
+    directory.take()
     table = build_queues(ROWS)
     directory.write_executions(table)
     result = blank_result("investigate", AS_OF - timedelta(days=1), {"job_id": None, "stuck_after": "24h"})

@@ -72,25 +72,17 @@ def test_statuses() -> None:
     assert parameters.statuses(None) is None
 
 
-@pytest.mark.parametrize("bad", ["DONE", "failed", ",", 7])
+@pytest.mark.parametrize("bad", ["DONE", "failed", ",", 7, ["FAILED", 7]])
 def test_what_is_no_list_of_statuses(bad: Any) -> None:
     with pytest.raises(InvalidInput, match="statuses"):
         parameters.statuses(bad)
 
 
-DECLARES = "job_id: str = None  # the job\nforce: bool = False  # with force"
+@pytest.mark.parametrize(("value", "kind"), [(None, None), ("", "input"), ("input", "input"), ("output", "output")])
+def test_the_kinds_of_skeleton(value: str | None, kind: str | None) -> None:
+    assert parameters.read("delete_job_execution", {"generate_cli_skeleton": value})["generate_cli_skeleton"] == kind
 
 
-@pytest.mark.parametrize(
-    ("cells", "unknown"),
-    [
-        ([DECLARES, '# Parameters\njob_id = "j"\nforce = True'], set()),
-        ([DECLARES, "# Parameters\nforse = True"], {"forse"}),
-        (["", "%matplotlib inline", DECLARES, '\n# Parameters\njob = "j"'], {"job"}),
-        ([DECLARES, "job = 1"], set()),
-        (['# Parameters\njob_id = "j"'], set()),
-    ],
-    ids=["declared", "mistyped", "after a magic", "not injected", "nothing declared"],
-)
-def test_a_mistyped_parameter_of_papermill_is_found(cells: list[str], unknown: set[str]) -> None:
-    assert parameters.mistyped(cells) == unknown
+def test_another_kind_of_skeleton_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="yaml"):
+        parameters.read("delete_job_execution", {"generate_cli_skeleton": "yaml"})

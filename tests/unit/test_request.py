@@ -124,16 +124,6 @@ def test_a_number_may_come_as_its_digits() -> None:
     assert request.build(**{**NAMES, "execution_number": "12"}).execution_number == 12
 
 
-@pytest.mark.parametrize(("value", "kind"), [(None, None), ("", "input"), ("input", "input"), ("output", "output")])
-def test_the_kinds_of_skeleton(value: str | None, kind: str | None) -> None:
-    assert request.skeleton_kind(value) == kind
-
-
-def test_another_kind_of_skeleton_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="yaml"):
-        request.skeleton_kind("yaml")
-
-
 def test_an_empty_namespace_of_the_json_counts_as_not_given() -> None:
     assert request.build(cli_input_json=json.dumps({**AS_JSON, "namespaceId": ""})).namespace_id is None
 

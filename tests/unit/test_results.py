@@ -29,8 +29,14 @@ def _result(directory: Path) -> dict[str, Any]:
     return json.loads((directory / "result.json").read_text())
 
 
+def _taken(path: Path) -> RunDirectory:
+    directory = RunDirectory(path)
+    directory.take()
+    return directory
+
+
 def test_a_run_that_was_killed_has_a_result_that_says_so(tmp_path: Path) -> None:
-    iotjobs.start("sweep", run_dir=str(tmp_path), ticket=float("nan"))
+    iotjobs.start("sweep", run_dir=str(tmp_path), ticket="T-1")
     result = _result(tmp_path)
     assert set(result) >= CONTRACT
     assert (result["outcome"], result["finished_at"]) == ("error", None)
@@ -66,7 +72,7 @@ def test_invalid_parameters_are_on_record(tmp_path: Path) -> None:
 def test_a_skeleton_is_shown_whatever_else_is_given(tmp_path: Path) -> None:
     given = {"generate_cli_skeleton": "input", "job_id": "a/b", "execution_number": 0}
     run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path), **given)
-    iotjobs.delete_job_execution(run, **given).plan().apply()
+    iotjobs.delete_job_execution(run).plan().apply()
     run.end()
     assert _result(tmp_path)["outcome"] == "skeleton"
     assert _result(tmp_path)["skeleton"]["executionNumber"] == 0
@@ -83,7 +89,7 @@ def test_a_run_that_failed_half_way_does_not_say_that_it_has_not_ended(tmp_path:
 def test_no_partial_file_is_left(tmp_path: Path) -> None:
     run = iotjobs.start("sweep", run_dir=str(tmp_path))
     run.finish(Outcome.OK)
-    assert [file.name for file in tmp_path.iterdir() if file.name != ".lock"] == ["result.json"]
+    assert [file.name for file in tmp_path.iterdir() if file.name not in (".lock", ".owner")] == ["result.json"]
 
 
 @pytest.mark.parametrize(
@@ -118,7 +124,7 @@ def test_a_later_run_in_the_same_kernel_leaves_the_earlier_record_alone(
 
 def test_a_carriage_return_starts_no_row(tmp_path: Path) -> None:
     columns = EXECUTION_COLUMNS | DIAGNOSIS_COLUMNS
-    RunDirectory(tmp_path).write_executions(table(columns, {"evidence": ["harmless\r=1+1"]}))
+    _taken(tmp_path).write_executions(table(columns, {"evidence": ["harmless\r=1+1"]}))
     assert "\r" not in (tmp_path / "executions.csv").read_bytes().decode()
     assert len(pd.read_csv(tmp_path / "executions.csv", dtype=str)) == 1
 
@@ -128,7 +134,7 @@ def test_no_cell_runs_in_a_spreadsheet(tmp_path: Path, start: str) -> None:
     columns = EXECUTION_COLUMNS | DIAGNOSIS_COLUMNS
     evil = f"{start}cmd|' /C calc'!A0"
     rows = table(columns, {"thing_name": [evil], "evidence": [evil], "age_s": [-5]})
-    RunDirectory(tmp_path).write_executions(rows)
+    _taken(tmp_path).write_executions(rows)
     read = pd.read_csv(tmp_path / "executions.csv", dtype=str)
     assert list(read.columns) == list(columns)
     assert read.loc[0, "evidence"].startswith("'")

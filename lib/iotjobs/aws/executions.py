@@ -9,13 +9,12 @@ import pandas as pd
 
 from iotjobs.aws.concurrency import map_concurrently
 from iotjobs.aws.connection import Connection
-from iotjobs.aws.rows import Row, Things, execution, executions_table, odd_answer
+from iotjobs.aws.rows import Row, execution, executions_table, name_in_arn, odd_answer
 from iotjobs.errors import IotJobsError, NotFound
 from iotjobs.model import UNFINISHED, Execution, ExecutionKey, Status
 from iotjobs.snapshot import KEY, QUEUE_COLUMNS
 
 PAGE_ROWS = 250
-_MOST_PAGES_WITHOUT_NEWS = 8
 
 
 def job_executions(
@@ -28,10 +27,9 @@ def job_executions(
     than `most` or a row is not understood.
     """
     operation = "ListJobExecutionsForJob"
-    things = Things(connection, operation)
 
     def row(item: dict[str, Any]) -> Row:
-        return job_id, things.name(item.get("thingArn")), _summary(item)
+        return job_id, name_in_arn(operation, item.get("thingArn")), _summary(item)
 
     filters = [{"status": status.value} for status in Status if status in statuses] if statuses else [{}]
     rows: list[Row] = []
@@ -110,7 +108,7 @@ def sort_by_delivery_order(
 def describe_execution(connection: Connection, key: ExecutionKey) -> Execution:
     """One execution with its version and details, from the control plane.
 
-    Raises NotFound, and IotJobsError where the answer is about another execution, account or region.
+    Raises NotFound, and IotJobsError where the answer is about another execution.
     """
     try:
         answer = connection.read(
@@ -124,13 +122,13 @@ def describe_execution(connection: Connection, key: ExecutionKey) -> Execution:
             f"there is no execution {key} in account {connection.account}, region {connection.region}: "
             "the job, the thing or the number is wrong, or it was deleted already"
         ) from error
-    return execution(connection, answer, job_id=key.job_id, thing_name=key.thing_name, number=key.execution_number)
+    return execution(answer, job_id=key.job_id, thing=key.thing_name, number=key.execution_number)
 
 
 def newest_execution(connection: Connection, *, job_id: str, thing_name: str) -> Execution:
     """A thing's newest execution of a job, the one that calls without a number mean. Raises as `describe_execution`."""
     answer = connection.read("DescribeJobExecution", jobId=job_id, thingName=thing_name)
-    return execution(connection, answer, job_id=job_id, thing_name=thing_name, number=None)
+    return execution(answer, job_id=job_id, thing=thing_name, number=None)
 
 
 def _summary(item: dict[str, Any]) -> dict[str, Any]:
@@ -148,18 +146,9 @@ def _listed(
 ) -> list[Row]:
     """All rows of a listing. Raises IotJobsError for one that has no end."""
     rows: list[Row] = []
-    seen: set[tuple[str, str, Any]] = set()
-    without_news = 0
     for page in connection.pages(operation, "executionSummaries", maxResults=PAGE_ROWS, **asked):
-        before = len(seen)
-        for item in page:
-            row = row_of(item)
-            rows.append(row)
-            seen.add((row[0], row[1], str(row[2].get("executionNumber"))))
-        without_news = 0 if len(seen) > before else without_news + 1
-        about = " ".join(str(value) for value in asked.values())
-        if without_news >= _MOST_PAGES_WITHOUT_NEWS:
-            raise odd_answer(operation, f"about {about} goes on without end: {without_news} pages brought nothing new")
-        if most is not None and len(seen) > most:
+        rows += map(row_of, page)
+        if most is not None and len(rows) > most:
+            about = " ".join(str(value) for value in asked.values())
             raise odd_answer(operation, f"about {about} has more than {most} rows, far more than the job itself counts")
     return rows

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from iotjobs.errors import Denied, IotJobsError, NotFound, Throttled
+from iotjobs.permissions import grant_of
 from iotjobs.snapshot import Gap
 
 
@@ -52,7 +53,8 @@ def reason(error: IotJobsError) -> str:
 def remedy(error: IotJobsError) -> str:
     """What makes a reading succeed that failed with this error."""
     if isinstance(error, Denied) and error.action:
-        return f"allow {error.action}"
+        grant = grant_of(error.action)
+        return f"allow {error.action} ({grant})" if grant else f"allow {error.action}"
     if isinstance(error, Throttled):
         return "run this again later, or ask for a higher quota"
     if isinstance(error, NotFound):

@@ -52,7 +52,7 @@ def describe(connection: Connection, job_ids: Iterable[str]) -> tuple[pd.DataFra
 
 
 def job_snapshot(connection: Connection, job_id: str) -> dict[str, Any]:
-    """A job with its document as JSON can hold it, for `journal.append_job_snapshot`; `restore` makes a job of it.
+    """A job with its document as JSON can hold it, for `Journal.job_snapshot`; `restore` makes a job of it.
 
     Never in the way of what it goes before: a part that cannot be read is None, and `gaps` says why. Raises Denied
     where there are no usable credentials at all. Source: DescribeJob, GetJobDocument.

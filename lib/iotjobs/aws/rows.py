@@ -8,7 +8,6 @@ Sources: JobExecutionSummary, JobExecution, JobSummary and Job in the API refere
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +15,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from iotjobs.aws.connection import Connection
 from iotjobs.errors import IotJobsError
 from iotjobs.model import (
     EXECUTION_COLUMNS,
@@ -47,34 +45,15 @@ _COUNTS = {
 _STATUSES = frozenset(status.value for status in Status)
 _JOB_STATUSES = frozenset(status.value for status in JobStatus)
 _LATEST = datetime(2262, 1, 1, tzinfo=UTC).timestamp()  # as far as a timestamp of nanoseconds reaches
-_THING_ARN = re.compile(r"arn:[^:]*:iot:(?P<region>[^:]*):(?P<account>[^:]*):thing/(?P<name>.*)", re.DOTALL)
 _SHOWN = 80
 
 
-class Things:
-    """The names of things from their ARNs, which must be of the connection's own account and region."""
-
-    def __init__(self, connection: Connection, operation: str) -> None:
-        self._connection = connection
-        self._operation = operation
-        self._own: set[str] = set()
-
-    def name(self, arn: Any) -> str:
-        """The name in an ARN of a thing. Raises IotJobsError for one of another account or region."""
-        before, mark, name = str(arn).partition(":thing/")
-        if not mark or before not in self._own:
-            parts = _THING_ARN.fullmatch(str(arn))
-            if parts is None:
-                raise odd_answer(self._operation, f"names the thing {_shown(arn)}, which is no ARN of one")
-            where = (parts["account"], parts["region"])
-            if where != (self._connection.account, self._connection.region):
-                raise odd_answer(
-                    self._operation,
-                    f"is about account {_shown(where[0])}, region {_shown(where[1])}, and the credentials are of "
-                    f"account {self._connection.account}, region {self._connection.region}: do two endpoints disagree?",
-                )
-            self._own.add(before)
-        return name
+def name_in_arn(operation: str, arn: Any) -> str:
+    """The name in a thing's ARN; that it is of the right account and region is checked by the connection."""
+    name = str(arn).partition(":thing/")[2]
+    if not name:
+        raise odd_answer(operation, f"names the thing {_shown(arn)}, which is no ARN of one")
+    return name
 
 
 def executions_table(operation: str, rows: Sequence[Row]) -> pd.DataFrame:
@@ -101,27 +80,25 @@ def executions_table(operation: str, rows: Sequence[Row]) -> pd.DataFrame:
     )
 
 
-def execution(
-    connection: Connection, answer: Mapping[str, Any], *, job_id: str, thing_name: str, number: int | None
-) -> Execution:
+def execution(answer: Mapping[str, Any], *, job_id: str, thing: str, number: int | None) -> Execution:
     """What `DescribeJobExecution` of the control plane answers, compared with what was asked; None asks for the newest.
 
-    Raises IotJobsError where the answer is about another execution, account or region, or is not understood.
+    Raises IotJobsError where the answer is about another execution or is not understood.
     """
     operation, found = "DescribeJobExecution", answer["execution"]
-    told = Things(connection, operation).name(found.get("thingArn"))
+    told = name_in_arn(operation, found.get("thingArn"))
     answered = (found.get("jobId"), told, found.get("executionNumber"))
-    about = _about(job_id, thing_name, "newest" if number is None else number)
-    if answered[:2] != (job_id, thing_name) or number not in {None, answered[2]}:
+    about = _about(job_id, thing, "newest" if number is None else number)
+    if answered[:2] != (job_id, thing) or number not in {None, answered[2]}:
         cached = "does something between here and AWS give old answers?"
         raise odd_answer(operation, f"{about} is {_about(*answered)}: {cached}")
-    why = _fault(job_id, thing_name, found)
+    why = _fault(job_id, thing, found)
     if why is None and not _whole(found.get("versionNumber"), least=0):
         why = f"has {_shown(found.get('versionNumber'))} as its versionNumber"
     if why is not None:
         raise odd_answer(operation, f"{about} {why}")
     return Execution(
-        key=ExecutionKey(job_id, thing_name, int(found["executionNumber"])),
+        key=ExecutionKey(job_id, thing, int(found["executionNumber"])),
         status=Status(found["status"]),
         queued_at=moment(found["queuedAt"]),
         version_number=found["versionNumber"],
@@ -147,7 +124,7 @@ def job_row(operation: str, job: Mapping[str, Any], *, described: bool, asked: s
         raise odd_answer(operation, f"about job {job_id} has the status {_shown(status)}, which is not known")
     if odd := [name for name, value in times.items() if not _is_moment_or_none(value)]:
         raise odd_answer(operation, f"about job {job_id} has {_shown(times[odd[0]])} as {odd[0]}")
-    if odd := [name for name in _COUNTS.values() if not _whole(counts.get(name, 0), least=0)]:
+    if odd := [name for name in _COUNTS.values() if not _whole(counts.get(name) or 0, least=0)]:
         raise odd_answer(operation, f"about job {job_id} has {_shown(counts[odd[0]])} as {odd[0]}")
     return {
         "job_id": job_id,

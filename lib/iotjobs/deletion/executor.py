@@ -18,7 +18,7 @@ from iotjobs.deletion.guards import Refusal
 from iotjobs.deletion.plan import CANCEL, DELETE, Plan, identity_of, may_have_acted
 from iotjobs.errors import IotJobsError, NotFound, PartlyDone, StateConflict, Throttled, Unsettled
 from iotjobs.model import Execution, Status
-from iotjobs.run.journal import Journal, append_job_snapshot, append_snapshot
+from iotjobs.run.journal import Journal
 
 _ATTEMPTS = 6
 _FIRST_PAUSE_S = 0.5
@@ -56,7 +56,7 @@ class DeletionExecutor:
                 if refused:
                     return self._drifted(refused)
                 if not any(entry["event"] == "calling" for entry in self._journal.about(self._identity)):
-                    append_snapshot(self._journal.path.parent, now.raw)
+                    self._journal.snapshot(now.raw)
                 if self._plan.cancel_first and not now.finished:
                     canceled = self._cancel(now)
             self._delete(canceled or now)
@@ -86,7 +86,7 @@ class DeletionExecutor:
         job_id = self._plan.execution.key.job_id
         sent = [entry for entry in self._journal.entries if entry["event"] == "calling"]
         if not any(entry["job_id"] == job_id for entry in sent):
-            append_job_snapshot(self._journal.path.parent, job_snapshot(self._connection, job_id))
+            self._journal.job_snapshot(job_snapshot(self._connection, job_id))
 
     def settle(self) -> bool:
         """Whether a delete that an earlier run sent has done its work; changes nothing in AWS."""

@@ -32,6 +32,8 @@ _MEMBERS: dict[str, tuple[str, type]] = {
     "force": ("force", bool),
     "namespaceId": ("namespace_id", str),
 }
+#: The names of the request's members as parameters.
+NAMES = tuple(name for name, _ in _MEMBERS.values())
 _REQUIRED = {"job_id": "--job-id", "thing_name": "--thing-name", "execution_number": "--execution-number"}
 _FILE = "file://"
 
@@ -75,16 +77,6 @@ def build(*, cli_input_json: Any = None, **given: Any) -> DeleteRequest:
         "namespace_id": parameters.namespace_id,
     }
     return DeleteRequest(**{name: checks[name](value) for name, value in values.items()})
-
-
-def skeleton_kind(value: Any) -> str | None:
-    """Which skeleton is asked for: `input` (also for no value), `output`, or None."""
-    kind = parameters.text(value, name="generate_cli_skeleton")
-    if kind is None:
-        return None
-    if kind not in {"", "input", "output"}:
-        raise InvalidInput(f"generate_cli_skeleton is {kind!r}; it takes input or output")
-    return kind or "input"
 
 
 def _from_json(source: Any) -> dict[str, Any]:

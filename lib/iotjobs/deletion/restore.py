@@ -22,7 +22,7 @@ from iotjobs.diagnosis.service_owners import owner_of
 from iotjobs.errors import InvalidInput, RecordError
 from iotjobs.model import UNFINISHED, exact_text, utc_text
 from iotjobs.run import journal
-from iotjobs.run.directory import RunDirectory
+from iotjobs.run.files import write_json
 from iotjobs.run.run import Run
 
 #: What no request brings back; said with every restoration.
@@ -193,7 +193,7 @@ def _written(made: Sequence[Request], out: Path) -> tuple[Path, ...]:
         try:
             out.mkdir(parents=True, exist_ok=True)
             for request in made:
-                RunDirectory(out).write_json(request.file_name, request.document)
+                write_json(out / request.file_name, request.document)
         except OSError as error:
             raise RecordError(f"the requests cannot be written to {out}: {error}") from error
     return tuple(out / request.file_name for request in made)

@@ -16,8 +16,8 @@ import pandas as pd
 
 from iotjobs.diagnosis.evidence_text import duration_text
 from iotjobs.model import COUNT, DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, TEXT, TIME, UNFINISHED
+from iotjobs.snapshot import KEY
 
-KEY = ["job_id", "thing_name", "execution_number"]
 IDENTITY = [*KEY, "queued_at"]
 
 

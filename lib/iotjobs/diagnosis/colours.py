@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from iotjobs.model import Cause, Status
+from iotjobs.diagnosis.causes import BY_CAUSE
+from iotjobs.model import Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,20 +20,7 @@ class Look:
     hatch: str = ""
 
 
-CAUSE_LOOKS: dict[str, Look] = {
-    Cause.THING_GONE: Look("#4d4d4d", "//"),
-    Cause.ORPHANED: Look("#4d4d4d"),
-    Cause.STALLED: Look("#d55e00"),
-    Cause.DEVICE_OFFLINE: Look("#0072b2"),
-    Cause.NOT_PICKED_UP: Look("#cc79a7"),
-    Cause.UNKNOWN: Look("#a6a6a6", "xx"),
-    Cause.BLOCKED: Look("#e69f00"),
-    Cause.WAITING_TURN: Look("#e69f00", "//"),
-    Cause.TIMEOUT_PENDING: Look("#9fd8c6"),
-    Cause.WAITING_WINDOW: Look("#9fd8c6", "//"),
-    Cause.FRESH: Look("#cfe8f7"),
-    Cause.RETRYING: Look("#cfe8f7", "//"),
-}
+CAUSE_LOOKS: dict[str, Look] = {cause: Look(rule.fill, rule.hatch) for cause, rule in BY_CAUSE.items()}
 STATUS_LOOKS: dict[str, Look] = {
     Status.QUEUED: Look("#c9ccd1"),
     Status.IN_PROGRESS: Look("#56b4e9"),

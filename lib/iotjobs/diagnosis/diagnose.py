@@ -1,30 +1,33 @@
 """From tables to causes: why each unfinished execution has not finished. Pure and vectorised.
 
-The rules stand in `_rules`, in the order of the contract: the first that holds gives the cause. Where the
-evidence for a rule is missing the search ends with `unknown`, since any later cause would be a guess. The same rules
-in words are in `causes`.
+The rules are in `causes`, in the order of the contract: the first that holds gives the cause. Where the evidence for a
+rule is missing the search ends with `unknown`, since any later cause would be a guess.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pandas as pd
 
-from iotjobs.diagnosis import schedule as windows
-from iotjobs.diagnosis.causes import NOT_STUCK, SUGGESTIONS, possible_causes
-from iotjobs.diagnosis.evidence_text import describe_evidence
-from iotjobs.diagnosis.service_owners import owner_of
-from iotjobs.diagnosis.verify_commands import commands
-from iotjobs.model import ENDED_JOBS, Cause, JobStatus, Status, Suggestion
-from iotjobs.snapshot import KEY, Evidence, FleetSnapshot
+from iotjobs.diagnosis.causes import BY_CAUSE, CAUSE_RULES, SELF_RESOLVING, QueueRows, possible_causes
+from iotjobs.diagnosis.evidence_text import sentence
+from iotjobs.diagnosis.facts import EvidenceContext, facts_of
+from iotjobs.diagnosis.service_owners import must_not_be_changed
+from iotjobs.model import Cause, Status, Suggestion
+from iotjobs.snapshot import KEY, Evidence, FleetSnapshot, last_change
 
 __all__ = ["diagnose", "diagnose_executions", "diagnose_queues", "possible_causes"]
 
-_FOUND = ["stuck", "cause", "evidence", "suggestion", "unblocks", "why_unknown", "verify"]
+_ADDED = ["stuck", "cause", "evidence", "suggestion", "unblocks", "why_unknown", "verify"]
 #: Evidence without which a head can be stuck or not.
-_PERHAPS_SELF_RESOLVING = [evidence.value for evidence in Evidence if possible_causes(evidence).intersection(NOT_STUCK)]
+_PERHAPS_SELF_RESOLVING = [
+    evidence.value for evidence in Evidence if possible_causes(evidence).intersection(SELF_RESOLVING)
+]
+_OF_THE_JOB = [
+    *("job_id", "status", "last_updated_at", "described", "is_concurrent", "force_canceled"),
+    *("timeout_minutes", "scheduling", "namespace_id"),
+]
 _CHANGES = (Suggestion.CANCEL, Suggestion.DELETE, Suggestion.FORCE_DELETE)
 
 
@@ -40,7 +43,7 @@ def diagnose_executions(snapshot: FleetSnapshot, queues: pd.DataFrame) -> pd.Dat
     DIAGNOSIS_COLUMNS added, in the same order. Finished executions have an empty cause and are not stuck. `age_s`
     counts from `queued_at`. `unblocks` is missing where the thing's queue, or the place in it, is not known.
     """
-    table = snapshot.executions.merge(queues[[*KEY, *_FOUND]], on=KEY, how="left")
+    table = snapshot.executions.merge(queues[[*KEY, *_ADDED]], on=KEY, how="left")
     seen = snapshot.timers[[*KEY, "version_number"]].rename(columns={"version_number": "seen_version"})
     table = table.merge(seen, on=KEY, how="left")
     table["version_number"] = table["version_number"].fillna(table.pop("seen_version"))
@@ -66,26 +69,34 @@ def diagnose_queues(snapshot: FleetSnapshot, *, stuck_after: timedelta) -> pd.Da
     table = _with_evidence(snapshot)
     cause = pd.Series(pd.NA, index=table.index, dtype="str")
     why_unknown = pd.Series("", index=table.index, dtype="str")
-    for name, holds, known, missing in _rules(table, snapshot, stuck_after):
-        open_rows = cause.isna()
-        why_unknown = why_unknown.mask(open_rows & ~known, missing)
-        cause = cause.mask(open_rows & ~known, Cause.UNKNOWN.value)
-        cause = cause.mask(open_rows & known & holds, name.value)
-    table["cause"] = cause.fillna(Cause.UNKNOWN.value)
+    rows = QueueRows(table, snapshot, stuck_after)
+    for rule in CAUSE_RULES:
+        undecided = cause.isna()
+        holds, known = rule.test(rows)
+        if known is not None and rule.needs is not None:
+            why_unknown = why_unknown.mask(undecided & ~known, rule.needs.value)
+            cause = cause.mask(undecided & ~known, Cause.UNKNOWN.value)
+            holds &= known
+        cause = cause.mask(undecided & holds, rule.cause.value)
+    table["cause"] = cause
     table["why_unknown"] = why_unknown
     table["stuck"] = _stuck_as_its_head(table)
     table["unblocks"] = _waiting_behind(table)
     table["suggestion"] = _suggestions(table, snapshot)
-    table["evidence"] = describe_evidence(table, snapshot)
-    table["verify"] = commands(table)
+    heads = {facts.thing_name: facts for facts in facts_of(table[table["head"]], as_of=snapshot.as_of)}
+    context = EvidenceContext(snapshot, heads)
+    facts = list(facts_of(table, as_of=snapshot.as_of))
+    evidence = [sentence(one, BY_CAUSE[one.cause].because(one, context)) for one in facts]
+    verify = [BY_CAUSE[one.cause].verify(snapshot.place, one) for one in facts]
+    table["evidence"] = pd.Series(evidence, index=table.index, dtype="str")
+    table["verify"] = pd.Series(verify, index=table.index, dtype="str")
     return table
 
 
 def _with_evidence(snapshot: FleetSnapshot) -> pd.DataFrame:
     """The queues, in order of delivery, with what is known of each one's job, thing and timer beside it."""
     table = snapshot.queues.copy()
-    known = ["job_id", "status", "last_updated_at", "described", "timeout_minutes", "scheduling", "namespace_id"]
-    jobs = snapshot.jobs[known].rename(columns={"status": "job_status", "last_updated_at": "job_updated_at"})
+    jobs = snapshot.jobs[_OF_THE_JOB].rename(columns={"status": "job_status", "last_updated_at": "job_updated_at"})
     table = table.merge(jobs, on="job_id", how="left")
     table = table.merge(snapshot.things, on="thing_name", how="left")
     timers = snapshot.timers.drop(columns="version_number").assign(timer_read=True)
@@ -102,7 +113,7 @@ def _with_evidence(snapshot: FleetSnapshot) -> pd.DataFrame:
     table["order_known"] = _order_known(table)
     table["perhaps_head"] = _perhaps_head(table)
     table["age_s"] = _seconds_since(snapshot, table["queued_at"]).astype("Int64")
-    table["last_change"] = table[["queued_at", "started_at", "last_updated_at"]].max(axis=1)
+    table["last_change"] = last_change(table)
     return table
 
 
@@ -124,40 +135,12 @@ def _perhaps_head(table: pd.DataFrame) -> pd.Series:
     return ~table["order_known"] & ~first["order_known"] & (table["queued_at"] == first["queued_at"])
 
 
-CauseCheck = tuple[Cause, pd.Series, pd.Series, str]
-
-
-def _rules(table: pd.DataFrame, snapshot: FleetSnapshot, stuck_after: timedelta) -> Iterator[CauseCheck]:
-    """Yield each cause with where it holds, where that is known, and what is missing where it is not."""
-    always = pd.Series(data=True, index=table.index)
-    queued, running = ~table["running"], table["running"]
-    since_queued = pd.Timestamp(snapshot.as_of) - table["queued_at"]
-    since_change = pd.Timestamp(snapshot.as_of) - table["last_change"]
-    exists = table["exists"]
-    yield Cause.THING_GONE, _is(exists, value=False), exists.notna(), Evidence.REGISTRATION
-    job_status = table["job_status"]
-    yield Cause.ORPHANED, job_status.isin(ENDED_JOBS), job_status.notna(), Evidence.JOB_STATUS
-    retries = table["retry_attempt"].fillna(0) > 0
-    yield Cause.RETRYING, queued & retries.astype(bool) & (since_queued < stuck_after), always, ""
-    yield Cause.FRESH, since_change < stuck_after, always, ""
-    waiting, readable = _waiting_for_window(table, snapshot)
-    yield Cause.WAITING_WINDOW, waiting, readable, Evidence.SCHEDULE
-    ends, told = _timer(table, snapshot)
-    yield Cause.TIMEOUT_PENDING, running & ends, queued | told, Evidence.TIMER
-    connected = table["connected"]
-    yield Cause.DEVICE_OFFLINE, _is(connected, value=False), connected.notna(), Evidence.CONNECTIVITY
-    yield Cause.STALLED, running, always, ""
-    yield Cause.BLOCKED, queued & (table["runs_on_thing"] > 0), table["queue_known"], Evidence.QUEUE
-    yield Cause.WAITING_TURN, queued & ~table["head"], ~table["perhaps_head"], Evidence.ORDER
-    yield Cause.NOT_PICKED_UP, queued, always, ""
-
-
 def _stuck_as_its_head(table: pd.DataFrame) -> pd.Series:
     """Whether each one is stuck. Who waits its turn is so as its head is; where that is not known, nor is the rest.
 
     Then the cause becomes `unknown` here, for the reason for which the head's is.
     """
-    stuck = ~table["cause"].isin([cause.value for cause in NOT_STUCK])
+    stuck = ~table["cause"].isin([cause.value for cause in SELF_RESOLVING])
     heads = table.assign(stuck=stuck)[table["head"] | table["perhaps_head"]].groupby("thing_name")
     found = heads.agg(any_stuck=("stuck", "any"), all_stuck=("stuck", "all"), why=("why_unknown", "first"))
     of_row = found.reindex(table["thing_name"]).set_axis(table.index)
@@ -169,47 +152,6 @@ def _stuck_as_its_head(table: pd.DataFrame) -> pd.Series:
     return stuck.mask(waits, of_row["any_stuck"]).astype("boolean")
 
 
-def _is(flags: pd.Series, *, value: bool) -> pd.Series:
-    """Where a flag that may be missing is known to be so."""
-    return flags.eq(other=value).fillna(value=False).astype(bool)
-
-
-def _timer(table: pd.DataFrame, snapshot: FleetSnapshot) -> tuple[pd.Series, pd.Series]:
-    """Where a timer will end the execution, and where that is known.
-
-    What the describe says counts. Where there was none, the job's own timer is proof only if it cannot have been
-    changed since the execution started, and has not passed: then something else must hold the execution.
-    """
-    minutes = pd.to_timedelta(table["timeout_minutes"].astype("Float64"), unit="min")
-    unchanged = (table["job_updated_at"] < table["started_at"]).fillna(value=False)
-    ahead = (table["started_at"] + minutes > pd.Timestamp(snapshot.as_of)).fillna(value=False)
-    by_job = ~table["timer_read"] & (unchanged & ahead).astype(bool)
-    return table["seconds_left"].notna() | by_job, table["timer_read"] | by_job
-
-
-def _waiting_for_window(table: pd.DataFrame, snapshot: FleetSnapshot) -> tuple[pd.Series, pd.Series]:
-    """Where the job waits for its window or start time, and where its schedule could be read."""
-    waiting = table["job_status"].eq(JobStatus.SCHEDULED.value).fillna(value=False).astype(bool)
-    readable = table["described"] | waiting
-    jobs = snapshot.jobs[snapshot.jobs["scheduling"].map(windows.is_scheduled).astype(bool)]
-    until = {
-        job_id: _delivered_until(scheduling, snapshot)
-        for job_id, scheduling in zip(jobs["job_id"], jobs["scheduling"], strict=True)
-    }
-    scheduled = table["job_id"].isin(until.keys()) & ~waiting
-    delivered = table["job_id"].map(until).astype("datetime64[s, UTC]")
-    readable &= ~scheduled | delivered.notna()
-    waiting |= scheduled & (table["queued_at"] >= delivered)
-    return waiting, readable
-
-
-def _delivered_until(scheduling: dict[str, object], snapshot: FleetSnapshot) -> datetime | None:
-    try:
-        return windows.delivered_until(scheduling, as_of=snapshot.as_of)
-    except windows.UnreadableSchedule:
-        return None
-
-
 def _waiting_behind(table: pd.DataFrame) -> pd.Series:
     """How many executions of the thing wait behind each one: the queued ones that come after it."""
     queued = (~table["running"]).astype("int64")
@@ -219,16 +161,13 @@ def _waiting_behind(table: pd.DataFrame) -> pd.Series:
 
 
 def _suggestions(table: pd.DataFrame, snapshot: FleetSnapshot) -> pd.Series:
-    suggestion = table["cause"].map({cause.value: word.value for cause, word in SUGGESTIONS.items()})
-    calm_turn = (table["cause"] == Cause.WAITING_TURN) & ~table["stuck"].astype(bool)
-    suggestion = suggestion.mask(calm_turn, Suggestion.WAIT.value)
+    suggestion = table["cause"].map({cause: rule.suggestion.value for cause, rule in BY_CAUSE.items()})
+    waits_for_what_waits = (table["cause"] == Cause.WAITING_TURN) & ~table["stuck"].astype(bool)
+    suggestion = suggestion.mask(waits_for_what_waits, Suggestion.WAIT.value)
     suggestion = suggestion.mask(_for_lack_of_index(table, snapshot), Suggestion.ENABLE_INDEXING.value)
-    owned = pd.Series(
-        [owner_of(*pair) is not None for pair in zip(table["job_id"], table["namespace_id"], strict=True)],
-        index=table.index,
-        dtype=bool,
-    )
-    return suggestion.mask(owned & suggestion.isin(_CHANGES), Suggestion.NONE.value)
+    owned = [must_not_be_changed(*pair) for pair in zip(table["job_id"], table["namespace_id"], strict=True)]
+    changed = pd.Series(owned, index=table.index, dtype=bool) & suggestion.isin(_CHANGES)
+    return suggestion.mask(changed, Suggestion.NONE.value)
 
 
 def _for_lack_of_index(table: pd.DataFrame, snapshot: FleetSnapshot) -> pd.Series:

@@ -6,24 +6,23 @@ with the head of its queue. So every unfinished execution is counted once, in a 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import pandas as pd
 
+from iotjobs.diagnosis.causes import BY_CAUSE, CAUSE_RULES, SELF_RESOLVING
 from iotjobs.diagnosis.service_owners import owner_of
 from iotjobs.model import Cause, Status, Suggestion
+from iotjobs.snapshot import last_change
 
-#: What goes on by itself, once nothing stands before it.
-SELF_RESOLVING = (Cause.RETRYING, Cause.FRESH, Cause.WAITING_WINDOW, Cause.TIMEOUT_PENDING)
 #: What waits for the head of its queue and for nothing else.
-_HELD = (Cause.BLOCKED, Cause.WAITING_TURN)
+_HELD = tuple(rule.cause for rule in CAUSE_RULES if rule.held)
 #: What starts when the executions before it have gone.
-_FREED = (*_HELD, Cause.FRESH, Cause.RETRYING)
+_FREED = tuple(rule.cause for rule in CAUSE_RULES if rule.freed_with_head)
 #: The causes that lie in a job; the others lie in the devices, whatever their jobs.
-_OF_A_JOB = (Cause.STALLED, Cause.ORPHANED)
+_OF_A_JOB = tuple(rule.cause for rule in CAUSE_RULES if rule.lies_in_job)
 _MOST_GROUPS = 3
 
 
@@ -108,8 +107,7 @@ def _weighed(queues: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
     freed = rows[rows["role"] == "freed"].groupby("thing_name").size()
     rows["frees"] = rows["thing_name"].map(freed).where(head, 0).fillna(0).astype(int)
     rows["step_job"] = rows["job_id"].where(rows["cause"].isin(_OF_A_JOB), "")
-    last_change = rows[["queued_at", "started_at", "last_updated_at"]].max(axis=1)
-    rows["unmoved_s"] = (pd.Timestamp(as_of) - last_change).dt.total_seconds()
+    rows["unmoved_s"] = (pd.Timestamp(as_of) - last_change(rows)).dt.total_seconds()
     return rows
 
 
@@ -123,7 +121,7 @@ def _step(names: Any, group: pd.DataFrame) -> Step:
         suggestion=suggestion,
         job_id=job_id,
         what=_what(cause, suggestion, group, where),
-        why=_WHY[Cause(cause)],
+        why=BY_CAUSE[cause].step_why,
         executions=len(group),
         things=int(group["thing_name"].nunique()),
         frees=int(group["frees"].sum()),
@@ -141,7 +139,7 @@ def _what(cause: str, suggestion: str, group: pd.DataFrame, where: str) -> str:
         return f"Act on {job_id} on {where} through its service, {owner}"
     if suggestion == Suggestion.ENABLE_INDEXING:
         return f"Switch fleet indexing with connectivity on: without it {where} cannot be judged"
-    return _WHAT[Cause(cause)](job_id, where)
+    return BY_CAUSE[cause].step(job_id, where)
 
 
 def _where(group: pd.DataFrame) -> str:
@@ -163,21 +161,3 @@ def _where(group: pd.DataFrame) -> str:
 
 def _s(count: int) -> str:
     return "" if count == 1 else "s"
-
-
-_WHAT: dict[Cause, Callable[[str, str], str]] = {
-    Cause.STALLED: lambda job, where: f"Fix or cancel {job} on {where}",
-    Cause.ORPHANED: lambda job, where: f"Take away what is left of {job} on {where}",
-    Cause.THING_GONE: lambda _job, where: f"Delete what is left of {where}, no longer registered",
-    Cause.DEVICE_OFFLINE: lambda _job, where: f"Get {where} back online",
-    Cause.NOT_PICKED_UP: lambda _job, where: f"Look at {where} that are connected but start nothing",
-    Cause.UNKNOWN: lambda _job, where: f"Make the missing evidence readable: without it {where} cannot be judged",
-}
-_WHY: dict[Cause, str] = {
-    Cause.STALLED: "started, then no more reports; the device is connected and no timer will end it",
-    Cause.ORPHANED: "the job has ended, the devices still hold its executions",
-    Cause.THING_GONE: "nobody can finish these",
-    Cause.DEVICE_OFFLINE: "not connected, or never connected under the thing's name",
-    Cause.NOT_PICKED_UP: "first in the queue, the device connected, never started; see whether its job agent runs",
-    Cause.UNKNOWN: "see what could not be read",
-}

@@ -1,62 +1,64 @@
-"""The command with which a person sees for themselves what the evidence of a row says. Pure."""
+"""The commands with which a person sees for themselves what the evidence of a row says. Pure.
+
+Of the control plane only: the data plane answers at an endpoint of the account's own, which the AWS CLI does not know.
+"""
 
 from __future__ import annotations
 
-import pandas as pd
+from collections.abc import Callable
 
-from iotjobs.model import Cause
+from iotjobs.diagnosis import commands
+from iotjobs.diagnosis.commands import Place
+from iotjobs.diagnosis.facts import Facts
 from iotjobs.snapshot import Evidence
 
-_EXECUTION = (
-    "aws iot describe-job-execution --job-id {job_id} --thing-name {thing_name} --execution-number {execution_number}"
-)
-_TIMER = (
-    "aws iot-jobs-data describe-job-execution --job-id {job_id} --thing-name {thing_name} "
-    "--execution-number {execution_number}"
-)
-_THING = "aws iot describe-thing --thing-name {thing_name}"
-_JOB = "aws iot describe-job --job-id {job_id} --query job.status"
-_SCHEDULE = "aws iot describe-job --job-id {job_id} --query job.schedulingConfig"
-_QUEUE = "aws iot list-job-executions-for-thing --thing-name {thing_name}"
-_CONNECTIVITY = "aws iot search-index --query-string 'thingName:\"{thing_name}\"' --query 'things[].connectivity'"
-_ORDER = "aws iot-jobs-data get-pending-job-executions --thing-name {thing_name}"
 
-_OF_CAUSE = {
-    Cause.THING_GONE: _THING,
-    Cause.ORPHANED: _JOB,
-    Cause.RETRYING: _QUEUE,
-    Cause.FRESH: _EXECUTION,
-    Cause.WAITING_WINDOW: _SCHEDULE,
-    Cause.TIMEOUT_PENDING: _TIMER,
-    Cause.DEVICE_OFFLINE: _CONNECTIVITY,
-    Cause.STALLED: _CONNECTIVITY,
-    Cause.BLOCKED: _QUEUE,
-    Cause.WAITING_TURN: _QUEUE,
-    Cause.NOT_PICKED_UP: _CONNECTIVITY,
+def execution(place: Place, facts: Facts) -> str:
+    """Show the execution: its status, times, version, and the time that is left of its timer."""
+    return commands.aws(
+        place,
+        "iot",
+        "describe-job-execution",
+        job_id=facts.job_id,
+        thing_name=facts.thing_name,
+        execution_number=facts.execution_number,
+    )
+
+
+def thing(place: Place, facts: Facts) -> str:
+    """Show whether the thing is registered."""
+    return commands.aws(place, "iot", "describe-thing", thing_name=facts.thing_name)
+
+
+def job_status(place: Place, facts: Facts) -> str:
+    """Show the job's status, and whether AWS is still at it."""
+    query = "job.[status,isConcurrent,forceCanceled]"
+    return commands.aws(place, "iot", "describe-job", job_id=facts.job_id, query=query)
+
+
+def schedule(place: Place, facts: Facts) -> str:
+    """Show when the job delivers."""
+    return commands.aws(place, "iot", "describe-job", job_id=facts.job_id, query="job.schedulingConfig")
+
+
+def queue(place: Place, facts: Facts) -> str:
+    """Show all executions of the thing."""
+    return commands.aws(place, "iot", "list-job-executions-for-thing", thing_name=facts.thing_name)
+
+
+def connectivity(place: Place, facts: Facts) -> str:
+    """Show what the fleet index knows of the device's connection."""
+    query = f'thingName:"{facts.thing_name}"'
+    return commands.aws(place, "iot", "search-index", query_string=query, query="things[].connectivity")
+
+
+#: What shows the evidence that is missing, or why it is.
+OF_EVIDENCE: dict[str, Callable[[Place, Facts], str]] = {
+    Evidence.REGISTRATION: thing,
+    Evidence.JOB_STATUS: job_status,
+    Evidence.SCHEDULE: schedule,
+    Evidence.TIMER: execution,
+    Evidence.CONNECTIVITY: connectivity,
+    Evidence.QUEUE: queue,
+    Evidence.ORDER: queue,
 }
-_OF_MISSING = {
-    Evidence.REGISTRATION: _THING,
-    Evidence.JOB_STATUS: _JOB,
-    Evidence.SCHEDULE: _SCHEDULE,
-    Evidence.TIMER: _TIMER,
-    Evidence.CONNECTIVITY: _CONNECTIVITY,
-    Evidence.QUEUE: _QUEUE,
-    Evidence.ORDER: _ORDER,
-}
-
-
-def commands(table: pd.DataFrame) -> pd.Series:
-    """The AWS CLI command that verifies each row of a diagnosed queue table (see `diagnose.diagnose_queues`).
-
-    Names hold no character that a shell would take for its own: see the patterns in `domain`.
-    """
-    patterns = {cause.value: pattern for cause, pattern in _OF_CAUSE.items()}
-    missing = {evidence.value: pattern for evidence, pattern in _OF_MISSING.items()}
-    columns = (table[name] for name in ("cause", "why_unknown", "job_id", "thing_name", "execution_number"))
-    made = [
-        (patterns.get(cause) or missing.get(why, _EXECUTION)).format(
-            job_id=job_id, thing_name=thing_name, execution_number=number
-        )
-        for cause, why, job_id, thing_name, number in zip(*columns, strict=True)
-    ]
-    return pd.Series(made, index=table.index, dtype="str")

@@ -1,98 +1,129 @@
-"""The run directory: result.json, tables and records. Written atomically; knows nothing of AWS."""
+"""The run directory: result.json, tables and records, and who may write them. Knows nothing of AWS."""
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import time
+import re
+import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pandas as pd
 
 from iotjobs.errors import InvalidInput, RecordError, Refused
 from iotjobs.model import DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, utc_text
+from iotjobs.run import files
+from iotjobs.run.journal import Journal
+from iotjobs.run.lock import DirectoryLock
 
 SCHEMA = 1
 _MOST_STEPS = 7
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-
-
-_held: dict[Path, IO[bytes]] = {}
+_ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
+_OWNER_ONLY = 0o700
 
 
 class RunDirectory:
-    """Where one run keeps its files."""
+    """Where one run keeps its files, and the right to write them.
+
+    Every method that writes raises Refused when another run, process or thread is at work there, and touches nothing
+    then; and RecordError when the file cannot be written.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-
-    @property
-    def shown(self) -> str:
-        """The path as a notebook may show it: below the working directory, else its name; no path of this machine."""
-        here = Path.cwd()
-        return str(self.path.relative_to(here)) if self.path.is_relative_to(here) else self.path.name
-
-    def hold(self, lock: str = ".lock", *, patience_s: float = 0.0) -> None:
-        """Keep other runs out of the directory for as long as this process lives, or until `release`.
-
-        Raises Refused when another run holds it for longer than `patience_s`; nothing of its files was touched then.
-        """
-        name = self.path / lock
-        if name in _held:
-            return
-        try:
-            file = name.open("ab")
-        except OSError as error:
-            raise InvalidInput(f"run_dir {str(self.path)!r} cannot be written: {error}") from error
-        until = time.monotonic() + patience_s
-        while not _locked(file):
-            if time.monotonic() >= until:
-                file.close()
-                raise Refused(
-                    f"another run is at work in {self.path}: wait for it to end, or give another run_dir; nothing was "
-                    "changed"
-                )
-            time.sleep(0.1)
-        _held[name] = file
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold the directory for as long as the context lasts, also where this process holds it already."""
-        mine = self.path / ".lock" not in _held
-        self.hold()
-        try:
-            yield
-        finally:
-            if mine:
-                self.release()
-
-    def release(self, lock: str = ".lock") -> None:
-        """Let other runs into the directory."""
-        file = _held.pop(self.path / lock, None)
-        if file is not None:
-            file.close()
+        self._lock = DirectoryLock.of(path)
+        self._token = ""
+        self._session: Session | None = None
 
     @classmethod
-    def open(cls, run_dir: Any, *, notebook: str, started_at: datetime) -> RunDirectory:
+    def open(cls, run_dir: object, *, notebook: str, started_at: datetime) -> RunDirectory:
         """Make the directory, or use the one given. Raises InvalidInput when it cannot be written."""
         if run_dir is not None and (not isinstance(run_dir, str) or not run_dir.strip()):
             raise InvalidInput(
                 f"run_dir is {run_dir!r}; it takes the path of a directory, as text: `-r run_dir PATH` with papermill"
             )
+        if run_dir and _ADDRESS.match(run_dir):
+            raise InvalidInput(
+                f"run_dir is {run_dir!r}, an address; it takes a directory of this machine: copy it there afterwards"
+            )
         try:
-            path = Path(run_dir).expanduser() if run_dir else _fresh(notebook, started_at)
-            path.mkdir(parents=True, exist_ok=True)
-            probe = path / f".write-{os.getpid()}"
-            probe.write_text("")
-            probe.unlink()
+            path = _made(Path(run_dir).expanduser()) if run_dir else _fresh(notebook, started_at)
+            with tempfile.TemporaryFile(dir=path):
+                pass
         except (OSError, ValueError, RuntimeError) as error:
             raise InvalidInput(f"run_dir {run_dir!r} cannot be written: {error}") from error
         return cls(path.resolve())
+
+    @property
+    def display_path(self) -> str:
+        """The path as a notebook may show it: below the working directory, else its name; no path of this machine."""
+        here = Path.cwd()
+        return str(self.path.relative_to(here)) if self.path.is_relative_to(here) else self.path.name
+
+    @property
+    def shown(self) -> str:
+        """See `display_path`."""
+        return self.display_path
+
+    @property
+    def busy(self) -> bool:
+        """Whether another thread of this process is at work here."""
+        return self._lock.busy
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What this file system cannot do."""
+        words = []
+        if self._lock.unlocked_because:
+            words.append(f"{self._lock.unlocked_because}: see to it that no two runs use this run_dir at once")
+        elif self._lock.soft:
+            words.append("its file system has no locks, so a lock file stands in: a run that is killed may leave it")
+        with suppress(OSError):
+            if not files.sync_names(self.path):
+                words.append("its file system does not sync file names: a loss of power may take the record away")
+        return tuple(words)
+
+    def take(self, *, patience_s: float = 0.0) -> None:
+        """Make this run the one that may write here, and keep other processes out until `leave`.
+
+        An idle earlier run of this process loses it. Raises Refused when one is at work, for longer than
+        ``patience_s`` where it is another process; nothing of its files was touched then.
+        """
+        self._token = self._lock.take(patience_s=patience_s)
+
+    def leave(self) -> None:
+        """Let other runs in; whoever works here again takes the directory back for as long as that lasts."""
+        with suppress(Refused):
+            self._lock.leave(self._token)
+
+    @contextmanager
+    def holding(self, *, needs_lock: bool = False) -> Iterator[None]:
+        """Keep all others out while it lasts. Raises Refused."""
+        with self._lock.at_work(self._token, needs_lock=needs_lock):
+            yield
+
+    @contextmanager
+    def exclusive(self, *, needs_lock: bool = True) -> Iterator[Session]:
+        """Keep all others out while it lasts, with the journal open; the same session again in the same thread.
+
+        Raises Refused, also where the file system gives no lock at all and ``needs_lock``: nothing is deleted
+        without one. Raises RecordError when the journal was cut or edited.
+        """
+        with self.holding(needs_lock=needs_lock):
+            if self._session is not None:
+                yield self._session
+                return
+            with Journal(self.path) as journal:
+                self._session = Session(self, journal)
+                try:
+                    yield self._session
+                finally:
+                    self._session = None
 
     def write_result(self, result: Mapping[str, Any]) -> None:
         """Write `result.json`, whole or not at all."""
@@ -103,64 +134,66 @@ class RunDirectory:
         return json.loads((self.path / name).read_text(encoding="utf-8"))
 
     def write_json(self, name: str, document: Mapping[str, Any]) -> None:
-        """Write a JSON file atomically and durably; what was there stays when it fails. Raises RecordError."""
-        partial = self.path / f".{name}.{os.getpid()}"
-        with self._written(name):
-            try:
-                with partial.open("w", encoding="utf-8") as file:
-                    json.dump(document, file, indent=2, default=str)
-                    file.write("\n")
-                    file.flush()
-                    os.fsync(file.fileno())
-                partial.replace(self.path / name)
-            finally:
-                partial.unlink(missing_ok=True)
-            sync_names(self.path)
+        """Write a JSON file atomically and durably; what was there stays when it fails."""
+        with self._writing(name):
+            files.write_json(self.path / name, document)
 
     def write_executions(self, executions: pd.DataFrame) -> None:
         """Write `executions.csv`, safe to open in a spreadsheet, and `executions.parquet`."""
         first = [*EXECUTION_COLUMNS, *DIAGNOSIS_COLUMNS]
         ordered = executions[[*first, *[name for name in executions.columns if name not in first]]]
-        ordered.to_parquet(self.path / "executions.parquet", index=False)
+        with self._writing("executions.parquet"), files.replacing(self.path / "executions.parquet") as file:
+            ordered.to_parquet(file, index=False)
         self.write_csv("executions.csv", ordered)
 
     def write_csv(self, name: str, table: pd.DataFrame) -> None:
-        """Write a table as CSV: times ISO 8601 UTC, and no cell that a spreadsheet would run. Raises RecordError."""
+        """Write a table as CSV: times ISO 8601 UTC, and no cell that a spreadsheet would run."""
         readable = table.copy()
         for column in readable.columns:
             if isinstance(readable[column].dtype, pd.DatetimeTZDtype):
                 readable[column] = readable[column].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
             elif readable[column].dtype in ("str", "object"):
                 readable[column] = readable[column].map(_harmless)
-        with self._written(name):
-            readable.to_csv(self.path / name, index=False)
+        with self._writing(name), files.replacing(self.path / name) as file:
+            readable.to_csv(file, index=False)
 
     @contextmanager
-    def _written(self, name: str) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise RecordError(f"{name} cannot be written in {self.path}: {error}; make room, then run again") from error
+    def _writing(self, name: str) -> Iterator[None]:
+        with self.holding():
+            try:
+                yield
+            except OSError as error:
+                raise RecordError(
+                    f"{name} cannot be written in {self.path}: {error}; make room, then run again"
+                ) from error
 
 
-def sync_names(directory: Path) -> None:
-    """Put the directory's own entries on disk: a file that was just made is lost with its name otherwise."""
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A run directory while nobody else can write into it, with its journal open."""
+
+    directory: RunDirectory
+    journal: Journal
+
+    def started_plan_id(self) -> str | None:
+        """The plan that was begun here, None when none was."""
+        ids = [str(entry["plan_id"]) for entry in self.journal.entries if entry["event"] == "begun"]
+        return ids[-1] if ids else None
+
+    def write_json(self, name: str, document: Mapping[str, Any]) -> None:
+        """See `RunDirectory.write_json`."""
+        self.directory.write_json(name, document)
+
+    def write_csv(self, name: str, table: pd.DataFrame) -> None:
+        """See `RunDirectory.write_csv`."""
+        self.directory.write_csv(name, table)
+
+    def write_executions(self, executions: pd.DataFrame) -> None:
+        """See `RunDirectory.write_executions`."""
+        self.directory.write_executions(executions)
 
 
-def _locked(file: IO[bytes]) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
-def default_path(notebook: str, started_at: datetime) -> Path:
+def _default_path(notebook: str, started_at: datetime) -> Path:
     """`runs/<UTC time>-<notebook>` under the working directory, with a number where that is taken."""
     name = f"{started_at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{notebook}"
     path, number = Path("runs") / name, 1
@@ -173,12 +206,28 @@ def default_path(notebook: str, started_at: datetime) -> Path:
 def _fresh(notebook: str, started_at: datetime) -> Path:
     """Make a directory of this run's own: of two runs that start in the same second one takes the next name."""
     while True:
-        path = default_path(notebook, started_at)
+        path = _default_path(notebook, started_at)
+        path.parent.mkdir(exist_ok=True)
         try:
-            path.mkdir(parents=True)
+            path.mkdir(mode=_OWNER_ONLY)
         except FileExistsError:
             continue
+        path.chmod(_OWNER_ONLY)  # whatever the umask
         return path
+
+
+def _made(path: Path) -> Path:
+    """Make a directory that only its owner can look into; one that holds other things is left as it is."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.mkdir(mode=_OWNER_ONLY)
+    except FileExistsError:
+        names = {file.name for file in path.iterdir()}
+        if names and "result.json" not in names:
+            return path
+    with suppress(PermissionError):  # another's: that it can be written is seen next
+        path.chmod(_OWNER_ONLY)
+    return path
 
 
 def blank_result(notebook: str, started_at: datetime, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,17 +1,20 @@
 """The record of a run: one line on disk before every call that changes anything, each chained to the one before.
 
 `journal.jsonl` is append-only; each line holds the SHA-256 of the line before it, so a cut or an edit shows. A last
-line that was torn by a crash is tolerated, since nothing was called before the line was whole on disk.
+line that was torn by a crash is tolerated, since nothing was called before the line was whole on disk. Lines that
+follow a snapshot hold the SHA-256 of all of its file, so that `before.jsonl` is part of the chain.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
+import stat
 import uuid
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
@@ -19,58 +22,80 @@ from types import TracebackType
 from typing import Any, Self
 
 from iotjobs.errors import RecordError
-from iotjobs.model import utc_text
-from iotjobs.run.directory import sync_names
+from iotjobs.model import ExecutionKey, Identity, same_moment, utc_text
+from iotjobs.run.files import open_own, read_own, sync_names
 
+NAME = "journal.jsonl"
+BEFORE = "before.jsonl"
+JOBS_BEFORE = "jobs_before.jsonl"
 _START = "0" * 64
 
 
 class Journal:
-    """The open journal of a run directory; a second one on the same directory is refused."""
+    """The open journal of a run directory. Whoever opens it holds the directory, see `RunDirectory.exclusive`.
+
+    ``entries``: all lines, oldest first. The file is made by the first `write`.
+    """
 
     def __init__(self, directory: Path) -> None:
-        self.path = directory / "journal.jsonl"
+        self.path = directory / NAME
         self.entries: list[dict[str, Any]] = []
+        self._of_key: dict[ExecutionKey, list[dict[str, Any]]] = defaultdict(list)
         self._last = _START
+        self._whole = 0
+        self._file: FileIO | None = None
+        self._snapshots: dict[str, _Snapshots] = {}
+        self._unchained: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
-        try:
-            self._file = self.path.open("a+b", buffering=0)  # no line waits in a buffer to be written later
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RecordError(f"another run is at work in {self.path.parent}; wait for it to end") from error
-        except OSError as error:
-            raise RecordError(f"the journal {self.path} cannot be written: {error}") from error
-        self.entries, whole = read(self.path)
-        if self.entries:
-            self._last = _digest(_line(self.entries[-1]))
-        self._file.truncate(whole)
-        self._whole: int | None = whole
-        sync_names(self.path.parent)
+        """Read what is there. Raises RecordError when it was cut or edited."""
+        entries = verify(self.path.parent)
+        lines = _whole_lines(self.path)
+        self._whole = sum(len(line) for line in lines)
+        if lines:
+            self._last = _digest(lines[-1])
+        for entry in entries:
+            self._remember(entry)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        for file in (self._file, *(each.file for each in self._snapshots.values())):
+            if file is not None:
+                file.close()
+        self._file, self._snapshots = None, {}
 
-    def write(self, event: str, **facts: Any) -> None:
+    def write(self, event: str, identity: Identity | None = None, /, **facts: Any) -> None:
         """Put a line on disk, and return only when it is there. Raises RecordError."""
-        entry = {"at": utc_text(datetime.now(UTC)), "event": event, **facts, "previous": self._last}
+        about = {} if identity is None else identity.as_document()
+        chained = {"snapshots": self._unchained} if self._unchained else {}
+        at = utc_text(datetime.now(UTC))
+        entry = {"at": at, "event": event, **facts, **about, **chained, "previous": self._last}
         line = _line(entry)
         try:
-            if self._whole is None:
-                raise OSError("an earlier line is torn")  # noqa: TRY301 - one message for all
-            _put(self._file, line)
+            self._whole = _appended(self._opened(), self.path, self._whole, line)
         except OSError as error:
-            self._whole = _taken_back(self._file, self._whole)
             raise RecordError(
-                f"the journal {self.path} cannot be written ({event}): {error}; nothing more is called. Make room, "
-                "then run again with the same run_dir"
+                f"the journal {self.path} cannot be written ({event}): {error}; nothing more is called. Put that "
+                "right, make room, then run again with the same run_dir"
             ) from error
-        self._whole += len(line)
         self._last = _digest(line)
-        self.entries.append(entry)
+        self._unchained = {}
+        self._remember(entry)
+
+    def of(self, identity: Identity) -> Sequence[dict[str, Any]]:
+        """The entries about one execution, oldest first."""
+        mine = self._of_key.get(identity.key, [])
+        return [entry for entry in mine if same_moment(_queued_at(entry), identity.queued_at)]
+
+    def of_key(self, key: ExecutionKey) -> Sequence[dict[str, Any]]:
+        """The entries about all executions that had a number, one after the other."""
+        return self._of_key.get(key, [])
+
+    def about(self, identity: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The entries that hold all of these facts."""
+        return [entry for entry in self.entries if identity.items() <= entry.items()]
 
     def mark(self) -> str:
         """A word that only this run directory has, on record before it is used: what carries it was done here."""
@@ -80,23 +105,72 @@ class Journal:
         self.write("marked", mark=uuid.uuid4().hex)
         return self.mark()
 
-    def about(self, identity: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """The entries about one execution, by what makes it itself."""
-        return [entry for entry in self.entries if identity.items() <= entry.items()]
+    def snapshot(self, execution: Mapping[str, Any]) -> None:
+        """Keep an execution as it was in `before.jsonl`, on disk before it is changed. Raises RecordError."""
+        self._append(BEFORE, execution)
+
+    def job_snapshot(self, job: Mapping[str, Any]) -> None:
+        """Keep a job (`jobs.job_snapshot`) in `jobs_before.jsonl`, before its first execution is deleted.
+
+        `restore` makes the request that queues it again from this; the first of a job counts. Raises RecordError.
+        """
+        self._append(JOBS_BEFORE, job)
+
+    def _append(self, name: str, document: Mapping[str, Any]) -> None:
+        path = self.path.parent / name
+        try:
+            if name not in self._snapshots:
+                self._snapshots[name] = _Snapshots(path)
+            self._unchained[name] = self._snapshots[name].append(_line(document))
+        except OSError as error:
+            raise RecordError(f"{name} cannot be written in {path.parent}: {error}; nothing was called") from error
+
+    def _opened(self) -> FileIO:
+        if self._file is None:
+            fresh = not self.path.exists()
+            flags = os.O_RDWR | os.O_APPEND | ((os.O_CREAT | os.O_EXCL) if fresh else 0)
+            self._file = FileIO(open_own(self.path, flags), "r+")  # unbuffered: no line waits to be written later
+            _keep_torn_tail(self._file, self.path, self._whole)
+            sync_names(self.path.parent)
+        return self._file
+
+    def _remember(self, entry: dict[str, Any]) -> None:
+        self.entries.append(entry)
+        if {"job_id", "thing_name", "execution_number", "queued_at"} <= entry.keys():
+            key = ExecutionKey(entry["job_id"], entry["thing_name"], entry["execution_number"])
+            self._of_key[key].append(entry)
+
+
+class _Snapshots:
+    """`before.jsonl` or `jobs_before.jsonl`, open to be added to."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        content = read_own(path)
+        self._digest = hashlib.sha256(content)
+        self._length = len(content)
+        self._torn = content[-1:] not in (b"", b"\n")
+        self.file = FileIO(open_own(path, os.O_RDWR | os.O_APPEND | os.O_CREAT), "r+")
+        sync_names(path.parent)
+
+    def append(self, line: bytes) -> dict[str, Any]:
+        """Put a line on disk; the length and SHA-256 of the whole file with it."""
+        whole = (b"\n" if self._torn else b"") + line
+        self._length = _appended(self.file, self._path, self._length, whole)
+        self._torn = False
+        self._digest.update(whole)
+        return {"bytes": self._length, "sha256": self._digest.hexdigest()}
 
 
 def read(path: Path) -> tuple[list[dict[str, Any]], int]:
     """The entries of a journal and the length of its whole lines. Raises RecordError when the chain is broken."""
     entries: list[dict[str, Any]] = []
     previous, whole = _START, 0
-    content = path.read_bytes() if path.exists() else b""
-    for number, line in enumerate(content.splitlines(keepends=True), start=1):
-        if not line.endswith(b"\n"):
-            break
+    for number, line in enumerate(_whole_lines(path), start=1):
         try:
             entry = json.loads(line)
-            chained = entry["previous"] == previous
-        except (ValueError, KeyError, TypeError):
+            chained = entry["previous"] == previous and isinstance(entry["event"], str)
+        except (ValueError, KeyError, TypeError, RecursionError):
             chained = False
         if not chained:
             raise RecordError(f"{path} was cut or edited: line {number} does not follow from the one before")
@@ -107,56 +181,50 @@ def read(path: Path) -> tuple[list[dict[str, Any]], int]:
 
 def seal(directory: Path) -> dict[str, Any] | None:
     """How many whole lines the journal has and the SHA-256 of the last, for `result.json`; None without a journal."""
-    path = directory / "journal.jsonl"
-    if not path.exists():
+    lines = _whole_lines(directory / NAME)
+    if not lines and not (directory / NAME).exists():
         return None
-    lines = _whole_lines(path)
     return {"lines": len(lines), "sha256": _digest(lines[-1]) if lines else _START}
 
 
 def sealed(directory: Path) -> dict[str, Any] | None:
     """What the last `result.json` sealed; None when there is none that says."""
     try:
-        found = json.loads((directory / "result.json").read_text(encoding="utf-8")).get("journal")
-        return {"lines": int(found["lines"]), "sha256": str(found["sha256"])}
-    except (OSError, ValueError, AttributeError, TypeError, KeyError):
+        last = json.loads((directory / "result.json").read_text(encoding="utf-8")).get("journal")
+        return {"lines": int(last["lines"]), "sha256": str(last["sha256"])}
+    except (OSError, ValueError, AttributeError, TypeError, KeyError, RecursionError):
         return None
 
 
 def verify(directory: Path) -> list[dict[str, Any]]:
-    """The entries of a run's journal, after checking the chain, and against the seal in `result.json`.
+    """The entries of a run's journal, after checking the chain, the seal in `result.json`, and the snapshots.
 
     The chain alone does not show a cut or an edit of the last lines. Lines may follow what was sealed: those of a run
     that was killed. Raises RecordError.
     """
-    path = directory / "journal.jsonl"
+    path = directory / NAME
     entries, _ = read(path)
     before = sealed(directory)
     if before is not None:
-        lines = [b"", *(_whole_lines(path) if path.exists() else [])]
+        lines = [b"", *_whole_lines(path)]
         count = before["lines"]
         if count >= len(lines) or (count and _digest(lines[count]) != before["sha256"]):
             raise RecordError(
                 f"the journal in {directory} was cut or edited at its end: it is not what result.json sealed"
             )
+    _verify_snapshots(directory, entries)
     return entries
 
 
-def _whole_lines(path: Path) -> list[bytes]:
-    return [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
-
-
-def append_snapshot(directory: Path, execution: Mapping[str, Any]) -> None:
-    """Keep an execution as it was in `before.jsonl`, on disk before it is changed. Raises RecordError."""
-    _append(directory, "before.jsonl", execution)
-
-
-def append_job_snapshot(directory: Path, job: Mapping[str, Any]) -> None:
-    """Keep a job (`jobs.job_snapshot`) in `jobs_before.jsonl`, before its first execution is deleted.
-
-    `restore` makes the request that queues it again from this; the first of a job counts. Raises RecordError.
-    """
-    _append(directory, "jobs_before.jsonl", job)
+def _verify_snapshots(directory: Path, entries: Sequence[Mapping[str, Any]]) -> None:
+    last: dict[str, Any] = {}
+    for entry in entries:
+        last |= entry.get("snapshots") or {}
+    for name in (BEFORE, JOBS_BEFORE):
+        if name in last:
+            content = _content(directory / name)[: last[name]["bytes"]]
+            if hashlib.sha256(content).hexdigest() != last[name]["sha256"]:
+                raise RecordError(f"{directory / name} was cut or edited: it is not what the journal has on record")
 
 
 def snapshots(path: Path) -> list[dict[str, Any]]:
@@ -164,34 +232,68 @@ def snapshots(path: Path) -> list[dict[str, Any]]:
 
     A line that was torn by a crash is left out: nothing was called before it was whole on disk.
     """
-    found = []
-    for line in path.read_bytes().split(b"\n") if path.exists() else []:
+    lines = []
+    for line in _content(path).split(b"\n"):
         try:
-            found.append(json.loads(line))
+            lines.append(json.loads(line))
         except ValueError:
             continue
-    return found
+    return lines
 
 
-def _append(directory: Path, name: str, document: Mapping[str, Any]) -> None:
+def _content(path: Path) -> bytes:
     try:
-        with (directory / name).open("a+b", buffering=0) as file:
-            whole = file.seek(0, os.SEEK_END)
-            try:
-                _put(file, (b"\n" if _is_torn(file) else b"") + _line(document))
-            except OSError:
-                _taken_back(file, whole)
-                raise
-        sync_names(directory)
+        return read_own(path)
     except OSError as error:
-        raise RecordError(f"{name} cannot be written in {directory}: {error}; nothing was called") from error
+        raise RecordError(f"{path} cannot be read: {error}") from error
 
 
-def _is_torn(file: FileIO) -> bool:
-    if not file.seek(0, os.SEEK_END):
-        return False
-    file.seek(-1, os.SEEK_END)
-    return file.read(1) != b"\n"
+def _whole_lines(path: Path) -> list[bytes]:
+    return [line for line in _content(path).splitlines(keepends=True) if line.endswith(b"\n")]
+
+
+def _queued_at(entry: Mapping[str, Any]) -> datetime:
+    return datetime.fromisoformat(entry["queued_at"])
+
+
+def _require_same_file(file: FileIO, path: Path, length: int) -> None:
+    """Raise OSError unless the path still names the file that is open, as long as it was left."""
+    mine = os.fstat(file.fileno())
+    try:
+        there = path.stat(follow_symlinks=False)
+    except FileNotFoundError as error:
+        raise OSError("it was removed while the run was at work") from error
+    if stat.S_ISLNK(there.st_mode) or not os.path.samestat(mine, there):
+        raise OSError("another file was put in its place while the run was at work")
+    if mine.st_size != length:
+        raise OSError(f"somebody else wrote to it: it has {mine.st_size} bytes, not {length}")
+
+
+def _keep_torn_tail(file: FileIO, path: Path, whole: int) -> None:
+    """Take a line that a crash has torn off the end, and keep it beside: it may be somebody's after all."""
+    size = os.fstat(file.fileno()).st_size
+    if size <= whole:
+        return
+    file.seek(whole)
+    torn = file.read(size - whole)
+    with FileIO(open_own(path.with_name(f"{path.name}.torn"), os.O_WRONLY | os.O_APPEND | os.O_CREAT), "w") as beside:
+        _put(beside, torn + b"\n")
+    file.truncate(whole)
+
+
+def _appended(file: FileIO, path: Path, length: int, line: bytes) -> int:
+    """Put a line at the end of a file that is as it was left; its length then. Raises OSError.
+
+    What was written of a line that did not fit is taken back, else the next one would be joined to it.
+    """
+    _require_same_file(file, path, length)
+    try:
+        _put(file, line)
+    except OSError:
+        with suppress(OSError):  # not even that works: the next line is refused, since the length is another
+            file.truncate(length)
+        raise
+    return length + len(line)
 
 
 def _put(file: FileIO, line: bytes) -> None:
@@ -200,16 +302,6 @@ def _put(file: FileIO, line: bytes) -> None:
     while rest:
         rest = rest[file.write(rest) :]
     os.fsync(file.fileno())
-
-
-def _taken_back(file: FileIO, whole: int | None) -> int | None:
-    """Take back the part of a line that was written; the length of the file, None when not even that works."""
-    try:
-        if whole is not None:
-            file.truncate(whole)
-    except OSError:
-        return None
-    return whole
 
 
 def _line(entry: Mapping[str, Any]) -> bytes:

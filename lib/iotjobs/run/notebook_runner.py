@@ -23,6 +23,7 @@ from iotjobs.errors import InvalidInput, Refused
 from iotjobs.model import Outcome, utc_text
 from iotjobs.run import journal
 from iotjobs.run.directory import RunDirectory, blank_result, numbered_steps
+from iotjobs.run.lock import locked
 from iotjobs.run.report import write_report
 
 _KERNEL = "iotjobs"
@@ -81,12 +82,12 @@ def run(path: Path, given: Mapping[str, Any]) -> int:
     """Run a notebook and return the exit code of its outcome."""
     started_at = datetime.now(UTC)
     directory = RunDirectory.open(given.get("run_dir"), notebook=path.stem, started_at=started_at)
-    directory.hold(_RUNNER_LOCK)
-    directory.hold(patience_s=_DYING_S)  # no kernel may be at work there; the one of this run takes the lock next
-    directory.release()
+    _lock, _ = locked(directory.path, _RUNNER_LOCK)  # held until this process ends
     values = {**given, "run_dir": given.get("run_dir") or os.path.relpath(directory.path)}
     executed = directory.path / path.name
-    directory.write_result({**blank_result(path.stem, started_at, values), "journal": journal.sealed(directory.path)})
+    with _taken(directory):  # no kernel may be at work there; the one of this run takes it next
+        blank = blank_result(path.stem, started_at, values)
+        directory.write_result({**blank, "journal": journal.sealed(directory.path)})
     try:
         problem = _execute(path, executed, values)
         result = _result(directory)
@@ -140,13 +141,13 @@ def record_early_end(arguments: Sequence[str], outcome: Outcome, message: str) -
     started_at, notebook = datetime.now(UTC), Path(arguments[1]).stem
     try:
         directory = RunDirectory.open(named[-1], notebook=notebook, started_at=started_at)
-        for lock in (_RUNNER_LOCK, ".lock"):  # a run that is at work there keeps its files
-            directory.hold(lock)
+        _lock, _ = locked(directory.path, _RUNNER_LOCK)  # a run that is at work there keeps its files
+        with _taken(directory):
+            blank = blank_result(notebook, started_at, {})
+            directory.write_result({**blank, "journal": journal.sealed(directory.path)})
+            _record(directory, outcome, message)
     except (InvalidInput, Refused) as error:
         click.echo(f"Error: {error}", err=True)
-        return
-    directory.write_result({**blank_result(notebook, started_at, {}), "journal": journal.sealed(directory.path)})
-    _record(directory, outcome, message)
 
 
 def _result(directory: RunDirectory) -> dict[str, Any]:
@@ -157,7 +158,18 @@ def _result(directory: RunDirectory) -> dict[str, Any]:
 def _record(directory: RunDirectory, outcome: Outcome, why: str) -> None:
     """Say how the run ended where the notebook could not; what it had written down stays."""
     ended = {"outcome": outcome.value, "reason": why, "finished_at": utc_text(datetime.now(UTC)), "confirm": None}
-    directory.write_result({**_result(directory), **ended, "warnings": []})
+    with _taken(directory):
+        directory.write_result({**_result(directory), **ended, "warnings": []})
+
+
+@contextmanager
+def _taken(directory: RunDirectory) -> Iterator[None]:
+    """Hold the directory while no kernel does; one that was killed may take a moment to die."""
+    directory.take(patience_s=_DYING_S)
+    try:
+        yield
+    finally:
+        directory.leave()
 
 
 @contextmanager

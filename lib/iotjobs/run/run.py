@@ -7,9 +7,8 @@ end: first as unfinished, then by `finish`, and by a hook of IPython when any ce
 from __future__ import annotations
 
 import html
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,9 +24,10 @@ from iotjobs.errors import (
     Refused,
 )
 from iotjobs.model import Outcome, utc_text
+from iotjobs.parameters import Parameters
 from iotjobs.run import journal
-from iotjobs.run.directory import RunDirectory, blank_result
-from iotjobs.run.earlier import earlier_run
+from iotjobs.run.directory import RunDirectory, Session, blank_result
+from iotjobs.run.earlier import EarlierRun, earlier_run
 
 _ERRORS: dict[Outcome, type[IotJobsError]] = {
     Outcome.ERROR: IotJobsError,
@@ -43,76 +43,110 @@ _PLACE = ("account", "region", "endpoint", "caller_arn", "sandbox")
 _watching: list[Run] = []
 
 
-def start(notebook: str, *, profile: Any = None, region: Any = None, run_dir: Any = None, **given: Any) -> Run:
-    """Open the run directory and keep the parameters; nothing is asked of AWS yet.
+def start(notebook: str, namespace: Mapping[str, object] | None = None, /, **values: object) -> Run:
+    """Open the run directory and read the parameters; nothing is asked of AWS yet.
 
-    Raises InvalidInput, Refused when another run is at work in the directory, and RecordError when the journal that
-    lies there was cut or edited.
+    Parameters
+    ----------
+    notebook
+        The name of the kit's notebook, such as ``"sweep"``.
+    namespace
+        In a notebook its ``globals()``: its parameters are taken from there by their names, whoever set them.
+    values
+        From Python the parameters themselves, as in the notebook's parameters cell.
+
+    Raises
+    ------
+    InvalidInput
+        A parameter that does not exist, is given and empty, or cannot be meant.
+    Refused
+        Another run is at work in the run directory; nothing there was touched.
+    RecordError
+        The journal that lies in the run directory was cut or edited.
+
     """
     started_at = datetime.now(UTC)
-    directory = RunDirectory.open(run_dir, notebook=notebook, started_at=started_at)
-    directory.hold()
-    run = Run(notebook, directory, started_at, {**given, "profile": profile, "region": region})
-    run.watch_cells()
+    directory = RunDirectory.open(
+        values.get("run_dir", (namespace or {}).get("run_dir")), notebook=notebook, started_at=started_at
+    )
+    directory.take()
+    problem: InvalidInput | None = None
     try:
-        unknown = parameters.mistyped(_cells_run())
-        if unknown:
-            raise InvalidInput(f"there is no parameter {', '.join(sorted(unknown))} in {notebook}; mistyped?")  # noqa: TRY301
-        _check_early({**given, "profile": profile, "region": region})
+        read = parameters.read(notebook, _raw(notebook, namespace, values))
+    except InvalidInput as error:
+        read, problem = parameters.unread(notebook, namespace or values), error
+    run = Run(directory, started_at, read)
+    run.watch_cells()
+    with run.recorded():
+        if problem is not None:
+            raise problem
         journal.verify(directory.path)
-    except (InvalidInput, RecordError) as error:
-        run.failed(error)
-        raise
+        run.read_earlier()
     return run
 
 
-def _check_early(given: Mapping[str, Any]) -> None:
-    """Refuse what can be known to be wrong before any call; a missing value is the notebook's to judge."""
-    if given.get("generate_cli_skeleton") in ("", "input"):
-        return  # the reference prints it whatever else is given
-    checks: dict[str, Callable[[Any], Any]] = {
-        "job_id": parameters.job_id,
-        "thing_name": parameters.thing_name,
-        "execution_number": parameters.execution_number,
-        "stuck_after": lambda value: parameters.duration(value, name="stuck_after"),
-        "statuses": parameters.statuses,
-        "older_than": lambda value: parameters.duration(value, name="older_than"),
-        "max_deletes": lambda value: parameters.count(value, name="max_deletes"),
-        "max_fraction": lambda value: parameters.fraction(value, name="max_fraction"),
-        "profile": lambda value: parameters.text(value, name="profile"),
-        "region": lambda value: parameters.text(value, name="region"),
-    }
-    for name, check in checks.items():
-        if given.get(name) is not None:
-            check(given[name])
-    if given.get("compare_with") is not None:
-        earlier_run(given["compare_with"], now=datetime.now(UTC), given=given)
+def _raw(notebook: str, namespace: Mapping[str, object] | None, values: Mapping[str, object]) -> dict[str, object]:
+    if namespace is None:
+        return dict(values)
+    first = not any(isinstance(value, Run) for value in namespace.values())
+    return {**parameters.from_namespace(notebook, namespace, first=first), **values}
 
 
 class Run:
-    """One run of one notebook."""
+    """One run of one notebook.
 
-    def __init__(self, notebook: str, directory: RunDirectory, started_at: datetime, given: Mapping[str, Any]) -> None:
-        self.notebook = notebook
+    ``parameters``: typed, and which of them were given. ``earlier``: the investigation to compare with, if one is.
+    ``outcome`` and ``reason``: how it ended, as far as that is known.
+    """
+
+    def __init__(self, directory: RunDirectory, started_at: datetime, values: Parameters) -> None:
+        self.notebook = values.notebook
         self.directory = directory
         self.started_at = started_at
+        self.parameters = values
+        self.earlier: EarlierRun | None = None
         self.outcome: Outcome | None = None
         self.reason = ""
-        self._profile = given.get("profile")
-        self._region = given.get("region")
         self._connection: aws.Connection | None = None
         self._unwatch: Callable[[], None] | None = None
-        self._result = blank_result(notebook, started_at, {name: _plain(value) for name, value in given.items()})
-        self._result["journal"] = journal.sealed(directory.path)  # a run that is killed leaves the earlier seal
+        self._cell_error = ""
+        self._result = self._blank()
         directory.write_result(self._result)
+
+    def _blank(self) -> dict[str, Any]:
+        blank = blank_result(self.notebook, self.started_at, self.parameters.as_document())
+        where: dict[str, Any] = {}
+        if self._connection is not None:
+            where = {name: getattr(self._connection, name) for name in _PLACE}
+        # a run that is killed leaves the earlier seal
+        return {**blank, **where, "reason": "", "journal": journal.sealed(self.directory.path)}
+
+    def read_earlier(self) -> None:
+        """Read the run that this one is to be compared with, before any call is made. Raises InvalidInput."""
+        name = self.parameters.values.get("compare_with")
+        if name is not None:
+            self.earlier = earlier_run(name, now=datetime.now(UTC), given=self.parameters.as_document())
+
+    @contextmanager
+    def session(self, *, needs_lock: bool = True) -> Iterator[Session]:
+        """Work in the run directory, with everybody else kept out and whatever ends the work on record.
+
+        Raises Refused before anything is touched, see `RunDirectory.exclusive`.
+        """
+        with (
+            self.directory.holding(needs_lock=needs_lock),  # no record without the lock
+            self.recorded(),
+            self.directory.exclusive(needs_lock=needs_lock) as session,
+        ):
+            yield session
 
     @property
     def connection(self) -> aws.Connection:
         """The connection to AWS, made when it is first needed. Raises InvalidInput, Denied, IotJobsError."""
         if self._connection is None:
             self._connection = aws.connect(
-                profile=parameters.text(self._profile, name="profile"),
-                region=parameters.text(self._region, name="region"),
+                profile=self.parameters["profile"],
+                region=self.parameters["region"],
                 run_id=self.directory.path.name,
             )
         return self._connection
@@ -133,19 +167,16 @@ class Run:
         **more: Any,
     ) -> None:
         """Say how the run ended and write it down; said again when a person goes on in the notebook."""
-        self.outcome, self.reason = outcome, reason
-        where: dict[str, Any] = {}
-        if self._connection is not None:
-            where = {name: getattr(self._connection, name) for name in _PLACE}
-        self._result |= {
-            **where,
+        self.outcome, self.reason, self._cell_error = outcome, reason, ""
+        self._result = {
+            **self._blank(),
             "outcome": outcome.value,
             "reason": reason,
             "finished_at": utc_text(datetime.now(UTC)),
             "counts": dict(counts or {}),
             "refusals": [dict(refusal) for refusal in refusals],
             "confirm": confirm,
-            "warnings": list(warnings),
+            "warnings": [*warnings, *self.directory.warnings],
             "journal": self._seal(),
             **more,
         }
@@ -172,21 +203,21 @@ class Run:
             return journal.sealed(self.directory.path)
         return journal.seal(self.directory.path)
 
-    def said_explicitly(self, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> set[str]:
-        """The parameters that somebody gave: those that differ from their defaults, and those that papermill injected.
-
-        A cap that was given as what happens to be its default was given all the same.
-        """
-        differing = {name for name, value in given.items() if value is not None and value != defaults.get(name)}
-        return differing | (parameters.injected(_cells_run()) & set(given))
-
     def end(self) -> Ending:
-        """Close the notebook: raise why when the outcome is a failure, else show where the files lie."""
+        """Close the notebook: raise why when the outcome is a failure, else show where the files lie.
+
+        While a panel's work goes on nothing is closed: then it says so.
+        """
+        if self.directory.busy:
+            return Ending(self, at_work=True)
         if self.outcome is None:
             self.finish(Outcome.ERROR, reason="the notebook ended before it did anything")
-        self.unwatch_cells()
-        self.directory.release()
         assert self.outcome is not None  # noqa: S101 - for the type checker
+        if self._cell_error:  # the notebook went on to its end: what failed was no step of it
+            self._result["warnings"] = [*self._result["warnings"], f"a cell failed: {self._cell_error}"]
+            self.directory.write_result(self._result)
+        self.unwatch_cells()
+        self.directory.leave()
         if self.outcome.exit_code:
             raise _ERRORS[self.outcome](self.reason or self.outcome.value)
         return Ending(self)
@@ -202,17 +233,30 @@ class Run:
 
     def failed(self, error: BaseException) -> None:
         """Write down that an error ended the run."""
-        if isinstance(error, IotJobsError):
-            outcome, reason = error.outcome, str(error)
-        else:
-            outcome = Outcome.INTERRUPTED if isinstance(error, KeyboardInterrupt) else Outcome.ERROR
-            reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        outcome, reason = _ending_of(error)
         if (self.outcome, self.reason) == (outcome, reason):
             return
         kept = {name: self._result[name] for name in ("counts", "refusals", "warnings")}
+        kept["warnings"] = [warning for warning in kept["warnings"] if warning not in self.directory.warnings]
         if self._result["finished_at"] is None:  # they say that it has not ended
             kept["warnings"] = []
         self.finish(outcome, reason=reason, **kept)
+
+    def cell_failed(self, error: BaseException) -> None:
+        """Write down that a cell failed, which may be a person's own: it changes nothing that the run has done.
+
+        The first failure stays, since what comes after it may follow from it. What was changed in AWS stays told.
+        Otherwise the run has failed until it goes on, or its last cell says that it has ended well after all.
+        """
+        if self.directory.busy or (self.outcome is not None and self.outcome.exit_code):
+            return
+        if self.outcome is None:
+            self.failed(error)
+            return
+        outcome, reason = _ending_of(error)
+        self._cell_error = reason
+        if self.outcome is not Outcome.APPLIED:
+            self.directory.write_result({**self._result, "outcome": outcome.value, "reason": reason, "confirm": None})
 
     def watch_cells(self) -> None:
         """Have IPython tell when a cell fails, so that `result.json` says so."""
@@ -225,7 +269,8 @@ class Run:
         def after_cell(result: Any) -> None:
             error = result.error_in_exec or result.error_before_exec
             if error is not None:
-                self.failed(error)
+                with suppress(IotJobsError):  # the directory is another run's by now, or cannot be written
+                    self.cell_failed(error)
 
         for earlier in _watching:  # a notebook run again from its top: the new run answers for what fails now
             earlier.unwatch_cells()
@@ -240,28 +285,26 @@ class Run:
             self._unwatch = None
 
 
-def _cells_run() -> list[str]:
-    """The sources of the cells that this kernel has run, oldest first; none outside of IPython."""
-    from IPython import get_ipython  # noqa: PLC0415 - the library works without IPython
-
-    shell = get_ipython()
-    return [str(source) for source in getattr(shell, "user_ns", {}).get("In", [])]
+def _ending_of(error: BaseException) -> tuple[Outcome, str]:
+    """The outcome that an error ends a run with, and its words."""
+    if isinstance(error, IotJobsError):
+        return error.outcome, str(error)
+    outcome = Outcome.INTERRUPTED if isinstance(error, KeyboardInterrupt) else Outcome.ERROR
+    return outcome, f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 class Ending:
     """The closing line of a run, as text and as HTML."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, *, at_work: bool = False) -> None:
         outcome = run.outcome.value if run.outcome else ""
-        self._text = f"Outcome: {outcome}. {run.reason}".strip() + f"\nFiles: {run.directory.path.name}"
+        ended = f"Outcome: {outcome}. {run.reason}".strip()
+        if at_work:
+            ended = "A panel of this notebook is still at work: run this cell again when it has ended."
+        self._text = f"{ended}\nFiles: {run.directory.path.name}"
 
     def __repr__(self) -> str:
         return self._text
 
     def _repr_html_(self) -> str:
         return f"<p>{html.escape(self._text).replace(chr(10), '<br>')}</p>"
-
-
-def _plain(value: Any) -> Any:
-    """A parameter as JSON can hold it: NaN and infinities are not JSON."""
-    return repr(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Any
 
+from iotjobs.diagnosis import commands
 from iotjobs.model import UNFINISHED, ExecutionKey, Suggestion
 from iotjobs.ui.model import key_of
 from iotjobs.ui.static import copyable, text
@@ -17,13 +17,16 @@ _TAKE_AWAY = (Suggestion.CANCEL, Suggestion.DELETE, Suggestion.FORCE_DELETE)
 
 def delete_command(key: ExecutionKey, findings: Findings, *, unfinished: bool) -> str:
     """The command that plans the deletion of one execution, in the account and region of the findings."""
-    words = [
-        *("iotjobs", "run", "delete_job_execution", "--job-id", key.job_id),
-        *("--thing-name", key.thing_name, "--execution-number", str(key.execution_number)),
-        *(("--cancel-first", "--force") if unfinished else ()),
-        *_place(findings),
-    ]
-    return shlex.join(words)
+    return commands.iotjobs(
+        findings.place,
+        "run",
+        "delete_job_execution",
+        job_id=key.job_id,
+        thing_name=key.thing_name,
+        execution_number=key.execution_number,
+        cancel_first=unfinished or None,
+        force=unfinished or None,
+    )
 
 
 def delete_parameters(key: ExecutionKey) -> str:
@@ -32,14 +35,22 @@ def delete_parameters(key: ExecutionKey) -> str:
 
 
 def sweep_command(row: Any, findings: Findings) -> str:
-    """The command that plans to take away all executions of a row's job that are stuck for the same cause."""
+    """The command that plans to take away all executions of a row's job that are stuck for the same cause.
+
+    With the `stuck_after` of the findings: with another, other executions would have the cause.
+    """
     seconds = int(findings.stuck_after.total_seconds())
-    words = [
-        *("iotjobs", "run", "sweep", "--job-id", str(row["job_id"]), "--causes", str(row["cause"])),
-        *("--older-than", f"{seconds // 3600}h" if seconds % 3600 == 0 else f"{seconds}s", "--force"),
-        *_place(findings),
-    ]
-    return shlex.join(words)
+    stuck_after = f"{seconds // 3600}h" if seconds % 3600 == 0 else f"{seconds}s"
+    return commands.iotjobs(
+        findings.place,
+        "run",
+        "sweep",
+        job_id=str(row["job_id"]),
+        causes=str(row["cause"]),
+        stuck_after=stuck_after,
+        older_than=stuck_after,
+        force=True,
+    )
 
 
 def handover_html(row: Any, findings: Findings, *, what: str) -> str:
@@ -67,9 +78,3 @@ def handover_html(row: Any, findings: Findings, *, what: str) -> str:
             copyable(sweep_command(row, findings)),
         ]
     return "".join(parts)
-
-
-def _place(findings: Findings) -> list[str]:
-    connection = findings.run.connection
-    profile = getattr(connection, "profile", None)
-    return [*(("--profile", profile) if profile else ()), "--region", connection.region]

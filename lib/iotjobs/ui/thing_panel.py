@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from iotjobs.diagnosis.evidence_text import duration_text
+from iotjobs.diagnosis.evidence_text import NO_TIME_ON_RECORD, duration_text
 from iotjobs.diagnosis.queue_effects import with_consequences
 from iotjobs.ui.charts import image, timeline_png
 from iotjobs.ui.handover import handover_html
@@ -44,7 +44,7 @@ def connectivity_sentence(findings: Findings, thing_name: str) -> str:
         return "Connectivity is not known."
     row = rows.iloc[0]
     if pd.isna(row["changed_at"]):
-        return "Connected." if row["connected"] else "Not connected, and it never has been."
+        return "Connected." if row["connected"] else f"Not connected, with no time on record: {NO_TIME_ON_RECORD}."
     ago = duration_text((findings.as_of - row["changed_at"]).total_seconds())
     moment = row["changed_at"].strftime("%Y-%m-%d %H:%M UTC")
     if row["connected"]:

@@ -10,10 +10,11 @@ import pandas as pd
 from iotjobs.aws.concurrency import map_concurrently
 from iotjobs.aws.connection import Connection
 from iotjobs.aws.executions import describe_execution
-from iotjobs.diagnosis.changes import COMPARED, KEY, Changes, compare, missing_now
+from iotjobs.diagnosis.changes import COMPARED, Changes, compare, missing_now
 from iotjobs.errors import NotFound
 from iotjobs.model import Execution, ExecutionKey, Status, utc_text
 from iotjobs.run.earlier import EarlierRun
+from iotjobs.snapshot import KEY
 
 #: Looking after an execution that is no longer listed costs a call each; the rest stay "finished or deleted".
 _MOST_LOOKS = 100

@@ -8,7 +8,6 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from iotjobs import parameters
 from iotjobs.aws import executions as fetch
 from iotjobs.aws.jobs import describe_job
 from iotjobs.deletion import guards, request
@@ -17,33 +16,25 @@ from iotjobs.deletion.guards import Refusal
 from iotjobs.deletion.plan import DELETE, Plan, QueueContext, may_have_acted
 from iotjobs.errors import NotFound
 from iotjobs.model import UNFINISHED, Execution, ExecutionKey, Outcome, utc_text
-from iotjobs.run.journal import Journal
 from iotjobs.run.journal import read as read_journal
 from iotjobs.run.run import Run
 
 
-def delete_job_execution(run: Run, *, generate_cli_skeleton: Any = None, **given: Any) -> Deletion:
-    """Take the reference's request. Makes no call; raises InvalidInput.
+def delete_job_execution(run: Run) -> Deletion:
+    """Take the reference's request from the run's parameters. Makes no call; raises InvalidInput.
 
     Without any name a person is to choose one in the panel: the notebook then ends as `invalid`, with the
     missing parameters, unless somebody did.
     """
-    return Deletion(run, skeleton=request.skeleton_kind(generate_cli_skeleton), **given)
+    with run.recorded():
+        return Deletion(run)
 
 
 class Deletion:
     """One `DeleteJobExecution`: the request, its plan, and its carrying out."""
 
-    def __init__(
-        self,
-        run: Run,
-        *,
-        skeleton: str | None = None,
-        cancel_first: Any = False,
-        confirm: Any = None,
-        ticket: Any = None,
-        **given: Any,
-    ) -> None:
+    def __init__(self, run: Run) -> None:
+        values = run.parameters
         self.run = run
         self.current_plan: Plan | None = None
         self.refusals: list[Refusal] = []
@@ -51,18 +42,18 @@ class Deletion:
         self._by_hand = False
         self.request: request.DeleteRequest | None = None
         self.skeleton: dict[str, Any] | None = None
-        self._confirm = parameters.text(confirm, name="confirm")
-        self._ticket = parameters.text(ticket, name="ticket")
-        self.cancel_first = bool(parameters.flag(cancel_first, name="cancel_first"))
-        if skeleton == "input":
+        self._confirm: str | None = values["confirm"]
+        self._ticket: str | None = values["ticket"]
+        self.cancel_first: bool = values["cancel_first"]
+        if values["generate_cli_skeleton"] == "input":
             self._show_skeleton(request.INPUT_SKELETON)
             return
-        nothing_named = all(value is None for value in given.values())
-        if nothing_named and skeleton is None:
+        named = {name: values[name] for name in (*request.NAMES, "cli_input_json")}
+        if all(value is None for value in named.values()) and values["generate_cli_skeleton"] is None:
             self._ask_for_names()
             return
-        self.request = request.build(**given)
-        if skeleton == "output":
+        self.request = request.build(**named)
+        if values["generate_cli_skeleton"] == "output":
             self._show_skeleton(request.OUTPUT_SKELETON)
 
     def choose(
@@ -86,7 +77,7 @@ class Deletion:
         """Describe the execution and say what its deletion would do. Raises NotFound, Denied, IotJobsError."""
         self.current_plan, self.refusals, self._done = None, [], False
         if self.request is not None and self.skeleton is None:
-            with self.run.recorded():
+            with self.run.session():
                 self._look_around(self.request)
         return self
 
@@ -118,17 +109,17 @@ class Deletion:
         """Carry the plan out if it is confirmed; without a phrase it stays a plan. Raises IotJobsError."""
         phrase = confirm if confirm is not None else self._confirm
         if self.current_plan is not None and phrase is not None and not self._done:
-            with self.run.recorded(), self.run.directory.held():
+            with self.run.session():
                 self._carry_out(self.current_plan, phrase)
         return self
 
     def _carry_out(self, plan: Plan, phrase: str) -> None:
         refused = guards.refusals(plan) or guards.phrase_must_match(plan, phrase)
         if not refused:
-            with Journal(self.run.directory.path) as journal:
+            with self.run.directory.exclusive() as session:
                 self.run.note(counts={"planned": 1, "deleted": 0})
                 run_name = self.run.directory.path.name
-                work = DeletionExecutor(self.run.connection, plan, journal, run_name, ticket=self._ticket)
+                work = DeletionExecutor(self.run.connection, plan, session.journal, run_name, ticket=self._ticket)
                 refused = work.run()
         if refused:
             self._say_refused(refused)
@@ -178,8 +169,8 @@ class Deletion:
         if now == then or (now is not None and self._by_hand):
             return False
         if mine[-1]["event"] != "verified":
-            with Journal(directory) as journal:
-                journal.write("verified", **here, queued_at=mine[-1]["queued_at"], settled="found gone")
+            with self.run.directory.exclusive() as session:
+                session.journal.write("verified", **here, queued_at=mine[-1]["queued_at"], settled="found gone")
         self._say_applied(f"{key} was deleted already by an earlier run in this directory")
         return True
 

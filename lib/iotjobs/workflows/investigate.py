@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from iotjobs import parameters
 from iotjobs.aws.read_fleet import read_fleet
+from iotjobs.diagnosis.causes import BY_CAUSE
 from iotjobs.diagnosis.changes import Changes
 from iotjobs.diagnosis.diagnose import diagnose_executions, diagnose_queues
 from iotjobs.diagnosis.next_steps import NextSteps, next_steps
@@ -22,8 +22,7 @@ from iotjobs.model import (
     Status,
     utc_text,
 )
-from iotjobs.run.earlier import earlier_run
-from iotjobs.snapshot import FleetSnapshot
+from iotjobs.snapshot import FleetSnapshot, Place
 from iotjobs.workflows.comparison import changes_since
 
 if TYPE_CHECKING:
@@ -52,6 +51,7 @@ class Findings:
     thing_name: str | None
     stuck_after: timedelta
     run: Run
+    place: Place = field(default_factory=Place)
     changes: Changes | None = None
 
     @property
@@ -60,40 +60,33 @@ class Findings:
         return summarise(self.executions)
 
 
-def investigate(
-    run: Run,
-    *,
-    job_id: Any = None,
-    thing_name: Any = None,
-    stuck_after: Any = "24h",
-    statuses: Any = None,
-    compare_with: Any = None,
-) -> Findings:
+def investigate(run: Run) -> Findings:
     """Read a job, a thing, or all that is unfinished, and say of each execution why it has not finished.
 
-    Writes `executions.csv` and `executions.parquet` into the run directory, and with `compare_with`, the run
-    directory of an earlier investigation, `changes.csv`. Raises InvalidInput before any call for a parameter
-    that cannot be meant, NotFound, Denied.
+    What to read are the run's parameters (`parameters.NOTEBOOKS`). Writes `executions.csv` and `executions.parquet`
+    into the run directory, and where the run has an earlier one to compare with, `changes.csv`. Raises InvalidInput,
+    NotFound, Denied, and Refused when another run is at work in the run directory.
     """
-    wanted_job = None if job_id is None else parameters.job_id(job_id)
-    wanted_thing = None if thing_name is None else parameters.thing_name(thing_name)
-    wait = parameters.duration(stuck_after, name="stuck_after")
-    wanted_statuses = parameters.statuses(statuses)
-    given = {"job_id": job_id, "thing_name": thing_name, "statuses": statuses, "stuck_after": stuck_after}
-    earlier = None if compare_with is None else earlier_run(compare_with, now=datetime.now(UTC), given=given)
-    connection = run.connection
+    with run.session(needs_lock=False):
+        return _investigate(run)
+
+
+def _investigate(run: Run) -> Findings:
+    values, connection, earlier = run.parameters, run.connection, run.earlier
     if earlier is not None:
         earlier.require_same_place(account=connection.account, region=connection.region)
+    stuck_after: timedelta = values["stuck_after"]
     snapshot = read_fleet(
         connection,
-        job_id=wanted_job,
-        thing_name=wanted_thing,
-        statuses=wanted_statuses,
-        stuck_after=wait,
+        job_id=values["job_id"],
+        thing_name=values["thing_name"],
+        statuses=values["statuses"],
+        stuck_after=stuck_after,
     )
-    queues = diagnose_queues(snapshot, stuck_after=wait)
+    queues = diagnose_queues(snapshot, stuck_after=stuck_after)
     executions = _executions(snapshot, queues)
     jobs = _jobs(snapshot, queues)
+    given = values.as_document()
     findings = Findings(
         executions=executions,
         jobs=jobs,
@@ -102,10 +95,11 @@ def investigate(
         steps=next_steps(queues, as_of=snapshot.as_of),
         warnings=tuple(str(gap) for gap in snapshot.gaps),
         as_of=snapshot.as_of,
-        job_id=wanted_job,
-        thing_name=wanted_thing,
-        stuck_after=wait,
+        job_id=values["job_id"],
+        thing_name=values["thing_name"],
+        stuck_after=stuck_after,
         run=run,
+        place=snapshot.place,
         changes=None if earlier is None else changes_since(earlier, connection, executions, jobs, given=given),
     )
     _record(run, findings)
@@ -162,9 +156,13 @@ def _jobs(snapshot: FleetSnapshot, queues: pd.DataFrame) -> pd.DataFrame:
     stuck = queues[queues["stuck"].astype(bool)].groupby("job_id")["cause"]
     jobs = snapshot.jobs.copy()
     jobs["stuck"] = jobs["job_id"].map(stuck.size()).fillna(0).astype("Int64")
-    worst = stuck.agg(lambda causes: causes.value_counts().index[0]) if len(stuck) else pd.Series(dtype="str")
+    worst = stuck.agg(lambda causes: max(causes, key=_harm)) if len(stuck) else pd.Series(dtype="str")
     jobs["worst_cause"] = jobs["job_id"].map(worst).astype("str").fillna("")
     return jobs.sort_values(["stuck", "IN_PROGRESS", "QUEUED"], ascending=False, kind="stable", ignore_index=True)
+
+
+def _harm(cause: str) -> int:
+    return BY_CAUSE[cause].harm
 
 
 def _counts(executions: pd.DataFrame) -> dict[str, int]:

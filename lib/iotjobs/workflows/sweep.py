@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from iotjobs import parameters
 from iotjobs.deletion import guards, rule
 from iotjobs.deletion import plan_file as plan_files
 from iotjobs.deletion.guards import ApplyContext, Refusal
@@ -38,29 +37,9 @@ if TYPE_CHECKING:
 _CAPS = ("max_deletes", "max_fraction")
 
 
-def sweep(
-    run: Run,
-    *,
-    job_id: Any = None,
-    thing_name: Any = None,
-    causes: Any = None,
-    statuses: Any = None,
-    thing_groups: Any = None,
-    older_than: Any = "30d",
-    stuck_after: Any = "24h",
-    force: Any = False,
-    max_deletes: Any = 25,
-    max_fraction: Any = 0.1,
-    protect: Any = None,
-    plan_file: Any = None,
-    ticket: Any = None,
-    confirm: Any = None,
-    unattended: Any = False,
-) -> Sweep:
-    """Take the rule and the caps. Makes no call; raises InvalidInput."""
-    given = dict(locals())
-    del given["run"]
-    return Sweep(run, given)
+def sweep(run: Run) -> Sweep:
+    """Take the rule and the caps from the run's parameters. Makes no call; raises InvalidInput."""
+    return Sweep(run)
 
 
 class Sweep:
@@ -69,7 +48,7 @@ class Sweep:
     ``current_plan`` is None before `plan` and where there is none; ``rows`` say how each target stands.
     """
 
-    def __init__(self, run: Run, given: dict[str, Any]) -> None:
+    def __init__(self, run: Run) -> None:
         self.run = run
         self.current_plan: SweepPlan | None = None
         self.refusals: list[Refusal] = []
@@ -77,16 +56,13 @@ class Sweep:
         self.rows: list[TargetResult] = []
         self.afterwards: dict[str, str] = {}
         self._open = False
-        self._given = given
-        self._said = run.said_explicitly(given, _DEFAULTS)
-        self._caps = Caps(
-            parameters.count(given["max_deletes"], name="max_deletes"),
-            parameters.fraction(given["max_fraction"], name="max_fraction"),
-        )
-        self._confirm = parameters.text(given["confirm"], name="confirm")
-        self._ticket = parameters.text(given["ticket"], name="ticket")
-        self._unattended = bool(parameters.flag(given["unattended"], name="unattended"))
-        self._plan_file = parameters.text(given["plan_file"], name="plan_file")
+        given = run.parameters
+        self._given, self._said = given.values, given.given
+        self._caps = Caps(given["max_deletes"], given["max_fraction"])
+        self._confirm: str | None = given["confirm"]
+        self._ticket: str | None = given["ticket"]
+        self._unattended: bool = given["unattended"]
+        self._plan_file: str | None = given["plan_file"]
         self._rule = rule.from_parameters({name: given[name] for name in _RULE})
         if self._plan_file is None and not self._rule.names_something:
             raise InvalidInput(
@@ -101,7 +77,7 @@ class Sweep:
         """
         self.current_plan, self.refusals, self.left_out, self.rows = None, [], (), []
         self._open = False
-        with self.run.recorded():
+        with self.run.session():
             begun = self._begun()
             if begun is not None:
                 self._go_on_with(begun)
@@ -139,7 +115,7 @@ class Sweep:
         if refused:
             self._refuse(refused)
             return self
-        with self.run.recorded(), self.run.directory.held():
+        with self.run.session():
             self._open = False
             self.run.note(counts=self._counts())
             ending: IotJobsError | None = None
@@ -222,9 +198,9 @@ class Sweep:
             return
         plan = replace(plan, caps=plan.caps.tightened(replace(plan.caps, **self._caps_said())))
         self.current_plan = plan
-        with Journal(self.run.directory.path) as journal:
-            self._application(plan, journal).settle()
-            self.rows = results_from_journal(plan, journal.entries)
+        with self.run.directory.exclusive() as session:
+            self._application(plan, session.journal).settle()
+            self.rows = results_from_journal(plan, session.journal.entries)
         left = sum(row.standing not in (TargetState.DELETED, TargetState.DRIFTED) for row in self.rows)
         if left:
             self._offer(plan, f"this run directory's sweep was begun, and {left} of {len(self.rows)} are left; ", ())
@@ -267,7 +243,8 @@ class Sweep:
             self.run.note(counts=self._counts())
             progress(row)
 
-        with Journal(self.run.directory.path) as journal:
+        with self.run.directory.exclusive() as session:
+            journal = session.journal
             if not any(entry["event"] == "begun" for entry in journal.entries):
                 who = self.run.connection.caller_arn
                 journal.write(
@@ -337,7 +314,4 @@ class Sweep:
         return plan_files.begun(self.run.directory.path, self._entries())
 
 
-_DEFAULTS: dict[str, Any] = {
-    name: value for name, value in (sweep.__kwdefaults__ or {}).items() if name not in ("confirm", "plan_file")
-}
 _RULE = ("job_id", "thing_name", "causes", "statuses", "thing_groups", "older_than", "stuck_after", "force", "protect")

@@ -1,0 +1,39 @@
+"""Which statement of the kit's IAM policies grants an action: the policies in `iam/` are the source and are shipped."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+_POLICIES = ("investigator", "operator", "fleet")  # the one with the fewest rights first
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One statement of one policy file."""
+
+    file: str
+    sid: str
+
+    def __str__(self) -> str:
+        """As an error's last words say it."""
+        return f"{self.file}, statement {self.sid}"
+
+
+def grant_of(action: str) -> Grant | None:
+    """Return the first statement that allows an action as IAM spells it (`iot:DescribeJob`); None where none does."""
+    return _grants().get(action)
+
+
+@cache
+def _grants() -> dict[str, Grant]:
+    grants: dict[str, Grant] = {}
+    for name in _POLICIES:
+        text = resources.files("iotjobs").joinpath("iam", f"{name}.json").read_text(encoding="utf-8")
+        for statement in json.loads(text)["Statement"]:
+            if statement["Effect"] == "Allow":
+                for action in statement["Action"]:
+                    grants.setdefault(action, Grant(f"iam/{name}.json", statement["Sid"]))
+    return grants
