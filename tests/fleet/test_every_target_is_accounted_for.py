@@ -33,7 +33,7 @@ def test_each_target_answers_or_is_named_with_why_not(tmp_path: Path) -> None:
 
 def test_an_address_where_no_scheduler_answers_is_invalid() -> None:
     with (
-        pytest.raises(InvalidInput, match="no Dask scheduler answers at tcp://127.0.0.1:9"),
+        pytest.raises(InvalidInput, match="no Dask scheduler answers"),
         cluster("tcp://127.0.0.1:9", tasks=1),
     ):
         pass

@@ -46,8 +46,9 @@ def connect(
     """Connect by the standard AWS settings and ask who we are (STS GetCallerIdentity).
 
     ``run_id`` stands in the user agent of every call. ``role`` is assumed with the credentials that are found;
-    ``endpoint_url`` goes before the endpoints of the settings, for every service. Raises InvalidInput for an unknown profile, no region or an
-    endpoint that is no URL, Denied for missing or refused credentials, IotJobsError for an endpoint out of reach.
+    ``endpoint_url`` goes before the endpoints of the settings, for every service. Raises InvalidInput for an unknown
+    profile, no region or an endpoint that is no URL, Denied for missing or refused credentials, IotJobsError for an
+    endpoint out of reach.
     """
     try:
         own = botocore.session.Session(profile=profile)  # botocore's, for the clients that fetch credentials

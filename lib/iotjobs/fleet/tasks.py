@@ -166,10 +166,11 @@ def _in_its_directory(
 
 def _started(target: Target, notebook: str, values: Mapping[str, Any]) -> Run:
     """Open the target's run. A worker that was given up may still be dying with the directory locked: wait for it."""
+    run_id = f"{Path(str(values['run_dir'])).parents[1].name}-{target.name}"
     until = time.monotonic() + _PATIENCE_S
     while True:
         try:
-            return start(notebook, connect=lambda run_id: connect_to(target, run_id=run_id), **values)
+            return start(notebook, connect=lambda: connect_to(target, run_id=run_id), **values)
         except Refused:
             if time.monotonic() > until:
                 raise

@@ -7,6 +7,7 @@ directory.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
     from iotjobs.run.run import Run
 
+_log = logging.getLogger(__name__)
+
 _OWN = ("targets", "scheduler", "target_timeout", "max_total_deletes", "confirm", "unattended", "plan_file")
 _EVERYWHERE = ("profile", "region", "run_dir")
 _IDENTIFY_S = 300.0
@@ -42,6 +45,7 @@ class FleetView:
 
     ``answers``: how each target's run ended, in the order of the targets. ``overview``: OVERVIEW_COLUMNS, most stuck
     first. ``plan``: the plans of a sweep as one, None without any. ``refusals``: why it may not be confirmed.
+    ``applied``: whether it was carried out.
     """
 
     answers: tuple[TargetAnswer, ...] = ()
@@ -49,6 +53,7 @@ class FleetView:
     plan: SetPlan | None = None
     refusals: tuple[Refusal, ...] = ()
     dashboard: str = ""
+    applied: bool = False
 
     @property
     def targets(self) -> pd.DataFrame:
@@ -66,8 +71,9 @@ def investigate_fleet(run: Run, *, progress: Progress = lambda _answer: None) ->
     with run.session(needs_lock=False) as session, _at_work(run) as (client, work, answers):
         values = _values(run)
         answers.extend(_on_each(run, client, tasks.investigate_target, work, values=values, progress=progress))
-        view = FleetView(_in_order(answers), of_targets.overview_of(answers), dashboard=client.dashboard_link)
-        session.write_csv("overview.csv", view.overview)
+        overview = of_targets.overview_of(answers)
+        session.write_csv("overview.csv", overview)
+        view = FleetView(_in_order(answers), overview, dashboard=client.dashboard_link)
         _finish(run, view)
         return view
 
@@ -128,9 +134,43 @@ def apply_fleet(
             TargetAnswer(name, planned[name].region, Outcome.ERROR.value, "no such target is named now: not applied")
             for name in sorted(missing)
         ]
-        done = replace(view, answers=_in_order(answers))
+        done = replace(view, answers=_in_order(answers), applied=True)
         _finish(run, done)
         return done
+
+
+def fleet(run: Run) -> FleetView:
+    """Investigate every target, see `investigate_fleet`; each answer is logged as it comes."""
+    return investigate_fleet(run, progress=_log_answer)
+
+
+def fleet_sweep(run: Run) -> FleetSweep:
+    """A sweep of every target; makes no call."""
+    return FleetSweep(run)
+
+
+class FleetSweep:
+    """A fleet's sweep as a notebook holds it: ``view`` is how it stands."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.view = FleetView()
+
+    def plan(self) -> FleetSweep:
+        """Make every target's plan, see `plan_fleet`."""
+        self.view = plan_fleet(self.run, progress=_log_answer)
+        return self
+
+    def apply(self) -> FleetSweep:
+        """Apply the plans if they are approved, see `apply_fleet`; without approval they stay plans."""
+        phrase = self.run.parameters["confirm"]
+        if phrase is not None or self.run.parameters["unattended"]:
+            self.view = apply_fleet(self.run, self.view, phrase, progress=_log_answer)
+        return self
+
+
+def _log_answer(answer: TargetAnswer) -> None:
+    _log.info("a target has ended", extra={"target": answer.name, "outcome": answer.outcome})
 
 
 # ------------------------------------------------------------------------------------------------- the targets
