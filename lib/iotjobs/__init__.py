@@ -1,25 +1,29 @@
 """iotjobs: find out why AWS IoT job executions are stuck, and clean up without hurting a device.
 
-This is the public face: notebooks import from here alone.
+This is the public face: notebooks import from here alone. Each name is imported when it is first used.
 """
 
-from iotjobs.deletion.restore import removed
-from iotjobs.fleet.workflow import FleetSweep, fleet, fleet_sweep
-from iotjobs.run.run import Run, start
-from iotjobs.ui import (
-    banner,
-    delete_panel,
-    estate,
-    explore,
-    fleet_report,
-    sweep_panel,
-    sweep_report,
-    what_changed,
-    what_to_do,
-)
-from iotjobs.workflows.delete import delete_job_execution
-from iotjobs.workflows.investigate import Findings, investigate
-from iotjobs.workflows.sweep import Sweep, sweep
+from __future__ import annotations
+
+from importlib import import_module, metadata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from iotjobs.deletion.restore import removed
+    from iotjobs.run.run import Run, start
+    from iotjobs.targets.workflow import FleetSweep, fleet, fleet_sweep
+    from iotjobs.ui.banner import banner
+    from iotjobs.ui.changes_view import what_changed
+    from iotjobs.ui.delete_panel import delete_panel
+    from iotjobs.ui.estate_view import estate
+    from iotjobs.ui.explorer import explore
+    from iotjobs.ui.fleet_report import fleet_report
+    from iotjobs.ui.steps_view import what_to_do
+    from iotjobs.ui.sweep_panel import sweep_panel
+    from iotjobs.ui.sweep_view import sweep_report
+    from iotjobs.workflows.delete import delete_job_execution
+    from iotjobs.workflows.investigate import Findings, investigate
+    from iotjobs.workflows.sweep import Sweep, sweep
 
 __all__ = [
     "Findings",
@@ -43,3 +47,38 @@ __all__ = [
     "what_changed",
     "what_to_do",
 ]
+
+__version__ = metadata.version("iotjobs")
+
+_MODULES = {
+    "iotjobs.deletion.restore": ("removed",),
+    "iotjobs.run.run": ("Run", "start"),
+    "iotjobs.targets.workflow": ("FleetSweep", "fleet", "fleet_sweep"),
+    "iotjobs.ui": (
+        "banner",
+        "delete_panel",
+        "estate",
+        "explore",
+        "fleet_report",
+        "sweep_panel",
+        "sweep_report",
+        "what_changed",
+        "what_to_do",
+    ),
+    "iotjobs.workflows.delete": ("delete_job_execution",),
+    "iotjobs.workflows.investigate": ("Findings", "investigate"),
+    "iotjobs.workflows.sweep": ("Sweep", "sweep"),
+}
+
+
+def __getattr__(name: str) -> object:
+    for module, names in _MODULES.items():
+        if name in names:
+            value = getattr(import_module(module), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

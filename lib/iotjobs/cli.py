@@ -1,24 +1,34 @@
-"""`iotjobs run`, `report`, `restore` and `sandbox`: the kit from a shell and from a scheduler."""
+"""The kit from a shell and from a scheduler. Imports what is slow where it is used, so that `--help` is quick."""
 
 from __future__ import annotations
 
-import re
+import logging
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
+import iotjobs
 from iotjobs.errors import IotJobsError
 from iotjobs.model import Outcome
-from iotjobs.run import notebook_runner as runbook
-from iotjobs.run.report import heading, write_report
+from iotjobs.parameters import Parameter
+from iotjobs.run import notebooks as kit
+from iotjobs.run.process import echo, ending_is_an_interrupt, flush_or_drop, open_closed_streams
 from iotjobs.sandbox.__main__ import sandbox
+
+_LAB_FOLDER = Path("iotjobs-notebooks")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-def cli() -> None:
+@click.version_option(package_name="iotjobs", prog_name="iotjobs", version=iotjobs.__version__)
+@click.option("--verbose", is_flag=True, help="Say on stderr what the kit does.")
+def cli(*, verbose: bool) -> None:
     """Find out why AWS IoT job executions are stuck, and clean up without hurting a device."""
+    if verbose:
+        logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
+        logging.getLogger("iotjobs").setLevel(logging.DEBUG)
 
 
 class _Notebook(click.Command):
@@ -33,28 +43,30 @@ class _Notebook(click.Command):
 
 
 class _Notebooks(click.Group):
-    """`iotjobs run NOTEBOOK`: each notebook is a command, its options read from its own parameters cell."""
+    """`iotjobs run NOTEBOOK`: each notebook is a command, its options are the notebook's parameters."""
 
     def list_commands(self, _context: click.Context) -> list[str]:
-        return sorted(runbook.notebooks())
+        return sorted(kit.notebooks())
 
     def get_command(self, _context: click.Context, name: str) -> click.Command | None:
-        path = runbook.find(name)
+        path = kit.find(name)
         if path is None:
-            there = ", ".join(sorted(runbook.notebooks())) or "none beside the package: give the path of an .ipynb"
-            raise click.UsageError(f"there is no notebook {name!r}; there are {there}")
-        options: list[click.Parameter] = [_option(parameter) for parameter in runbook.parameters_of(path)]
+            listed = ", ".join(sorted(kit.notebooks()))
+            raise click.UsageError(f"there is no notebook {name!r}; there are {listed}")
+        options: list[click.Parameter] = [_option(parameter) for parameter in kit.parameters_of(path)]
 
-        def run(**given: Any) -> None:
-            meant = {name: value for name, value in given.items() if value is not None}
-            sys.exit(runbook.run(path, meant))
+        def run(**values: Any) -> None:
+            from iotjobs.run import notebook_runner  # noqa: PLC0415 - slow to import
+
+            given = {name: value for name, value in values.items() if value is not None}
+            sys.exit(notebook_runner.run(path, given))
 
         return _Notebook(
             path.stem,
             params=options,
             callback=run,
-            help=f"{heading(path)}: run {path.name} with papermill; its options are the notebook's parameters.",
-            short_help=heading(path),
+            help=f"{kit.title(path)}: run {path.name} with papermill; its options are the notebook's parameters.",
+            short_help=kit.title(path),
         )
 
 
@@ -66,12 +78,14 @@ cli.add_command(_Notebooks("run", help="Run one notebook headlessly, as a runboo
 @click.argument("out", type=click.Path(dir_okay=False, path_type=Path), required=False)
 def report(notebook: Path, out: Path | None) -> None:
     """Make one HTML page of an executed NOTEBOOK, without code and for reading offline; beside it by default."""
+    from iotjobs.run.report import write_report  # noqa: PLC0415 - slow to import
+
     target = out or notebook.with_suffix(".html")
     try:
         write_report(notebook, target)
     except (OSError, ValueError, AttributeError) as error:  # nbformat's errors of what is no notebook are these
         raise click.ClickException(f"{notebook} cannot be made a report: {error}") from error
-    click.echo(str(target))
+    echo(str(target))
 
 
 @cli.command()
@@ -90,52 +104,76 @@ def restore(run_dir: Path, out: Path | None, *, also_ended: bool) -> None:
     sys.exit(0 if found.complete else Outcome.PARTIAL.exit_code)
 
 
+@cli.command("notebooks")
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+def copy_notebooks(folder: Path) -> None:
+    """Put copies of the kit's notebooks into DIR, for a hub, a scheduler or your own changes."""
+    for copy in kit.copy_to(folder):
+        echo(str(copy))
+
+
+@cli.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option("--sandbox", "in_sandbox", is_flag=True, help="On the embedded service with its made-up fleet.")
+@click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[JUPYTERLAB OPTIONS]")
+def lab(*, in_sandbox: bool, options: tuple[str, ...]) -> None:
+    """Open JupyterLab on the kit's notebooks; installed from a wheel, on copies in ./iotjobs-notebooks."""
+    folder = kit.FOLDER.resolve()
+    if not kit.FOLDER.is_symlink():  # what is installed is nobody's to change
+        folder = _LAB_FOLDER.resolve()
+        if not folder.is_dir():
+            kit.copy_to(folder)
+    command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder}"]
+    command += ["--LabApp.default_url=/lab/tree/investigate.ipynb"]
+    command += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", *options]
+    if in_sandbox:
+        command = [sys.executable, "-m", "iotjobs.sandbox", "--", *command]
+    sys.exit(subprocess.run(command, check=False).returncode)
+
+
 cli.add_command(sandbox)
 
 
 def main() -> None:
     """The entry point: usage errors exit 2, and a usage error of a run is on record where `--run-dir` says."""
+    open_closed_streams()
+    sys.exit(flush_or_drop(_exit_code))
+
+
+def _exit_code() -> int:
     try:
-        with runbook.ending_is_an_interrupt():
+        with ending_is_an_interrupt():
             cli.main(standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):
-        runbook.record_early_end(sys.argv[1:], Outcome.INTERRUPTED, "the run was stopped before it began")
-        sys.exit(Outcome.INTERRUPTED.exit_code)
+        return _early_end(Outcome.INTERRUPTED, "the run was stopped before it began", Outcome.INTERRUPTED.exit_code)
     except click.ClickException as error:
-        error.show()
-        runbook.record_early_end(sys.argv[1:], Outcome.INVALID, error.format_message())
-        sys.exit(error.exit_code)
+        echo(f"Error: {error.format_message()}", err=True)
+        if isinstance(error, click.UsageError) and error.ctx is not None:
+            echo(f"Try '{error.ctx.command_path} --help'.", err=True)
+        return _early_end(Outcome.INVALID, error.format_message(), error.exit_code)
     except IotJobsError as error:
-        click.echo(f"{type(error).__name__}: {error}", err=True)
-        sys.exit(error.outcome.exit_code)
+        echo(f"{type(error).__name__}: {error}", err=True)
+        return error.outcome.exit_code
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 1
+    return 0
 
 
-def _whole_number(value: str) -> int | str:
-    """A whole number as one; anything else goes on as text, so that the notebook itself says what is wrong."""
-    return int(value) if re.fullmatch(r"-?[0-9]{1,30}", value) else value
+def _early_end(outcome: Outcome, why: str, exit_code: int) -> int:
+    from iotjobs.run import notebook_runner  # noqa: PLC0415 - slow to import
+
+    notebook_runner.record_early_end(sys.argv[1:], outcome, why)
+    return exit_code
 
 
-def _number(value: str) -> float | str:
-    """A plain number as one; anything else goes on as text, so that the notebook itself says what is wrong."""
-    return float(value) if re.fullmatch(r"[0-9]*\.?[0-9]+", value) else value
-
-
-def _option(parameter: runbook.Parameter) -> click.Option:
+def _option(parameter: Parameter) -> click.Option:
     name = parameter.name.replace("_", "-")
-    shown = "" if parameter.default == "None" else f" [default: {parameter.default.strip(chr(34))}]"
-    if parameter.type_name == "bool":
-        flags = [f"--{name}/--no-{name}", parameter.name]
-        return click.Option(flags, default=None, help=parameter.comment + shown)
-    more = dict(_TYPES.get(parameter.type_name, {}))
-    if parameter.bare_value is not None:
-        more |= {"is_flag": False, "flag_value": parameter.bare_value}
-    return click.Option([f"--{name}", parameter.name], default=None, help=parameter.comment + shown, **more)
-
-
-_TYPES: dict[str, dict[str, Any]] = {
-    "int": {"type": _whole_number, "metavar": "INTEGER"},
-    "float": {"type": _number, "metavar": "NUMBER"},
-}
+    default = "" if parameter.default is None else f" [default: {parameter.default}]"
+    words = parameter.help + default
+    if parameter.type is bool:
+        return click.Option([f"--{name}/--no-{name}", parameter.name], default=None, help=words)
+    bare: dict[str, Any] = {} if parameter.bare is None else {"is_flag": False, "flag_value": parameter.bare}
+    metavar = {int: "INTEGER", float: "NUMBER"}.get(parameter.type, "TEXT")
+    return click.Option([f"--{name}", parameter.name], default=None, help=words, metavar=metavar, **bare)
 
 
 if __name__ == "__main__":

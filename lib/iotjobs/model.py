@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Status(StrEnum):
@@ -248,6 +249,8 @@ JOB_COLUMNS: dict[str, str] = {
 
 def table(columns: dict[str, str], rows: dict[str, Any] | None = None) -> pd.DataFrame:
     """Make a table with the declared dtypes from columns of values; columns left out are empty."""
+    import pandas as pd  # noqa: PLC0415 - slow to import, and a status needs none
+
     rows = rows or {}
     length = max((len(values) for values in rows.values()), default=0)
     series = {name: pd.Series(rows.get(name, [None] * length), dtype=dtype) for name, dtype in columns.items()}

@@ -26,6 +26,8 @@ RUN = SimpleNamespace(
         caller_arn="arn:aws:iam::000000000000:root",
         endpoint="http://127.0.0.1:4566",
         sandbox=True,
+        endpoint_kind="sandbox",
+        warnings=(),
         profile=None,
     ),
 )

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from iotjobs.sandbox.fleet import Fleet
-from tests.faults.stage import Stage
+from tests.faults.harness.subprocess_run import ServiceJob
 
 
 @pytest.fixture
-def stage(aged_fleet: Fleet, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Stage]:
+def service_job(aged_fleet: Fleet, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[ServiceJob]:
     """A job of the test's own, with a failed and a running execution."""
-    made = Stage(aged_fleet, f"stage-{abs(hash(request.node.name)) % 10**9}", tmp_path)
-    with made.proxy:
-        yield made
+    name = f"swept-{abs(hash(request.node.name)) % 10**9}"
+    job = ServiceJob(aged_fleet, name, tmp_path, ("FAILED", "IN_PROGRESS"), grouped=False)
+    with job.proxy:
+        yield job

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.faults.kit import ManyDeletes
-from tests.faults.service_model import refusal
-from tests.faults.world import Fleet, World
+from tests.faults.harness.fault_injection import Fault
+from tests.faults.harness.schedules import GREENGRASS, Fleet, Job
+from tests.faults.harness.simulation import Simulation, Sweep
 
 #: Ways to choose the same finished executions of job-0; on thing-0 nothing is unfinished.
 WAYS: list[dict[str, Any]] = [
@@ -20,56 +20,39 @@ WAYS: list[dict[str, Any]] = [
 ]
 
 
-def _sweep(directory: Path, given: dict[str, Any], *, namespace: str | None, denied: bool) -> ManyDeletes:
-    world = World(directory / "run", Fleet(((False, ("FAILED",)),)))
-    describe = world.service.describe_job
-
-    def described(jobId: str) -> dict[str, Any]:  # noqa: N803 - the name of the API
-        if denied:
-            raise refusal("AccessDeniedException", "DescribeJob", 403)
-        answer = describe(jobId)
-        return {"job": answer["job"] | ({"namespaceId": namespace} if namespace else {})}
-
-    world.service.describe_job = described  # type: ignore[method-assign]
-    return ManyDeletes(world, {"max_fraction": 1.0, **given})
-
-
-def _guards(made: ManyDeletes) -> list[str]:
-    return sorted({refused["guard"] for refused in made.world.result()["refusals"]})
+def _sweep(directory: Path, parameters: dict[str, Any], *, namespace: str | None = GREENGRASS) -> Sweep:
+    simulation = Simulation(directory / "run", Fleet((Job(("FAILED",), namespace=namespace),)))
+    return Sweep(simulation, max_fraction=1.0, **parameters)
 
 
 @pytest.mark.parametrize("given", WAYS, ids=str)
 def test_what_greengrass_owns_is_left_alone_whichever_way_it_is_chosen(tmp_path: Path, given: dict[str, Any]) -> None:
-    made = _sweep(tmp_path, given, namespace="aws-gg-deployment", denied=False)
-    assert made.plan() == "refused"
-    assert _guards(made) == ["protected"]
+    sweep = _sweep(tmp_path, given)
+    assert sweep.plan() == "refused"
+    assert set(sweep.simulation.guards()) == {"protected"}
 
 
 @pytest.mark.parametrize("given", WAYS, ids=str)
 def test_an_owner_that_could_not_be_read_is_a_refusal(tmp_path: Path, given: dict[str, Any]) -> None:
-    made = _sweep(tmp_path, given, namespace="aws-gg-deployment", denied=True)
-    assert made.plan() == "refused"
-    assert _guards(made) == ["protection_unknown"]
-    assert made.world.result()["refusals"][0]["job_id"] == "job-0"
-    assert "iot:DescribeJob" in made.world.result()["reason"]
+    sweep = _sweep(tmp_path, given)
+    assert sweep.plan(*(Fault(on="DescribeJob", nth=nth, kind="denied") for nth in range(1, 9))) == "refused"
+    assert set(sweep.simulation.guards()) == {"protection_unknown"}
+    assert sweep.simulation.result()["refusals"][0]["job_id"] == "job-0"
+    assert "iot:DescribeJob" in sweep.simulation.result()["reason"]
 
 
 def test_a_job_of_the_accounts_own_is_planned_by_thing(tmp_path: Path) -> None:
-    made = _sweep(tmp_path, {"thing_name": "thing-0"}, namespace=None, denied=False)
-    assert made.plan() == "planned"
+    assert _sweep(tmp_path, {"thing_name": "thing-0"}, namespace=None).plan() == "planned"
 
 
-def test_rows_that_a_listing_repeats_do_not_widen_the_fraction(tmp_path: Path) -> None:
+def test_rows_that_a_listing_repeats_do_not_widen_the_fraction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     states = ("FAILED",) * 4 + ("SUCCEEDED",) * 6
-    made = ManyDeletes(
-        World(tmp_path / "run", Fleet(((False, states),))),
-        {"job_id": "job-0", "statuses": "FAILED", "max_fraction": 0.2},
-    )
-    listed = made.world.service.list_job_executions_for_job
+    sweep = Sweep.on_one_job(tmp_path, *states, job_id="job-0", statuses="FAILED", max_fraction=0.2)
+    listed = sweep.simulation.service.list_job_executions_for_job
 
-    def repeated(**given: Any) -> dict[str, Any]:
-        return {"executionSummaries": listed(**given)["executionSummaries"] * 2}
+    def repeated(**parameters: Any) -> dict[str, Any]:
+        return {"executionSummaries": listed(**parameters)["executionSummaries"] * 2}
 
-    made.world.service.list_job_executions_for_job = repeated  # type: ignore[method-assign]
-    assert made.plan() == "refused"
-    assert _guards(made) == ["max_fraction"]
+    monkeypatch.setattr(sweep.simulation.service, "list_job_executions_for_job", repeated)
+    assert sweep.plan() == "refused"
+    assert sweep.simulation.guards() == ["max_fraction"]

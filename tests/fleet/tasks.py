@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from iotjobs.errors import Denied
-from iotjobs.fleet.targets import Target
+from iotjobs.targets.target import Target
 
 
 def name_of(target: Target, *, folder: str) -> str:

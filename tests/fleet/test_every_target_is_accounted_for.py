@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from iotjobs.errors import InvalidInput
-from iotjobs.fleet.engine import Failure, cluster, run_tasks
-from iotjobs.fleet.targets import Target
+from iotjobs.targets.engine import Failure, cluster, run_tasks
+from iotjobs.targets.target import Target
 from tests.fleet import tasks
 
 

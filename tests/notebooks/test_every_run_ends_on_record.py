@@ -17,6 +17,7 @@ from tests.processes import gone
 
 from iotjobs import cli
 from iotjobs.run import notebook_runner as runbook
+from iotjobs.run import notebooks as kit
 from iotjobs.run.directory import RunDirectory
 
 
@@ -82,7 +83,7 @@ def test_a_run_stopped_before_its_notebook_begins_is_on_record(
 ) -> None:
     (tmp_path / "result.json").write_text('{"outcome": "planned", "confirm": "delete j/t/1 queued then"}')
     monkeypatch.setattr(sys, "argv", ["iotjobs", "run", "investigate", "--run-dir", str(tmp_path)])
-    monkeypatch.setattr(runbook, "parameters_of", lambda _path: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr(kit, "parameters_of", lambda _path: os.kill(os.getpid(), signal.SIGTERM))
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 130

@@ -35,7 +35,7 @@ def test_every_option_of_the_reference_is_taken(passed_on: dict[str, Any]) -> No
     assert passed_on == {
         "job_id": "j",
         "thing_name": "007",
-        "execution_number": 3,
+        "execution_number": "3",
         "force": True,
         "cli_input_json": "{}",
         "generate_cli_skeleton": "output",
@@ -52,7 +52,7 @@ def test_every_option_of_the_reference_is_taken(passed_on: dict[str, Any]) -> No
         (["--thing-name", "-x"], {"thing_name": "-x"}),
         (["--thing-name", "--force"], {"thing_name": "--force"}),
         (["--job-id", "true", "--thing-name", "nan"], {"job_id": "true", "thing_name": "nan"}),
-        (["--execution-number", "-1"], {"execution_number": -1}),
+        (["--execution-number", "-1"], {"execution_number": "-1"}),
         (["--execution-number", "1e5"], {"execution_number": "1e5"}),
         (["--execution-number", "9" * 5000], {"execution_number": "9" * 5000}),
     ],

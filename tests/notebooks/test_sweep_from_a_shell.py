@@ -11,7 +11,7 @@ import pytest
 from tests.notebooks import shell
 
 from iotjobs.run.directory import RunDirectory
-from iotjobs.run.notebook_runner import notebooks
+from iotjobs.run.notebooks import notebooks
 from iotjobs.sandbox.fleet import Fleet
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from iotjobs.model import Outcome
-from iotjobs.run import notebook_runner as runbook
+from iotjobs.run import notebooks as kit
 from tests.fresh_sandbox import FreshSandbox
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "scheduling"
@@ -135,7 +135,7 @@ def tasks(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 def test_each_task_of_airflow_gives_parameters_that_its_notebook_has(tasks: list[Any]) -> None:
     assert len(tasks) == 5
     for task in tasks:
-        there = {parameter.name for parameter in runbook.parameters_of(Path(task.input_nb))}
+        there = {parameter.name for parameter in kit.parameters_of(Path(task.input_nb))}
         assert task.parameters.keys() <= there, task.task_id
 
 

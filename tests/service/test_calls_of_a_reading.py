@@ -76,7 +76,7 @@ def test_a_job_of_many_things_takes_pages_and_a_call_for_each_that_runs(connecti
 
 def test_by_thing_and_by_job_say_the_same(connection: aws.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     by_job = _read(connection, "many-first")
-    monkeypatch.setattr(queues, "_FEW_THINGS", 1000)
+    monkeypatch.setattr(queues, "FEW_THINGS", 1000)
     by_thing = _read(connection, "many-first")
     assert connection.calls["ListJobExecutionsForThing"] == 300
     columns = ["job_id", "thing_name", "cause", "stuck", "unblocks", "suggestion"]

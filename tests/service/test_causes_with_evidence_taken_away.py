@@ -22,8 +22,8 @@ from iotjobs.aws.transport import Limits
 from iotjobs.diagnosis.diagnose import diagnose, possible_causes
 from iotjobs.sandbox.fleet import Fleet
 from iotjobs.snapshot import FleetSnapshot
+from tests.faults.harness.http_proxy import Call, FaultOf, HttpProxy
 from tests.labelled_fleet import LabelledFleet
-from tests.service.denying_proxy import DenyingProxy, Verdict
 
 STUCK_AFTER = timedelta(hours=24)
 ACTIONS = {
@@ -37,16 +37,16 @@ CONFUSION: Counter[tuple[str, str]] = Counter()
 
 
 class Denied:
-    """A fleet behind a proxy that denies what `verdict` says."""
+    """A fleet behind a proxy that denies or fails what `fault_of` says."""
 
-    def __init__(self, labelled: LabelledFleet, proxy: DenyingProxy, connection: aws.Connection) -> None:
+    def __init__(self, labelled: LabelledFleet, proxy: HttpProxy, connection: aws.Connection) -> None:
         self.labelled = labelled
         self.labels = labelled.labels()
         self.proxy = proxy
         self.connection = connection
 
-    def snapshot(self, verdict: Verdict, *, job_id: str | None = None, thing_name: str | None = None) -> FleetSnapshot:
-        self.proxy.verdict = verdict
+    def snapshot(self, fault_of: FaultOf, *, job_id: str | None = None, thing_name: str | None = None) -> FleetSnapshot:
+        self.proxy.fault_of = fault_of
         return read_fleet(self.connection, job_id=job_id, thing_name=thing_name, statuses=None, stuck_after=STUCK_AFTER)
 
     def check(self, snapshot: FleetSnapshot) -> pd.DataFrame:
@@ -75,7 +75,7 @@ class Denied:
 def denied_fleet(aged_fleet: Fleet) -> Iterator[Denied]:
     labelled = LabelledFleet(77, now=aged_fleet.now, things=12)
     labelled.make(aged_fleet)
-    proxy = DenyingProxy(aged_fleet.server.endpoint_url)
+    proxy = HttpProxy(aged_fleet.server.endpoint_url)
     with proxy, pytest.MonkeyPatch.context() as settings:
         settings.setenv("AWS_ENDPOINT_URL", proxy.url)
         yield Denied(labelled, proxy, aws.connect(limits=Limits(read_attempts=1)))
@@ -84,8 +84,8 @@ def denied_fleet(aged_fleet: Fleet) -> Iterator[Denied]:
         print(f"{label:16} -> {answer:16} {count:4}")
 
 
-def _deny(*operations: str, status: int = 403) -> Verdict:
-    return lambda operation, _path, _count: status if operation in operations else None
+def _deny(*operations: str) -> FaultOf:
+    return lambda call: "denied" if call.operation in operations else ""
 
 
 @pytest.mark.parametrize("operation", sorted(ACTIONS))
@@ -164,17 +164,17 @@ def test_queues_that_may_not_be_read_at_all(denied_fleet: Denied) -> None:
 
 
 @pytest.mark.parametrize(
-    ("operation", "status"),
+    ("operation", "fault"),
     [
-        ("SearchIndex", 500),
-        ("ListJobExecutionsForJob", 500),
-        ("DescribeJob", 500),
-        ("data:DescribeJobExecution", 429),
+        ("SearchIndex", "internal_error"),
+        ("ListJobExecutionsForJob", "internal_error"),
+        ("DescribeJob", "internal_error"),
+        ("data:DescribeJobExecution", "too_many_requests"),
     ],
 )
-def test_a_reading_that_fails_half_way(denied_fleet: Denied, operation: str, status: int) -> None:
-    def every_third(asked: str, _path: str, count: int) -> int | None:
-        return status if asked == operation and count % 3 == 0 else None
+def test_a_reading_that_fails_half_way(denied_fleet: Denied, operation: str, fault: str) -> None:
+    def every_third(call: Call) -> str:
+        return fault if call.operation == operation and call.nth % 3 == 0 else ""
 
     snapshot = denied_fleet.snapshot(every_third)
     rows = denied_fleet.check(snapshot)
@@ -184,7 +184,7 @@ def test_a_reading_that_fails_half_way(denied_fleet: Denied, operation: str, sta
 def test_an_index_that_fails_on_a_later_page(denied_fleet: Denied) -> None:
     seen = iter(range(10**6))
     snapshot = denied_fleet.snapshot(
-        lambda asked, _path, _count: 500 if asked == "SearchIndex" and next(seen) else None
+        lambda call: "internal_error" if call.operation == "SearchIndex" and next(seen) else ""
     )
     denied_fleet.check(snapshot)
     assert all("update-indexing-configuration" not in str(gap) for gap in snapshot.gaps)  # it is on
@@ -195,23 +195,28 @@ def test_an_index_that_fails_on_a_later_page(denied_fleet: Denied) -> None:
     [("OFF", "OFF"), ("REGISTRY", "OFF"), ("REGISTRY_AND_SHADOW", "OFF"), ("REGISTRY_AND_SHADOW", "STATUS")],
     ids=str,
 )
-@pytest.mark.parametrize("told", [True, False], ids=["configuration-readable", "configuration-denied"])
+@pytest.mark.parametrize("readable", [True, False], ids=["configuration-readable", "configuration-denied"])
 def test_the_modes_of_the_index(
-    denied_fleet: Denied, aged_fleet: Fleet, mode: str, connectivity: str, told: bool
+    denied_fleet: Denied, aged_fleet: Fleet, mode: str, connectivity: str, readable: bool
 ) -> None:
     wanted = {"thingIndexingMode": mode, "thingConnectivityIndexingMode": connectivity}
     aged_fleet.iot.update_indexing_configuration(thingIndexingConfiguration=wanted)
     try:
-        snapshot = denied_fleet.snapshot(_deny(*[] if told else ["GetIndexingConfiguration"]))
+        snapshot = denied_fleet.snapshot(_deny(*[] if readable else ["GetIndexingConfiguration"]))
     finally:
         aged_fleet.index()
     rows = denied_fleet.check(snapshot)
     unknown = rows[rows["cause"] == "unknown"]
     assert unknown.empty == (connectivity == "STATUS")
     assert (unknown["suggestion"] == "enable_indexing").all()
-    kept = mode if told and mode != "OFF" else "REGISTRY"
+    if not readable:  # an update replaces the whole configuration: no command without having read it
+        assert not unknown["evidence"].str.contains("update-indexing-configuration").any()
+        assert unknown["evidence"].str.contains("allow iot:GetIndexingConfiguration").all()
+        return
+    kept = mode if mode != "OFF" else "REGISTRY"
     command = f"update-indexing-configuration --thing-indexing-configuration thingIndexingMode={kept}"
     assert unknown["evidence"].str.contains(command).all()
+    assert unknown["evidence"].str.contains(f"--endpoint-url {denied_fleet.proxy.url}", regex=False).all()
     assert any(command in str(gap) for gap in snapshot.gaps) == (connectivity == "OFF")
 
 

@@ -67,6 +67,18 @@ def test_nothing_is_left_behind(tmp_path: Path, how: signal.Signals) -> None:
     assert gone(child)
 
 
+def test_what_the_command_started_ends_with_a_killed_sandbox(tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    command = f"sleep 600 & echo $! > {pid_file}.part; mv {pid_file}.part {pid_file}; wait"
+    sandbox = subprocess.Popen([*SANDBOX, "--scenario", "empty", "--", "sh", "-c", command])
+    until = time.monotonic() + 60
+    while not pid_file.exists() and time.monotonic() < until:
+        time.sleep(0.001)
+    sandbox.kill()  # at once: the sandbox itself may not know yet that its command runs
+    sandbox.wait()
+    assert gone(int(pid_file.read_text()), within_s=20)
+
+
 def test_a_command_that_is_not_there_says_so() -> None:
     ended = subprocess.run([*SANDBOX, "--scenario", "empty", "--", "no-such-command"], capture_output=True, check=False)
     assert ended.returncode == 127

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from iotjobs.aws.executions import describe_execution, job_executions, newest_execution, thing_executions
-from iotjobs.aws.jobs import describe, describe_job
+from iotjobs.aws.jobs import Jobs, describe, describe_job, fill_in, list_all
+from iotjobs.aws.rows import timer
 from iotjobs.errors import Denied, IotJobsError, NotFound
 from iotjobs.model import ExecutionKey, Status
 
@@ -160,18 +161,52 @@ def test_jobs_that_could_not_be_described_are_told_apart_from_those_without_a_na
     own = {"job": {"jobId": "own", "status": "IN_PROGRESS"}}
     core = {"job": {"jobId": "core", "status": "COMPLETED", "namespaceId": "aws-gg-deployment"}}
     denied = Denied("no", action="iot:DescribeJob")
-    jobs, errors = describe(
+    jobs = describe(
         Answers(DescribeJob={"own": own, "core": core, "secret": denied, "gone": NotFound("gone")}),
+        Jobs(),
         ["own", "core", "secret", "gone", "own"],
     )
-    assert dict(zip(jobs["job_id"], jobs["namespace_id"].fillna(""), strict=True)) == {
-        "core": "aws-gg-deployment",
-        "own": "",
-    }
-    assert jobs["described"].all()
-    assert set(errors) == {"gone", "secret"}
+    table = jobs.table(["own", "core", "secret", "gone"])
+    assert table[["job_id", "namespace_id"]].fillna("").to_numpy().tolist() == [
+        ["own", ""],
+        ["core", "aws-gg-deployment"],
+    ]
+    assert table["described"].all()
+    assert set(jobs.errors) == {"gone", "secret"}
 
 
 def test_credentials_that_end_are_never_a_job_that_could_not_be_described() -> None:
     with pytest.raises(Denied):
-        describe(Answers(DescribeJob={"a": Denied("expired", expired=True)}), ["a"])
+        describe(Answers(DescribeJob={"a": Denied("expired", expired=True)}), Jobs(), ["a"])
+
+
+def test_what_only_the_list_has_says_that_it_is_not_described() -> None:
+    listed = [[{"jobId": "a", "status": "IN_PROGRESS"}, {"jobId": "odd", "status": "PAUSED"}]]
+    denied = {"a": Denied("no", action="iot:DescribeJob")}
+    connection = Answers(DescribeJob=denied, ListJobs=listed)
+    jobs, gaps = fill_in(connection, describe(connection, Jobs(), ["a"]), {"a"})
+    assert jobs.table(["a"])["described"].tolist() == [False]
+    assert [gap.evidence for gap in gaps] == ["the job's schedule"]
+
+
+def test_one_odd_job_of_the_list_is_a_gap_and_the_others_are_read() -> None:
+    listed = [[{"jobId": "a", "status": "IN_PROGRESS"}, {"jobId": "odd one", "status": "QUEUED"}]]
+    jobs, gaps = list_all(Answers(ListJobs=listed), Jobs())
+    assert set(jobs.listed or {}) == {"a"}
+    assert "the executions of job 'odd one' could not be read: the answer to ListJobs" in str(gaps[0])
+
+
+KEY_OF_TIMER = {"jobId": "job", "thingName": "thing", "executionNumber": 1, "versionNumber": 4}
+
+
+@pytest.mark.parametrize(("left", "seconds"), [(60, 60), (0, 0), (-1, None), (None, None)], ids=str)
+def test_the_time_left_of_a_timer(left: Any, seconds: Any) -> None:
+    assert timer({"execution": KEY_OF_TIMER | {"approximateSecondsBeforeTimedOut": left}}, KEY) == (seconds, 4)
+
+
+@pytest.mark.parametrize(
+    "odd", [{"thingName": "another"}, {"executionNumber": 2}, {"approximateSecondsBeforeTimedOut": "soon"}], ids=str
+)
+def test_a_timer_of_another_execution_or_that_is_no_number_is_an_error(odd: dict[str, Any]) -> None:
+    with pytest.raises(IotJobsError, match="about job job, thing thing, number 1"):
+        timer({"execution": KEY_OF_TIMER | odd}, KEY)

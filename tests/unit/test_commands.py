@@ -9,8 +9,10 @@ import botocore.session
 import pytest
 from botocore import xform_name
 
-from iotjobs.diagnosis import commands
+from iotjobs.diagnosis import commands, verify_commands
+from iotjobs.diagnosis.causes import CAUSE_RULES
 from iotjobs.diagnosis.commands import UNSAFE, Place
+from iotjobs.diagnosis.facts import Facts
 
 HOSTILE = [
     "plain",
@@ -78,3 +80,17 @@ def assert_known_to_botocore(command: str) -> None:
     members = {xform_name(member, "-") for member in shape.input_shape.members}
     options = {word.partition("=")[0].removeprefix("--") for word in words if word.startswith("--")}
     assert options - {"profile", "region", "endpoint-url", "query", "output"} <= members
+
+
+EVERY_VERIFICATION = [*(rule.verify for rule in CAUSE_RULES), *verify_commands.OF_EVIDENCE.values()]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_every_command_that_verifies_is_known_to_aws_and_acts_where_the_snapshot_was_read(name: str) -> None:
+    facts = Facts._make([None] * len(Facts._fields))._replace(job_id=name, thing_name=name, execution_number=7)
+    for verify in EVERY_VERIFICATION:
+        command = verify(PLANT, facts)
+        assert_known_to_botocore(command)
+        assert shlex.split(command)[-4:] == ["--profile", "plant", "--region", "eu-west-1"]
+        words = shlex.split(command)
+        assert any(word in {name, f"--job-id={name}", f"--thing-name={name}", f'thingName:"{name}"'} for word in words)

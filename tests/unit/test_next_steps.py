@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from iotjobs.diagnosis.colours import CAUSE_LOOKS
 from iotjobs.diagnosis.next_steps import NextSteps, next_steps
+from iotjobs.diagnosis.overview import worst_causes
 from iotjobs.model import Cause
 from tests.unit.build_queues import AS_OF, SELF_RESOLVING, build_queues
 
@@ -125,3 +126,16 @@ def test_every_unfinished_execution_is_counted_once(lines: list) -> None:
     assert counted == steps.unfinished == len(lines)
     chosen = pd.DataFrame({place: step.chooses(queues) for place, step in enumerate(steps.ranked)})
     assert (chosen.sum(axis=1) <= 1).all() if len(chosen.columns) else True
+
+
+def test_the_worst_cause_of_a_job_is_the_one_that_does_most_harm_not_the_most_frequent() -> None:
+    queues = build_queues(
+        [
+            ("a", "job", "QUEUED", "device_offline", 50, None),
+            ("b", "job", "QUEUED", "device_offline", 50, None),
+            ("c", "job", "IN_PROGRESS", "stalled", 50, 40),
+            ("d", "job", "QUEUED", "fresh", 2, None),
+            ("e", "other", "QUEUED", "fresh", 2, None),
+        ]
+    )
+    assert worst_causes(queues).to_dict() == {"job": "stalled"}

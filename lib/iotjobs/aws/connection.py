@@ -16,6 +16,7 @@ from typing import Any
 
 import botocore.exceptions as boto_errors
 import botocore.session
+from botocore.parsers import ResponseParserError
 
 from iotjobs.aws import endpoints, response_parsing, sandbox_proof
 from iotjobs.aws.credentials import CallerCredentials, Role
@@ -31,7 +32,7 @@ from iotjobs.errors import Denied, InvalidInput, IotJobsError, NotFound, Refused
 _FIRST_ATTEMPTS = 3  # of the very first call: an endpoint that is not there should be said within seconds
 #: 250 rows a page: two million executions. A service that gives a new token with every page never ends.
 _MOST_PAGES = 8_000
-_READING_ERRORS = (AttributeError, KeyError, TypeError, ValueError, RecursionError)
+_READING_ERRORS = (AttributeError, KeyError, TypeError, ValueError, RecursionError, ResponseParserError)
 
 
 def connect(
@@ -181,7 +182,9 @@ class Connection:
             return self._read("iot-jobs-data", operation, parameters, endpoint=self._device_plane.url())
         except IotJobsError as error:
             credentials = isinstance(error, Denied) and error.action is None
-            if credentials or isinstance(error, NotFound | Throttled | Refused):
+            # a host of another account or an old one has no executions at all, so what it does not find is looked up
+            ended = isinstance(error, NotFound) and error.code != "ResourceNotFoundException"
+            if credentials or ended or isinstance(error, Throttled | Refused):
                 raise
             self._device_plane.lose(error)
             if operation != "DescribeJobExecution":
@@ -191,6 +194,8 @@ class Connection:
                 answer = self.read(operation, **named)
             except Denied as denied:
                 raise (error if denied.action else denied) from None
+            if isinstance(error, NotFound):
+                self._device_plane.doubt(answer["execution"])
             if self.endpoint_kind != "aws" and "approximateSecondsBeforeTimedOut" not in answer["execution"]:
                 raise  # an emulator's control plane keeps silent about timers
             return answer

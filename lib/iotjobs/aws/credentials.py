@@ -7,6 +7,9 @@ in the order of botocore's providers (boto3 guide, "Credentials").
 from __future__ import annotations
 
 import functools
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,9 +55,10 @@ class Role:
 
 
 class CallerCredentials:
-    """The credentials of one botocore session, found once and refreshed by botocore.
+    """The credentials of one botocore session, found once and refreshed by botocore; another session's provider.
 
-    It stands in as another session's credential provider, see `load_credentials`.
+    A call holds on to the ones that it began with (`held`): it is then known whose each call is, however often they are
+    renewed meanwhile.
     """
 
     def __init__(
@@ -71,12 +75,9 @@ class CallerCredentials:
         self._profile = profile or session.profile
         self._credentials: Any = None
         self._source = ""
+        self._this = threading.local()
         #: Whether they were good once: what ends then can be had anew.
         self.established = False
-
-    def load_credentials(self) -> Any:
-        """The credentials as botocore holds and refreshes them (see its CredentialResolver)."""
-        return self._credentials
 
     def find(self) -> None:
         """Ask botocore's providers in their order. Raises Denied, which names the one that failed, IotJobsError."""
@@ -112,12 +113,29 @@ class CallerCredentials:
             method=self._source, refresh_using=fetcher.fetch_credentials
         )
 
-    def check(self) -> None:
-        """Make sure that they are usable now, refreshing them if need be. Raises Denied, IotJobsError."""
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Refresh them if need be, and hold on to them for what this thread does. Raises Denied, IotJobsError."""
+        outer = getattr(self._this, "frozen", None)  # a call may need another first: who is the caller?
         try:
-            self._credentials.get_frozen_credentials()
+            self._this.frozen = outer or self._credentials.get_frozen_credentials()
         except Exception as error:  # noqa: BLE001 - a refresh runs programs and asks services
             raise self._error(error) from None
+        try:
+            yield
+        finally:
+            self._this.frozen = outer
+
+    def load_credentials(self) -> CallerCredentials:
+        """What a session asks its provider for (see botocore's CredentialResolver)."""
+        return self
+
+    def get_frozen_credentials(self) -> Any:
+        """What botocore signs with."""
+        return getattr(self._this, "frozen", None) or self._credentials.get_frozen_credentials()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__dict__["_credentials"], name)  # as botocore's own
 
     def _error(self, error: Exception) -> IotJobsError:
         name, remedy = _SOURCES.get(self._source, (self._source, _LOG_IN))

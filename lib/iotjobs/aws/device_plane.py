@@ -8,7 +8,7 @@ DescribeEndpoint; developer guide, "AWS IoT jobs device endpoints"; the error of
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from iotjobs.aws.endpoints import Partition, described_url, is_generic_jobs_host
@@ -54,15 +54,27 @@ class DevicePlane:
         if refused or not (error.code or isinstance(error, Denied)):
             self.lost = error
 
+    def doubt(self, execution: Mapping[str, object]) -> None:
+        """Note that the data plane did not find what the control plane has: it is not this account's."""
+        if execution.get("status") in {"QUEUED", "IN_PROGRESS"}:
+            self.lost = IotJobsError(f"{self._url} does not know executions of this account: is it another's host?")
+
     def _find(self) -> str:
         settings = self._settings
         if not settings.partition.has(settings.default_url):
             return settings.default_url  # configured
         if not settings.partition.has(settings.control_url):
             return settings.control_url  # only that one is configured: the data plane is no other place's
-        if not is_generic_jobs_host(settings.default_url) or "-fips." in settings.default_url:
-            return settings.default_url  # configured; or FIPS, which no described host has
-        return self._described()
+        if not is_generic_jobs_host(settings.default_url):
+            return settings.default_url  # configured
+        if "-fips." not in settings.default_url:
+            return self._described()
+        try:
+            described = self._described()
+        except IotJobsError:
+            described = ""
+        self.lost = None
+        return described if "-fips." in described else settings.default_url  # FIPS is kept, and may be refused
 
     def _described(self) -> str:
         settings = self._settings

@@ -9,7 +9,7 @@ import pandas as pd
 
 from iotjobs.aws.concurrency import map_concurrently
 from iotjobs.aws.connection import Connection
-from iotjobs.aws.rows import Row, execution, executions_table, name_in_arn, odd_answer
+from iotjobs.aws.rows import Row, execution, executions_table, name_in_arn, odd_answer, timer
 from iotjobs.errors import IotJobsError, NotFound
 from iotjobs.model import UNFINISHED, Execution, ExecutionKey, Status
 from iotjobs.snapshot import KEY, QUEUE_COLUMNS
@@ -152,3 +152,19 @@ def _listed(
             about = " ".join(str(value) for value in asked.values())
             raise odd_answer(operation, f"about {about} has more than {most} rows, far more than the job itself counts")
     return rows
+
+
+def time_left(connection: Connection, key: ExecutionKey) -> tuple[float | None, int | None]:
+    """The seconds that are left of an execution's timer, None where none runs, and its version.
+
+    From the device's plane, whose quota is far higher; the connection asks the control plane where it cannot be had.
+    Raises NotFound for one that has ended, and IotJobsError where the answer is about another one.
+    """
+    answer = connection.read_device_plane(
+        "DescribeJobExecution",
+        jobId=key.job_id,
+        thingName=key.thing_name,
+        executionNumber=key.execution_number,
+        includeJobDocument=False,
+    )
+    return timer(answer, key)

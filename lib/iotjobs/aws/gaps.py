@@ -1,44 +1,30 @@
-"""Collects what could not be read, with the remedy: one gap for each kind, however many things lack it."""
+"""What could not be read, with the remedy: one gap for each kind, however many things lack it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from iotjobs.errors import Denied, IotJobsError, NotFound, Throttled
-from iotjobs.permissions import grant_of
 from iotjobs.snapshot import Gap
 
 
-class Gaps:
-    """The gaps of one reading, as they come."""
+def error_gap(evidence: str, error: IotJobsError, *, about: Iterable[str] = ()) -> Gap:
+    """The gap that an error leaves. Raises the error where it is about the credentials: then nothing can be read."""
+    denied = isinstance(error, Denied)
+    if isinstance(error, Denied) and error.action is None:
+        raise error
+    return Gap(evidence, reason(error), remedy(error), frozenset(about), denied=denied)
 
-    def __init__(self) -> None:
-        self._found: dict[tuple[str, str, str], Gap] = {}
 
-    def add(
-        self,
-        evidence: str,
-        why: str,
-        remedy: str,
-        *,
-        about: Iterable[str] = (),
-        indexing_off: bool = False,
-        denied: bool = False,
-    ) -> None:
-        """Note that evidence is missing; gaps of one kind are drawn together."""
-        key = (evidence, why, remedy)
-        names = frozenset(about)
-        if key in self._found:
-            names |= self._found[key].about
-        self._found[key] = Gap(evidence, why, remedy, names, indexing_off, denied)
-
-    def add_error(self, evidence: str, error: IotJobsError, *, about: Iterable[str] = ()) -> None:
-        """Note that evidence is missing because of an error, which also tells the remedy."""
-        self.add(evidence, reason(error), remedy(error), about=about, denied=isinstance(error, Denied))
-
-    def all(self) -> tuple[Gap, ...]:
-        """The gaps so far, in the order in which they were met."""
-        return tuple(self._found.values())
+def merged(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
+    """The gaps, those of one kind drawn together, in the order in which they were met."""
+    kinds: dict[tuple[str, str, str], Gap] = {}
+    for gap in gaps:
+        kind = (gap.evidence, gap.why, gap.remedy)
+        before = kinds.get(kind)
+        kinds[kind] = replace(gap, about=before.about | gap.about) if before else gap
+    return tuple(kinds.values())
 
 
 def reason(error: IotJobsError) -> str:
@@ -53,8 +39,7 @@ def reason(error: IotJobsError) -> str:
 def remedy(error: IotJobsError) -> str:
     """What makes a reading succeed that failed with this error."""
     if isinstance(error, Denied) and error.action:
-        grant = grant_of(error.action)
-        return f"allow {error.action} ({grant})" if grant else f"allow {error.action}"
+        return f"allow {error.action}"
     if isinstance(error, Throttled):
         return "run this again later, or ask for a higher quota"
     if isinstance(error, NotFound):

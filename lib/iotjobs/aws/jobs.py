@@ -1,9 +1,10 @@
-"""What is known of jobs in one reading: each described where it may be, else as the list sums it up."""
+"""Jobs: each described where it may be, else as the list sums it up, and what is known of them in one reading."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import ceil
 from typing import Any
@@ -13,14 +14,16 @@ import pandas as pd
 from iotjobs.aws.concurrency import map_concurrently
 from iotjobs.aws.connection import Connection
 from iotjobs.aws.executions import PAGE_ROWS
-from iotjobs.aws.gaps import Gaps
+from iotjobs.aws.gaps import error_gap
 from iotjobs.aws.rows import job_row, jobs_table
-from iotjobs.diagnosis import schedule as windows
+from iotjobs.diagnosis import commands, schedule
 from iotjobs.errors import Denied, IotJobsError, NotFound
 from iotjobs.model import UNFINISHED, JobStatus, Status
-from iotjobs.snapshot import Evidence
+from iotjobs.snapshot import Evidence, Gap, Place
 
 _LATEST_COMPLETED = 100
+#: What the gap of a job begins with of which no execution could be read.
+UNREAD_JOB = "the executions of job"
 
 
 def list_jobs(connection: Connection) -> list[dict[str, Any]]:
@@ -38,17 +41,6 @@ def describe_job(connection: Connection, job_id: str) -> dict[str, Any]:
             "check the id, the profile and the region"
         ) from error
     return job_row("DescribeJob", job, described=True, asked=job_id)
-
-
-def describe(connection: Connection, job_ids: Iterable[str]) -> tuple[pd.DataFrame, dict[str, IotJobsError]]:
-    """Describe jobs, a call each: a row of JOB_COLUMNS for each that could be, and the errors of the others by job.
-
-    Raises Denied where there are no usable credentials.
-    """
-    wanted = sorted(set(job_ids))
-    answers = map_concurrently(lambda job_id: describe_job(connection, job_id), wanted)
-    errors = {job_id: one for job_id, one in zip(wanted, answers, strict=True) if isinstance(one, IotJobsError)}
-    return jobs_table([one for one in answers if not isinstance(one, IotJobsError)]), errors
 
 
 def job_snapshot(connection: Connection, job_id: str) -> dict[str, Any]:
@@ -74,92 +66,30 @@ def _or_gap(snapshot: dict[str, Any], part: str, connection: Connection, operati
         return {}
 
 
+@dataclass(frozen=True, slots=True)
 class Jobs:
-    """The jobs of one reading, by id."""
+    """What is known of jobs so far: rows of JOB_COLUMNS by id, and the errors of those that could not be described.
 
-    def __init__(self, connection: Connection, gaps: Gaps) -> None:
-        self.rows: dict[str, dict[str, Any]] = {}
-        self.errors: dict[str, IotJobsError] = {}
-        self._connection = connection
-        self._gaps = gaps
-        self._listed: dict[str, dict[str, Any]] | None = None
-        self._wanted: set[str] = set()
+    ``listed``: all jobs as `ListJobs` sums them up, None when it was not asked.
+    """
 
-    def listed(self) -> dict[str, dict[str, Any]]:
-        """All jobs as `ListJobs` sums them up, read once. Raises IotJobsError."""
-        if self._listed is None:
-            self._listed = {job["jobId"]: job for job in list_jobs(self._connection)}
-        return self._listed
+    rows: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    errors: Mapping[str, IotJobsError] = field(default_factory=dict)
+    listed: Mapping[str, dict[str, Any]] | None = None
 
-    def alive(self) -> list[str]:
-        """Jobs that can have unfinished executions. Raises IotJobsError.
-
-        A COMPLETED snapshot job has none by definition, and an account keeps thousands of them: only the latest are
-        looked at, for what an end time may have left behind.
-        """
-        done = [
-            job
-            for job in self.listed().values()
-            if job["status"] == JobStatus.COMPLETED and job.get("targetSelection") != "CONTINUOUS"
-        ]
-        done.sort(key=lambda job: job.get("lastUpdatedAt") or 0, reverse=True)
-        latest = [job["jobId"] for job in done[:_LATEST_COMPLETED]]
-        self.look_up(latest)
-        left_behind = {job_id for job_id in latest if job_id in self.rows and self.may_have(job_id, UNFINISHED)}
-        over = {job["jobId"] for job in done} - left_behind
-        return [job_id for job_id in self.listed() if job_id not in over]
-
-    def describe(self, job_ids: Iterable[str]) -> None:
-        """Describe jobs that the reading is about."""
-        wanted = set(job_ids)
-        self._wanted |= wanted
-        self.look_up(sorted(wanted))
-
-    def look_up(self, job_ids: Iterable[str]) -> None:
-        """Describe the jobs that were not yet, one call each: nothing else tells their schedule and timer."""
-        wanted = [job_id for job_id in job_ids if job_id not in self.rows and job_id not in self.errors]
-        answers = map_concurrently(lambda job_id: describe_job(self._connection, job_id), wanted)
-        for job_id, answer in zip(wanted, answers, strict=True):
-            if isinstance(answer, IotJobsError):
-                self.errors[job_id] = answer
-            else:
-                self.rows[job_id] = answer
-
-    def fill_in(self) -> None:
-        """Give the jobs that could not be described the status that the list tells, and note what is missing.
-
-        The list is read anew: the executions were read since, and a status older than they are could mislead.
-        """
-        errors = {job_id: error for job_id, error in self.errors.items() if job_id in self._wanted}
-        if not errors:
-            return
-        try:
-            self._listed = None
-            listed = self.listed()
-        except IotJobsError:
-            listed = {}
-        for job_id, error in errors.items():
-            self._gaps.add_error(Evidence.SCHEDULE, error, about=[job_id])
-            if job_id in listed:
-                self.rows[job_id] = job_row("ListJobs", listed[job_id], described=False)
-            else:
-                self._gaps.add_error(Evidence.JOB_STATUS, error, about=[job_id])
-
-    def check_schedules(self, as_of: datetime) -> None:
-        """Note the schedules that cannot be understood."""
-        for job_id, row in self._of_interest():
-            if row["status"] == JobStatus.SCHEDULED or not windows.is_scheduled(row["scheduling"]):
-                continue
-            try:
-                windows.check(row["scheduling"], as_of=as_of)
-            except windows.UnreadableSchedule as error:
-                look = f"look at it: `aws iot describe-job --job-id {job_id} --query job.schedulingConfig`"
-                self._gaps.add(Evidence.SCHEDULE, f"{error} is not in a form that is known", look, about=[job_id])
+    def table(self, job_ids: Iterable[str]) -> pd.DataFrame:
+        """Those of these jobs of which something is known (JOB_COLUMNS)."""
+        return jobs_table([self.rows[job_id] for job_id in job_ids if job_id in self.rows])
 
     def status(self, job_id: str) -> str | None:
         """A job's status as far as it is known."""
         status = self.rows.get(job_id, {}).get("status")
         return str(status) if status else None
+
+    def counted(self, job_id: str, statuses: Iterable[Status] | None) -> int | None:
+        """How many executions a job itself counts in these states (None: all), None where it does not."""
+        counts = self._counts(job_id, statuses or Status)
+        return None if counts is None else sum(counts)
 
     def may_have(self, job_id: str, statuses: Iterable[Status]) -> bool:
         """Whether a job can have executions in one of these states, by its status and its counts."""
@@ -170,35 +100,121 @@ class Jobs:
 
     def cheapest(self, job_id: str) -> Sequence[Status] | None:
         """The statuses to ask for to see what is unfinished, None for all: whole where that takes no more calls."""
-        counts = self._counts(job_id, Status)
-        if counts is None or max(1, ceil(sum(counts) / PAGE_ROWS)) > self._pages(job_id, UNFINISHED):
-            return UNFINISHED
-        return None
+        whole = self._pages_whole(job_id)
+        return UNFINISHED if whole is None or whole > self._pages(job_id, UNFINISHED) else None
 
     def calls(self, job_id: str) -> int:
         """How many calls it takes, about, to read what a job has unfinished."""
-        counts = self._counts(job_id, Status)
-        by_status = self._pages(job_id, UNFINISHED)
-        return by_status if counts is None else min(by_status, max(1, ceil(sum(counts) / PAGE_ROWS)))
+        whole, by_status = self._pages_whole(job_id), self._pages(job_id, UNFINISHED)
+        return by_status if whole is None else min(by_status, whole)
+
+    def _pages_whole(self, job_id: str) -> int | None:
+        count = self.counted(job_id, None)
+        return None if count is None else max(1, ceil(count / PAGE_ROWS))
 
     def _pages(self, job_id: str, statuses: Collection[Status]) -> int:
         counts = self._counts(job_id, statuses)
         return sum(max(1, ceil(count / PAGE_ROWS)) for count in counts) if counts else len(statuses)
 
-    def table(self) -> pd.DataFrame:
-        """The jobs that the reading is about, as a table with JOB_COLUMNS."""
-        return jobs_table([row for _, row in self._of_interest()])
-
-    def require(self, job_id: str) -> None:
-        """Describe the job that was asked for. Raises NotFound when there is none."""
-        self.describe([job_id])
-        if isinstance(self.errors.get(job_id), NotFound):
-            raise self.errors[job_id]
-
-    def _of_interest(self) -> list[tuple[str, dict[str, Any]]]:
-        return [(job_id, row) for job_id, row in self.rows.items() if job_id in self._wanted]
-
     def _counts(self, job_id: str, statuses: Iterable[Status]) -> list[int] | None:
         row = self.rows.get(job_id)
         counts = [] if row is None else [row[status.value] for status in statuses]
         return None if row is None or any(count is None for count in counts) else counts
+
+
+def describe(connection: Connection, jobs: Jobs, job_ids: Iterable[str], *, anew: bool = False) -> Jobs:
+    """Describe the jobs that were not yet (or all of them, `anew`), a call each: nothing else has their schedule.
+
+    Raises Denied where there are no usable credentials; any other error is kept in `errors`.
+    """
+    known = {*jobs.rows, *jobs.errors}
+    missing = [job_id for job_id in sorted(set(job_ids)) if anew or job_id not in known]
+    answers = map_concurrently(lambda job_id: describe_job(connection, job_id), missing)
+    rows, errors = dict(jobs.rows), dict(jobs.errors)
+    for job_id, answer in zip(missing, answers, strict=True):
+        if isinstance(answer, IotJobsError):
+            errors[job_id] = answer
+        else:
+            rows[job_id] = answer
+    return replace(jobs, rows=rows, errors=errors)
+
+
+def require(connection: Connection, job_id: str) -> Jobs:
+    """Describe the job that was asked for. Raises NotFound when there is none."""
+    jobs = describe(connection, Jobs(), [job_id])
+    if isinstance(jobs.errors.get(job_id), NotFound):
+        raise jobs.errors[job_id]
+    return jobs
+
+
+def list_all(connection: Connection, jobs: Jobs) -> tuple[Jobs, list[Gap]]:
+    """List all jobs, and a gap for each that is not understood. Raises IotJobsError when they cannot be listed."""
+    listed, gaps = {}, []
+    for job in list_jobs(connection):
+        try:
+            row = job_row("ListJobs", job, described=False)
+        except IotJobsError as error:
+            gaps.append(error_gap(f"{UNREAD_JOB} {ascii(job.get('jobId'))[:80]}", error))
+        else:
+            listed[row["job_id"]] = row
+    return replace(jobs, listed=listed), gaps
+
+
+def find_alive(connection: Connection, jobs: Jobs) -> tuple[Jobs, list[str], list[Gap]]:
+    """The jobs that can have unfinished executions. Raises IotJobsError when they cannot be listed.
+
+    A COMPLETED snapshot job has none by definition, and an account keeps thousands of them: only the latest are
+    looked at, for what an end time may have left behind.
+    """
+    jobs, gaps = (jobs, []) if jobs.listed is not None else list_all(connection, jobs)
+    listed = jobs.listed or {}
+    done = [
+        row
+        for row in listed.values()
+        if row["status"] == JobStatus.COMPLETED and row["target_selection"] != "CONTINUOUS"
+    ]
+    done.sort(key=lambda row: str(row["last_updated_at"] or ""), reverse=True)
+    latest = [row["job_id"] for row in done[:_LATEST_COMPLETED]]
+    jobs = describe(connection, jobs, latest)
+    left_behind = {job_id for job_id in latest if job_id in jobs.rows and jobs.may_have(job_id, UNFINISHED)}
+    over = {row["job_id"] for row in done} - left_behind
+    return jobs, [job_id for job_id in listed if job_id not in over], gaps
+
+
+def fill_in(connection: Connection, jobs: Jobs, job_ids: Collection[str]) -> tuple[Jobs, list[Gap]]:
+    """Give the jobs that could not be described what the list has of them, and the gaps that are left.
+
+    The list is read anew: the executions were read since, and a status older than they are could mislead.
+    """
+    errors = {job_id: error for job_id, error in jobs.errors.items() if job_id in job_ids and job_id not in jobs.rows}
+    if not errors:
+        return jobs, []
+    try:
+        jobs, _ = list_all(connection, jobs)
+    except IotJobsError as failure:
+        error_gap(Evidence.JOB_STATUS, failure)  # raises where it is the credentials
+    listed, rows, gaps = jobs.listed or {}, dict(jobs.rows), []
+    for job_id, error in errors.items():
+        gaps.append(error_gap(Evidence.SCHEDULE, error, about=[job_id]))
+        row = listed.get(job_id)
+        if row is not None:
+            rows[job_id] = row
+        if row is None or (row["status"] == JobStatus.CANCELED and row["is_concurrent"]):
+            gaps.append(error_gap(Evidence.JOB_STATUS, error, about=[job_id]))  # by force or not: no list has it
+    return replace(jobs, rows=rows), gaps
+
+
+def schedule_gaps(jobs: Jobs, job_ids: Iterable[str], *, as_of: datetime, place: Place) -> list[Gap]:
+    """The schedules that are not understood."""
+    gaps = []
+    for job_id in job_ids:
+        row = jobs.rows.get(job_id)
+        if row is None or row["status"] == JobStatus.SCHEDULED or not schedule.is_scheduled(row["scheduling"]):
+            continue
+        try:
+            schedule.check(row["scheduling"], as_of=as_of)
+        except schedule.UnreadableSchedule as error:
+            look = commands.aws(place, "iot", "describe-job", job_id=job_id, query="job.schedulingConfig")
+            why = f"{error} is not in a form that is known"
+            gaps.append(Gap(Evidence.SCHEDULE, why, f"look at it: `{look}`", frozenset({job_id})))
+    return gaps

@@ -55,4 +55,4 @@ def address(url: str) -> str:
         parts = urlsplit(url)
     except ValueError:
         return outside_text(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    return outside_text(urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", "")))

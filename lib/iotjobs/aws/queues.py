@@ -6,107 +6,111 @@ than things, reading what those jobs have unfinished shows the same.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
 from iotjobs.aws.concurrency import map_concurrently
 from iotjobs.aws.connection import Connection
-from iotjobs.aws.executions import job_executions, thing_executions
-from iotjobs.aws.gaps import Gaps
-from iotjobs.aws.jobs import Jobs
+from iotjobs.aws.executions import job_executions, newest_states, thing_executions
+from iotjobs.aws.gaps import error_gap
+from iotjobs.aws.jobs import Jobs, describe, find_alive
 from iotjobs.errors import Denied, IotJobsError, NotFound
 from iotjobs.model import EXECUTION_COLUMNS, UNFINISHED, Status, table
-from iotjobs.snapshot import KEY, Evidence
+from iotjobs.snapshot import Evidence, Gap
 
-_FEW_THINGS = 25
+#: For so few things a call each is taken without asking whether the jobs would be fewer.
+FEW_THINGS = 25
 _MOST_CALLS_INSTEAD = 1000
 
 
-class Queues:
-    """The executions that were read, newest reading last, and the things whose queue is known in whole."""
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """The executions that were read, newest reading last; ``known`` are the things whose queue was read whole.
 
-    def __init__(self, connection: Connection, jobs: Jobs, gaps: Gaps) -> None:
-        self.known: set[str] = set()
-        self._connection = connection
-        self._jobs = jobs
-        self._gaps = gaps
-        self._read: list[pd.DataFrame] = []
-        self._covered: dict[str, frozenset[Status]] = {}
+    ``covered``: the statuses that were read of each job.
+    """
 
-    def add_job(self, job_id: str, executions: pd.DataFrame, statuses: Sequence[Status] | None) -> None:
-        """Keep a job's executions that were read; all of them, or those in some states."""
-        self._read.append(executions)
-        self._covered[job_id] = frozenset(statuses or Status)
+    tables: tuple[pd.DataFrame, ...] = ()
+    known: frozenset[str] = frozenset()
+    covered: Mapping[str, frozenset[Status]] = field(default_factory=dict)
 
-    def add_thing(self, thing_name: str, executions: pd.DataFrame) -> None:
-        """Keep all executions of a thing: its queue is known."""
-        self._read.append(executions)
-        self.known.add(thing_name)
+    def with_job(self, job_id: str, executions: pd.DataFrame, statuses: Sequence[Status] | None) -> Readings:
+        """Add a job's executions that were read; all of them, or those in some states."""
+        covered = {**self.covered, job_id: frozenset(statuses or Status)}
+        return replace(self, tables=(*self.tables, executions), covered=covered)
 
-    def read(self, things: Collection[str]) -> None:
-        """Read the queues of things, and note those that cannot be read."""
-        wanted = sorted(things)
-        if len(wanted) > _FEW_THINGS and self._by_job(wanted, most_calls=len(wanted)):
-            return
-        denied = self._by_thing(wanted)
-        if denied and not self._by_job(list(denied), most_calls=_MOST_CALLS_INSTEAD):
-            for thing_name, error in denied.items():
-                self._gaps.add_error(Evidence.QUEUE, error, about=[thing_name])
+    def with_things(self, executions: Mapping[str, pd.DataFrame]) -> Readings:
+        """Add all executions of things: their queues are known."""
+        return replace(self, tables=(*self.tables, *executions.values()), known=self.known | executions.keys())
 
-    def read_again(self, things: Collection[str]) -> None:
-        """Read the queues of a few things once more; what was read of them is out of date."""
-        for error in self._by_thing(sorted(things)).values():
-            self._gaps.add_error(Evidence.QUEUE, error, about=things)
-
-    def seen(self) -> pd.DataFrame:
-        """Every execution that was read, as it was read last (EXECUTION_COLUMNS)."""
-        return together(self._read[::-1]).drop_duplicates(KEY, ignore_index=True)
-
-    def _by_thing(self, things: Sequence[str]) -> dict[str, IotJobsError]:
-        failed: dict[str, IotJobsError] = {}
-        answers = map_concurrently(lambda name: thing_executions(self._connection, name), things)
-        for thing_name, answer in zip(things, answers, strict=True):
-            if isinstance(answer, Denied):
-                failed[thing_name] = answer
-            elif isinstance(answer, IotJobsError):
-                self._gaps.add_error(Evidence.QUEUE, answer, about=[thing_name])
-            else:
-                self.add_thing(thing_name, answer)
-        return failed
-
-    def _by_job(self, things: Sequence[str], *, most_calls: int) -> bool:
-        """Read what every unfinished job has unfinished; False when that is dearer or does not work."""
-        try:
-            others = [job_id for job_id in self._jobs.alive() if not self._covers(job_id)]
-        except IotJobsError:
-            return False
-        undescribed = [job_id for job_id in others if job_id not in self._jobs.rows]
-        if len(undescribed) + len(others) > most_calls:
-            return False
-        self._jobs.look_up(undescribed)
-        asked = [job_id for job_id in others if self._jobs.may_have(job_id, UNFINISHED)]
-        if sum(map(self._jobs.calls, asked)) > most_calls:
-            return False
-        return self._read_jobs(asked, set(things))
-
-    def _read_jobs(self, asked: Sequence[str], things: set[str]) -> bool:
-        def read(job_id: str) -> pd.DataFrame:
-            return job_executions(self._connection, job_id, statuses=self._jobs.cheapest(job_id))
-
-        answers = map_concurrently(read, asked)
-        if any(isinstance(answer, IotJobsError) and not isinstance(answer, NotFound) for answer in answers):
-            return False
-        found = [answer for answer in answers if isinstance(answer, pd.DataFrame)]
-        self._read += [rows[rows["thing_name"].isin(things)] for rows in found]
-        self.known |= things
-        return True
-
-    def _covers(self, job_id: str) -> bool:
-        return self._covered.get(job_id, frozenset()).issuperset(UNFINISHED)
+    def executions(self) -> pd.DataFrame:
+        """Every execution that was read, as it is newest (EXECUTION_COLUMNS)."""
+        return newest_states(together(self.tables))
 
 
-def together(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+def read_queues(
+    connection: Connection, readings: Readings, jobs: Jobs, things: Collection[str]
+) -> tuple[Readings, Jobs, list[Gap]]:
+    """Read the queues of things, and say which cannot be read."""
+    names = sorted(things)
+    if len(names) > FEW_THINGS:
+        by_job, jobs = _by_job(connection, readings, jobs, names, most_calls=len(names))
+        if by_job is not None:
+            return by_job, jobs, []
+    readings, denied, gaps = _by_thing(connection, readings, names)
+    if denied:
+        by_job, jobs = _by_job(connection, readings, jobs, list(denied), most_calls=_MOST_CALLS_INSTEAD)
+        if by_job is not None:
+            return by_job, jobs, gaps
+    return readings, jobs, [*gaps, *(error_gap(Evidence.QUEUE, error, about=[name]) for name, error in denied.items())]
+
+
+def together(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Executions tables as one (EXECUTION_COLUMNS)."""
-    filled = [frame[list(EXECUTION_COLUMNS)] for frame in frames if not frame.empty]
+    filled = [one[list(EXECUTION_COLUMNS)] for one in tables if not one.empty]
     return pd.concat(filled, ignore_index=True) if filled else table(EXECUTION_COLUMNS)
+
+
+def _by_thing(
+    connection: Connection, readings: Readings, things: Sequence[str]
+) -> tuple[Readings, dict[str, Denied], list[Gap]]:
+    """Read each thing's own list; the things that may not be read so, and the gaps of those that failed."""
+    answers = dict(zip(things, map_concurrently(lambda name: thing_executions(connection, name), things), strict=True))
+    read = {name: answer for name, answer in answers.items() if isinstance(answer, pd.DataFrame)}
+    denied = {name: answer for name, answer in answers.items() if isinstance(answer, Denied)}
+    gaps = [
+        error_gap(Evidence.QUEUE, answer, about=[name])
+        for name, answer in answers.items()
+        if isinstance(answer, IotJobsError) and name not in denied
+    ]
+    return readings.with_things(read), denied, gaps
+
+
+def _by_job(
+    connection: Connection, readings: Readings, jobs: Jobs, things: Sequence[str], *, most_calls: int
+) -> tuple[Readings | None, Jobs]:
+    """Read what every unfinished job has unfinished; None when that takes more calls or does not work."""
+    try:
+        jobs, alive, odd = find_alive(connection, jobs)
+    except IotJobsError as error:
+        error_gap(Evidence.QUEUE, error)  # raises where it is the credentials
+        return None, jobs
+    others = [job_id for job_id in alive if not readings.covered.get(job_id, frozenset()).issuperset(UNFINISHED)]
+    undescribed = [job_id for job_id in others if job_id not in jobs.rows]
+    if odd or len(undescribed) + len(others) > most_calls:
+        return None, jobs
+    jobs = describe(connection, jobs, undescribed)
+    asked = [job_id for job_id in others if jobs.may_have(job_id, UNFINISHED)]
+    if sum(map(jobs.calls, asked)) > most_calls:
+        return None, jobs
+
+    def read(job_id: str) -> pd.DataFrame:
+        return job_executions(connection, job_id, statuses=jobs.cheapest(job_id))
+
+    answers = map_concurrently(read, asked)
+    if any(isinstance(answer, IotJobsError) and not isinstance(answer, NotFound) for answer in answers):
+        return None, jobs
+    tables = [answer[answer["thing_name"].isin(things)] for answer in answers if isinstance(answer, pd.DataFrame)]
+    return replace(readings, tables=(*readings.tables, *tables), known=readings.known | set(things)), jobs

@@ -6,22 +6,35 @@ executions that needed it are `unknown`. The number of calls is kept down: see `
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import pandas as pd
 
+from iotjobs.aws import jobs as jobs_of
 from iotjobs.aws.concurrency import map_concurrently
 from iotjobs.aws.connection import Connection
-from iotjobs.aws.executions import job_executions, sort_by_delivery_order, thing_executions
-from iotjobs.aws.gaps import Gaps
-from iotjobs.aws.jobs import Jobs
-from iotjobs.aws.queues import Queues, together
-from iotjobs.aws.things import Things
+from iotjobs.aws.executions import (
+    PAGE_ROWS,
+    job_executions,
+    newest_states,
+    sort_by_delivery_order,
+    thing_executions,
+    time_left,
+)
+from iotjobs.aws.gaps import error_gap, merged
+from iotjobs.aws.jobs import UNREAD_JOB, Jobs
+from iotjobs.aws.queues import Readings, read_queues, together
+from iotjobs.aws.things import read_things, require_thing
+from iotjobs.diagnosis import commands
+from iotjobs.diagnosis.service_owners import is_greengrass
 from iotjobs.errors import Denied, IotJobsError, NotFound
-from iotjobs.model import ENDED_JOBS, UNFINISHED, JobStatus, Status, table
-from iotjobs.snapshot import KEY, TIMER_COLUMNS, Evidence, FleetSnapshot
+from iotjobs.model import ENDED_JOBS, UNFINISHED, ExecutionKey, JobStatus, Status, table
+from iotjobs.snapshot import KEY, TIMER_COLUMNS, Evidence, FleetSnapshot, Gap, Place, last_change
+
+#: A job grows while it is read, but not to twice its size and more.
+_GROWTH = 10_000
 
 
 def read_fleet(
@@ -36,195 +49,236 @@ def read_fleet(
     """Read what a diagnosis needs about a job, a thing, both, or all that is unfinished.
 
     With ``whole_history`` the account is read with all that has ended, in whichever job. Raises NotFound for a job
-    or thing that does not exist, Denied and IotJobsError when the executions themselves cannot be read.
+    or thing that does not exist, Denied and IotJobsError when the executions themselves cannot be read, and Denied
+    when the credentials end on the way.
     """
-    reading = _Reading(connection, stuck_after)
+    as_of, place = connection.now(), place_of(connection)
     if thing_name is not None:
-        executions = reading.of_thing(thing_name, job_id)
+        scope = _thing(connection, thing_name, job_id)
     elif job_id is not None:
-        executions = reading.of_job(job_id, statuses)
-    elif whole_history:
-        executions = reading.of_whole_account()
+        scope = _job(connection, job_id, statuses)
     else:
-        executions = reading.of_account(statuses)
-    return reading.complete(executions, statuses)
+        scope = _account(connection, statuses, whole_history=whole_history)
+    unfinished = scope.executions[scope.executions["status"].isin(UNFINISHED)]
+    things = sorted(set(unfinished["thing_name"]))
+    known = scope.readings.known | set(things if scope.whole_account else ())
+    readings, jobs, queue_gaps = read_queues(
+        connection, replace(scope.readings, known=known), scope.jobs, set(things) - known
+    )
+    job_ids = {*scope.job_ids, *_waiting(readings, things)["job_id"]}
+    jobs = jobs_of.describe(connection, jobs, job_ids)
+    jobs, job_gaps = jobs_of.fill_in(connection, jobs, job_ids)
+    readings, cancel_gaps = _read_cancelled_again(connection, readings, jobs, _waiting(readings, things))
+    waiting = _waiting(readings, things)
+    queues, order_gaps = _in_order_of_delivery(connection, waiting)
+    things_table, thing_gaps = read_things(connection, things, known_queues=readings.known, place=place)
+    timers, timer_gaps = _timers(connection, queues, jobs, as_of=as_of, stuck_after=stuck_after)
+    in_order = [name for name in jobs.rows if name in job_ids]
+    gaps = [
+        *(*scope.gaps, *queue_gaps, *job_gaps, *cancel_gaps, *order_gaps, *thing_gaps, *timer_gaps),
+        *jobs_of.schedule_gaps(jobs, in_order, as_of=as_of, place=place),
+        *_greengrass_gaps(queues, jobs, place),
+    ]
+    return FleetSnapshot(
+        executions=_as_newest(scope.executions, readings, statuses),
+        queues=queues,
+        jobs=jobs.table(in_order),
+        things=things_table,
+        timers=timers,
+        gaps=merged(gaps),
+        as_of=as_of,
+        place=place,
+    )
 
 
-class _Reading:
-    """The steps of one reading; gathers jobs, queues and gaps as they come."""
+def place_of(connection: Connection) -> Place:
+    """Where a connection reads, as a command must say it: an endpoint only where it is none of AWS's own."""
+    endpoint = None if connection.endpoint_kind == "aws" else connection.endpoint
+    return Place(connection.profile, connection.region, endpoint)
 
-    def __init__(self, connection: Connection, stuck_after: timedelta) -> None:
-        self.connection = connection
-        self.stuck_after = stuck_after
-        self.as_of = datetime.now(UTC)
-        self.gaps = Gaps()
-        self.jobs = Jobs(connection, self.gaps)
-        self.queues = Queues(connection, self.jobs, self.gaps)
-        self.whole_account = False
 
-    def of_thing(self, thing_name: str, job_id: str | None) -> pd.DataFrame:
-        if job_id is not None:
-            self.jobs.require(job_id)
-        try:
-            executions = thing_executions(self.connection, thing_name)
-        except Denied as error:
-            if job_id is None or error.action is None:
-                raise
-            executions = job_executions(self.connection, job_id)
-            executions = _rows(executions, executions["thing_name"] == thing_name)
-            self.queues.add_job(job_id, executions, None)
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """What was asked for, as far as it was read: ``job_ids`` are those that the reading is about."""
+
+    executions: pd.DataFrame
+    readings: Readings
+    jobs: Jobs
+    job_ids: frozenset[str] = frozenset()
+    gaps: tuple[Gap, ...] = ()
+    whole_account: bool = False
+
+
+def _thing(connection: Connection, thing_name: str, job_id: str | None) -> _Scope:
+    jobs = Jobs() if job_id is None else jobs_of.require(connection, job_id)
+    job_ids = frozenset() if job_id is None else frozenset({job_id})
+    try:
+        executions = thing_executions(connection, thing_name)
+        readings = Readings().with_things({thing_name: executions})
+    except Denied as error:
+        if job_id is None or error.action is None:
+            raise
+        executions = job_executions(connection, job_id)
+        executions = _rows(executions, executions["thing_name"] == thing_name)
+        readings = Readings().with_job(job_id, executions, None)
+    gaps = require_thing(connection, thing_name) if executions.empty else []
+    if job_id is not None:
+        executions = _rows(executions, executions["job_id"] == job_id)
+    return _Scope(executions, readings, jobs, job_ids, tuple(gaps))
+
+
+def _job(connection: Connection, job_id: str, statuses: Sequence[Status] | None) -> _Scope:
+    jobs = jobs_of.require(connection, job_id)
+    executions, gaps = _executions_of(connection, jobs, job_id, statuses)
+    readings = Readings().with_job(job_id, executions, statuses)
+    return _Scope(executions, readings, jobs, frozenset({job_id}), tuple(gaps))
+
+
+def _account(connection: Connection, statuses: Sequence[Status] | None, *, whole_history: bool) -> _Scope:
+    """Every execution of every job; or those that can be unfinished, and jobs that are as cheap to read whole."""
+    if whole_history:
+        jobs, gaps = jobs_of.list_all(connection, Jobs())
+        job_ids = list(jobs.listed or {})
+    else:
+        jobs, job_ids, gaps = jobs_of.find_alive(connection, Jobs())
+    jobs = jobs_of.describe(connection, jobs, job_ids)
+    asked: dict[str, Sequence[Status] | None] = dict.fromkeys(job_ids)
+    if not whole_history:
+        asked = {
+            job_id: statuses or jobs.cheapest(job_id)
+            for job_id in job_ids
+            if jobs.may_have(job_id, statuses or UNFINISHED)
+        }
+    scope = _of_jobs(connection, jobs, asked)
+    whole = scope.whole_account and not gaps and (whole_history or statuses is None)
+    return replace(scope, job_ids=frozenset(job_ids), gaps=(*gaps, *scope.gaps), whole_account=whole)
+
+
+def _of_jobs(connection: Connection, jobs: Jobs, asked: Mapping[str, Sequence[Status] | None]) -> _Scope:
+    """The executions of jobs in the statuses asked for. Raises the first error when none could be read."""
+    answers = map_concurrently(lambda job_id: _executions_of(connection, jobs, job_id, asked[job_id]), asked)
+    readings, gaps, errors = Readings(), list[Gap](), list[IotJobsError]()
+    for job_id, answer in zip(asked, answers, strict=True):
+        if isinstance(answer, NotFound):
+            continue  # it was deleted since it was listed
+        if isinstance(answer, IotJobsError):
+            errors.append(answer)
+            gaps.append(error_gap(f"{UNREAD_JOB} {job_id}", answer))
         else:
-            self.queues.add_thing(thing_name, executions)
-        if executions.empty:
-            self._require_thing(thing_name)
-        return executions if job_id is None else _rows(executions, executions["job_id"] == job_id)
-
-    def of_job(self, job_id: str, statuses: Sequence[Status] | None) -> pd.DataFrame:
-        self.jobs.require(job_id)
-        executions = job_executions(self.connection, job_id, statuses=statuses)
-        self.queues.add_job(job_id, executions, statuses)
-        return executions
-
-    def of_account(self, statuses: Sequence[Status] | None) -> pd.DataFrame:
-        """Every execution that can be unfinished, and what has ended of jobs that are as cheap to read whole."""
-        alive = self.jobs.alive()
-        self.jobs.describe(alive)
-        self.whole_account = statuses is None
-        return self._of_jobs(
-            {
-                job_id: statuses or self.jobs.cheapest(job_id)
-                for job_id in alive
-                if self.jobs.may_have(job_id, statuses or UNFINISHED)
-            }
-        )
-
-    def of_whole_account(self) -> pd.DataFrame:
-        """Every execution of every job."""
-        listed = list(self.jobs.listed())
-        self.jobs.describe(listed)
-        self.whole_account = True
-        return self._of_jobs(dict.fromkeys(listed))
-
-    def _of_jobs(self, asked: Mapping[str, Sequence[Status] | None]) -> pd.DataFrame:
-        def read(job_id: str) -> pd.DataFrame:
-            return job_executions(self.connection, job_id, statuses=asked[job_id])
-
-        found, failures = [], []
-        for job_id, answer in zip(asked, map_concurrently(read, asked), strict=True):
-            if isinstance(answer, NotFound):
-                continue  # it was deleted since it was listed
-            if isinstance(answer, IotJobsError):
-                self.whole_account = False
-                failures.append(answer)
-                self.gaps.add_error(f"the executions of job {job_id}", answer)
-            else:
-                found.append(answer)
-                self.queues.add_job(job_id, answer, asked[job_id])
-        if failures and not found:
-            raise failures[0]
-        return together(found)
-
-    def complete(self, executions: pd.DataFrame, statuses: Sequence[Status] | None) -> FleetSnapshot:
-        """Read all else that the unfinished executions need to be diagnosed."""
-        unfinished = executions[executions["status"].isin(UNFINISHED)]
-        things = sorted(set(unfinished["thing_name"]))
-        if self.whole_account:
-            self.queues.known |= set(things)
-        self.queues.read(set(things) - self.queues.known)
-        waiting = self._waiting(things)
-        self.jobs.describe(sorted(set(waiting["job_id"])))
-        self.jobs.fill_in()
-        out_of_date = self._cancelled_since(waiting)
-        if out_of_date:
-            self.queues.read_again(out_of_date)
-            waiting = self._waiting(things)
-        self.jobs.check_schedules(self.as_of)
-        queues = sort_by_delivery_order(self.connection, waiting, on_error=self._note_order)
-        return FleetSnapshot(
-            executions=self._as_read_last(executions, statuses),
-            queues=queues,
-            jobs=self.jobs.table(),
-            things=Things(self.connection, self.gaps).table(things, known_queues=self.queues.known),
-            timers=self._timers(queues),
-            gaps=self.gaps.all(),
-            as_of=self.as_of,
-        )
-
-    def _waiting(self, things: Sequence[str]) -> pd.DataFrame:
-        seen = self.queues.seen()
-        return _rows(seen, seen["status"].isin(UNFINISHED) & seen["thing_name"].isin(things))
-
-    def _cancelled_since(self, waiting: pd.DataFrame) -> set[str]:
-        """Things with a QUEUED execution of a CANCELED job: a cancel leaves none, so it came after the reading.
-
-        It can come by the reading: a service that looks at timers when it is asked may meet abort criteria then.
-        """
-        status = waiting["job_id"].map(self.jobs.status)
-        return set(_rows(waiting, (status == JobStatus.CANCELED) & (waiting["status"] == Status.QUEUED))["thing_name"])
-
-    def _as_read_last(self, executions: pd.DataFrame, statuses: Sequence[Status] | None) -> pd.DataFrame:
-        """The executions asked for, as they were when they were last read."""
-        last = self.queues.seen()
-        wanted = executions[KEY].merge(last, on=KEY, how="inner")[list(executions.columns)]
-        return _rows(wanted, wanted["status"].isin(statuses)) if statuses else wanted
-
-    def _require_thing(self, thing_name: str) -> None:
-        try:
-            self.connection.read("DescribeThing", thingName=thing_name)
-        except NotFound as error:
-            raise NotFound(
-                f"thing {thing_name} does not exist in account {self.connection.account}, region "
-                f"{self.connection.region}; check the name, the profile and the region"
-            ) from error
-        except IotJobsError as error:
-            self.gaps.add_error(Evidence.REGISTRATION, error, about=[thing_name])
-
-    def _note_order(self, thing_name: str, error: IotJobsError) -> None:
-        self.gaps.add_error(Evidence.ORDER, error, about=[thing_name])
-
-    def _timers(self, queues: pd.DataFrame) -> pd.DataFrame:
-        """What is left of each running execution's timer; only a describe tells it.
-
-        The job's configuration does not: a device can set a timer of its own, and a job's timer that was changed
-        holds for the executions that start after. Young executions and those of jobs that ended are left out: their
-        cause is known without.
-        """
-        running = _rows(queues, queues["status"] == Status.IN_PROGRESS)
-        changed = running[["queued_at", "started_at", "last_updated_at"]].max(axis=1)
-        ended = running["job_id"].map(self.jobs.status).isin(ENDED_JOBS)
-        old = _rows(running, (pd.Timestamp(self.as_of) - changed >= self.stuck_after) & ~ended)
-        keys = [tuple(row) for row in old[KEY].itertuples(index=False)]
-        rows = []
-        for key, answer in zip(keys, map_concurrently(self._describe_execution, keys), strict=True):
-            if isinstance(answer, NotFound):
-                why = "it ended or went away while it was read"
-                self.gaps.add(Evidence.TIMER, why, "run this again", about=[_name(key)])
-            elif isinstance(answer, IotJobsError):
-                self.gaps.add_error(Evidence.TIMER, answer, about=[_name(key)])
-            else:
-                left = answer.get("approximateSecondsBeforeTimedOut")
-                rows.append((*key, left if left is not None and left >= 0 else None, answer.get("versionNumber")))
-        columns = [list(column) for column in zip(*rows, strict=True)] or [[]] * len(TIMER_COLUMNS)
-        return table(TIMER_COLUMNS, dict(zip(TIMER_COLUMNS, columns, strict=True)))
-
-    def _describe_execution(self, key: tuple[Any, ...]) -> dict[str, Any]:
-        """Ask the device's plane, whose quota is far higher; the control plane may tell of a timer, too."""
-        named = {"jobId": key[0], "thingName": key[1], "executionNumber": int(key[2])}
-        try:
-            answer = self.connection.read_device_plane("DescribeJobExecution", **named, includeJobDocument=False)
-        except Denied as denied:
-            try:
-                answer = self.connection.read("DescribeJobExecution", **named)
-            except Denied as error:
-                raise denied from error
-            if "approximateSecondsBeforeTimedOut" not in answer["execution"]:
-                raise
-        found: dict[str, Any] = answer["execution"]
-        return found
+            executions, some = answer
+            readings = readings.with_job(job_id, executions, asked[job_id])
+            gaps += some
+    if errors and not readings.tables:
+        raise errors[0]
+    return _Scope(together(readings.tables), readings, jobs, gaps=tuple(gaps), whole_account=not errors)
 
 
-def _name(key: tuple[Any, ...]) -> str:
-    return f"{key[0]}/{key[1]}/{key[2]}"
+def _executions_of(
+    connection: Connection, jobs: Jobs, job_id: str, statuses: Sequence[Status] | None
+) -> tuple[pd.DataFrame, list[Gap]]:
+    """The executions of a job, read once more where its own counts say that some are missing.
+
+    A row that vanishes between two pages moves the next one into the page that was read. The counts are those of
+    before and after, since the job goes on meanwhile: the smaller one is sure to be there.
+    """
+    counted = jobs.counted(job_id, statuses)
+    most = None if counted is None else 2 * counted + _GROWTH
+    executions = job_executions(connection, job_id, statuses=statuses, most=most)
+    if counted is None or counted <= PAGE_ROWS or len(executions) >= counted:
+        return executions, []
+    jobs = jobs_of.describe(connection, jobs, [job_id], anew=True)
+    least = min(counted, jobs.counted(job_id, statuses) or 0)
+    if len(executions) >= least:
+        return executions, []
+    again = job_executions(connection, job_id, statuses=statuses, most=most)
+    executions = newest_states(together([executions, again]))
+    if len(executions) >= least:
+        return executions, []
+    why = f"its list has {len(executions)} where the job itself counts {least}"
+    return executions, [Gap(f"every execution of job {job_id}", why, "run this again; its counts may lag behind")]
+
+
+def _waiting(readings: Readings, things: Collection[str]) -> pd.DataFrame:
+    executions = readings.executions()
+    return _rows(executions, executions["status"].isin(UNFINISHED) & executions["thing_name"].isin(things))
+
+
+def _read_cancelled_again(
+    connection: Connection, readings: Readings, jobs: Jobs, waiting: pd.DataFrame
+) -> tuple[Readings, list[Gap]]:
+    """Read once more the jobs that are CANCELED, and of which something was QUEUED when it was read.
+
+    A cancel that AWS is through with leaves nothing QUEUED, so it came after the reading. It can come by the reading: a
+    service that looks at timers when it is asked may meet abort criteria then. One that AWS is still at is left alone.
+    """
+    queued = waiting[waiting["status"] == Status.QUEUED]
+    late = [
+        job_id
+        for job_id in sorted(set(queued["job_id"]))
+        if jobs.status(job_id) == JobStatus.CANCELED and not jobs.rows[job_id]["is_concurrent"]
+    ]
+    gaps = []
+    answers = map_concurrently(lambda job_id: job_executions(connection, job_id), late)
+    for job_id, answer in zip(late, answers, strict=True):
+        if isinstance(answer, IotJobsError):
+            things = set(queued.loc[queued["job_id"] == job_id, "thing_name"])
+            gaps.append(error_gap(Evidence.QUEUE, answer, about=things))
+        else:
+            own = answer[answer["thing_name"].isin(set(waiting["thing_name"]))]
+            readings = replace(readings, tables=(*readings.tables, own))
+    return readings, gaps
+
+
+def _in_order_of_delivery(connection: Connection, waiting: pd.DataFrame) -> tuple[pd.DataFrame, list[Gap]]:
+    gaps: list[Gap] = []
+
+    def note(thing_name: str, error: IotJobsError) -> None:
+        gaps.append(error_gap(Evidence.ORDER, error, about=[thing_name]))
+
+    return sort_by_delivery_order(connection, waiting, on_error=note), gaps
+
+
+def _as_newest(executions: pd.DataFrame, readings: Readings, statuses: Sequence[Status] | None) -> pd.DataFrame:
+    """The executions asked for, as they were when they were last read."""
+    newest = executions[KEY].merge(readings.executions(), on=KEY, how="inner")[list(executions.columns)]
+    return _rows(newest, newest["status"].isin(statuses)) if statuses else newest
+
+
+def _timers(
+    connection: Connection, queues: pd.DataFrame, jobs: Jobs, *, as_of: datetime, stuck_after: timedelta
+) -> tuple[pd.DataFrame, list[Gap]]:
+    """What is left of each running execution's timer; only a describe has it.
+
+    The job's configuration does not: a device can set a timer of its own, and a job's timer that was changed
+    holds for the executions that start after. Young executions and those of jobs that ended are left out: their
+    cause is known without.
+    """
+    running = _rows(queues, queues["status"] == Status.IN_PROGRESS)
+    ended = running["job_id"].map(jobs.status).isin(ENDED_JOBS)
+    old = _rows(running, (pd.Timestamp(as_of) - last_change(running) >= stuck_after) & ~ended)
+    keys = [ExecutionKey(str(job), str(thing), int(number)) for job, thing, number in old[KEY].to_numpy()]
+    rows, gaps = [], []
+    for key, answer in zip(keys, map_concurrently(lambda key: time_left(connection, key), keys), strict=True):
+        if isinstance(answer, NotFound):
+            why = "it ended or went away while it was read"
+            gaps.append(Gap(Evidence.TIMER, why, "run this again", frozenset({str(key)})))
+        elif isinstance(answer, IotJobsError):
+            gaps.append(error_gap(Evidence.TIMER, answer, about=[str(key)]))
+        else:
+            rows.append((key.job_id, key.thing_name, key.execution_number, *answer))
+    columns = [list(column) for column in zip(*rows, strict=True)] or [[]] * len(TIMER_COLUMNS)
+    return table(TIMER_COLUMNS, dict(zip(TIMER_COLUMNS, columns, strict=True))), gaps
+
+
+def _greengrass_gaps(queues: pd.DataFrame, jobs: Jobs, place: Place) -> list[Gap]:
+    """The cores whose queues may hold more than was read: whether the lists show all namespaces, AWS does not say."""
+    owned = {job_id for job_id, row in jobs.rows.items() if is_greengrass(job_id, row["namespace_id"])}
+    cores = frozenset(queues.loc[queues["job_id"].isin(owned), "thing_name"])
+    if not cores:
+        return []
+    look = commands.aws(place, "greengrassv2", "list-effective-deployments", core_device_thing_name=min(cores))
+    why = "the lists of Jobs need not show all that Greengrass has queued for a core"
+    return [Gap("the whole queue", why, f"look at the core as well: `{look}`", cores)]
 
 
 def _rows(frame: pd.DataFrame, keep: pd.Series) -> pd.DataFrame:

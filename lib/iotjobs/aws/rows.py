@@ -7,6 +7,7 @@ Sources: JobExecutionSummary, JobExecution, JobSummary and Job in the API refere
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -109,6 +110,23 @@ def execution(answer: Mapping[str, Any], *, job_id: str, thing: str, number: int
         force_canceled=found.get("forceCanceled"),
         raw=json.loads(json.dumps(found, default=str)),
     )
+
+
+def timer(answer: Mapping[str, Any], key: ExecutionKey) -> tuple[float | None, int | None]:
+    """The seconds left of a timer and the version, from `DescribeJobExecution` of either plane, for the key asked.
+
+    Raises IotJobsError where the answer is about another execution or is not understood.
+    """
+    operation, found = "DescribeJobExecution", answer["execution"]
+    thing = found.get("thingName") or name_in_arn(operation, found.get("thingArn"))
+    answered, asked = (found.get("jobId"), thing, found.get("executionNumber")), dataclasses.astuple(key)
+    if answered != asked:
+        raise odd_answer(operation, f"{_about(*asked)} is {_about(*answered)}")
+    left, version = found.get("approximateSecondsBeforeTimedOut"), found.get("versionNumber")
+    odd = not (left is None or (isinstance(left, int | float) and not isinstance(left, bool)))
+    if odd or not (version is None or _whole(version, least=0)):
+        raise odd_answer(operation, f"{_about(*asked)} has {_shown(left)} s left, version {_shown(version)}")
+    return (left if left is not None and left >= 0 else None), version
 
 
 def job_row(operation: str, job: Mapping[str, Any], *, described: bool, asked: str | None = None) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import takewhile
 from typing import Any, TypeVar
@@ -14,17 +14,20 @@ import pandas as pd
 from iotjobs.aws.concurrency import map_concurrently
 from iotjobs.aws.connection import Connection
 from iotjobs.aws.executions import PAGE_ROWS
-from iotjobs.aws.gaps import Gaps, reason, remedy
+from iotjobs.aws.gaps import error_gap, reason, remedy
+from iotjobs.diagnosis import commands
 from iotjobs.errors import Denied, IotJobsError, NotFound
 from iotjobs.model import table
-from iotjobs.snapshot import THING_COLUMNS, Evidence
+from iotjobs.snapshot import THING_COLUMNS, Evidence, Gap, Place
 
 _FEW_THINGS = 25
 _PAGES_AT_LEAST = 4
 _INDEX_PAGE_ROWS = 100
+_LATEST_MS = datetime(2262, 1, 1, tzinfo=UTC).timestamp() * 1000
 
 Document = dict[str, Any]
 Page = TypeVar("Page")
+Fact = TypeVar("Fact")
 
 
 def list_things(connection: Connection) -> Iterator[set[str]]:
@@ -41,146 +44,181 @@ def group_members(connection: Connection, group: str) -> set[str]:
     return {str(name) for page in pages for name in page}
 
 
-class Things:
-    """Reads the fleet index, and the registry for what the index does not have."""
+def require_thing(connection: Connection, thing_name: str) -> list[Gap]:
+    """Ask for a thing that has no executions. Raises NotFound when there is none, a gap when it may not be read."""
+    try:
+        connection.read("DescribeThing", thingName=thing_name)
+    except NotFound as error:
+        raise NotFound(
+            f"thing {thing_name} does not exist in account {connection.account}, region "
+            f"{connection.region}; check the name, the profile and the region"
+        ) from error
+    except IotJobsError as error:
+        return [error_gap(Evidence.REGISTRATION, error, about=[thing_name])]
+    return []
 
-    def __init__(self, connection: Connection, gaps: Gaps) -> None:
-        self._connection = connection
-        self._gaps = gaps
 
-    def table(self, things: Sequence[str], *, known_queues: set[str]) -> pd.DataFrame:
-        """Read what is known of things (THING_COLUMNS); what cannot be had is missing, and a gap."""
-        documents, failure = self._search(things)
-        exists = self._registered([name for name in things if name not in documents])
-        exists |= dict.fromkeys(documents, True)
-        rows = [_row(name, documents.get(name), exists.get(name), name in known_queues) for name in things]
-        self._note_unconnected(things, documents, exists, failure)
-        return table(THING_COLUMNS, {column: [row[column] for row in rows] for column in THING_COLUMNS})
+def read_things(
+    connection: Connection, things: Sequence[str], *, known_queues: frozenset[str], place: Place
+) -> tuple[pd.DataFrame, list[Gap]]:
+    """What is known of things (THING_COLUMNS); what cannot be had is missing there, and a gap."""
+    documents, failure = _search(connection, things)
+    exists, gaps = _registered(connection, [name for name in things if name not in documents])
+    exists |= dict.fromkeys(documents, True)
+    rows = [
+        _row(name, documents.get(name)) | {"exists": exists.get(name), "queue_known": name in known_queues}
+        for name in things
+    ]
+    registered = (name for name in things if exists.get(name) is not False)
+    unconnected = [name for name in registered if _connectivity(documents.get(name)) is None]
+    if unconnected:
+        gaps.append(_unconnected(connection, unconnected, failure, place))
+    return table(THING_COLUMNS, {column: [row[column] for row in rows] for column in THING_COLUMNS}), gaps
 
-    def _search(self, things: Sequence[str]) -> tuple[dict[str, Document], IotJobsError | None]:
-        """The index's documents of things by name, and the error that left some out.
 
-        Pages of the index for many, by what their names begin with, as long as a page brings more than a query for
-        one thing would; a query each for the rest.
-        """
-        wanted, found = set(things), dict[str, Document]()
-        try:
-            if len(things) > _FEW_THINGS:
-                for page in _worthwhile(self._pages(_common_query(things)), wanted, found):
-                    found |= {item["thingName"]: item for item in page if item["thingName"] in wanted}
-            missing = [name for name in things if name not in found]
-            if missing:  # the first one shows whether the index answers at all
-                found |= self._query(missing[0])
-        except IotJobsError as error:
-            return found, _own(error)
-        failure = None
-        for answer in map_concurrently(self._query, missing[1:]):
+def _search(connection: Connection, things: Sequence[str]) -> tuple[dict[str, Document], IotJobsError | None]:
+    """The index's documents of things by name, and the error that left some out.
+
+    Pages of the index for many, by what their names begin with, as long as a page brings more than a query for
+    one thing would; a query each for the rest.
+    """
+
+    def pages(query: str) -> Iterator[list[Document]]:
+        return connection.pages("SearchIndex", "things", queryString=query, maxResults=_INDEX_PAGE_ROWS)
+
+    def query(thing_name: str) -> dict[str, Document]:
+        page = next(iter(pages(f'thingName:"{thing_name}"')))
+        return {item["thingName"]: item for item in page if item["thingName"] == thing_name}
+
+    documents: dict[str, Document] = {}
+    if len(things) > _FEW_THINGS:
+        documents, error = _by_page(
+            pages(_common_query(things)), set(things), lambda page: {item["thingName"]: item for item in page}
+        )
+        if error is not None:
+            return documents, error
+    missing = [name for name in things if name not in documents]
+    failure = None
+    for some in (missing[:1], missing[1:]):  # the first one shows whether the index answers at all
+        for answer in map_concurrently(query, some) if failure is None else []:
             if isinstance(answer, IotJobsError):
                 failure = answer
             else:
-                found |= answer
-        return found, failure
+                documents |= answer
+    return documents, failure
 
-    def _query(self, thing_name: str) -> dict[str, Document]:
-        page = next(iter(self._pages(f'thingName:"{thing_name}"')))
-        return {item["thingName"]: item for item in page if item["thingName"] == thing_name}
 
-    def _pages(self, query: str) -> Iterator[list[Document]]:
-        return self._connection.pages("SearchIndex", "things", queryString=query, maxResults=_INDEX_PAGE_ROWS)
+def _registered(connection: Connection, things: Sequence[str]) -> tuple[dict[str, bool], list[Gap]]:
+    """Whether things are in the registry; those left out are not known to be or not to be."""
+    exists: dict[str, bool] = {}
+    if len(things) > _FEW_THINGS:  # without the permission, which is more than the kit needs, they are described
+        exists, _ = _by_page(list_things(connection), set(things), lambda page: dict.fromkeys(page, True))
 
-    def _registered(self, things: Sequence[str]) -> dict[str, bool]:
-        """Whether things are in the registry; those left out are not known to be or not to be."""
-        seen: dict[str, bool] = {}
-        if len(things) > _FEW_THINGS:
-            try:
-                for page in _worthwhile(list_things(self._connection), set(things), seen):
-                    seen |= dict.fromkeys(page.intersection(things), True)
-            except IotJobsError as error:
-                _own(error)  # a permission more than the kit needs: the things are described instead
-
-        def described(thing_name: str) -> bool:
-            try:
-                self._connection.read("DescribeThing", thingName=thing_name)
-            except NotFound:
-                return False
-            return True
-
-        rest = [name for name in things if name not in seen]
-        for name, answer in zip(rest, map_concurrently(described, rest), strict=True):
-            if isinstance(answer, IotJobsError):
-                self._gaps.add_error(Evidence.REGISTRATION, answer, about=[name])
-            else:
-                seen[name] = answer
-        return seen
-
-    def _note_unconnected(
-        self,
-        things: Sequence[str],
-        documents: dict[str, Document],
-        exists: dict[str, bool],
-        failure: IotJobsError | None,
-    ) -> None:
-        """Say why the connectivity of things is not known, and how to switch it on."""
-        unknown = [
-            name for name in things if _connectivity(documents.get(name)) is None and exists.get(name) is not False
-        ]
-        if not unknown:
-            return
-        if isinstance(failure, Denied):
-            self._gaps.add_error(Evidence.CONNECTIVITY, failure, about=unknown)
-            return
-        mode, connectivity, switch_on = self._indexing()
-        if mode is None and failure is None:
-            why, then, off = "fleet indexing has no connectivity", switch_on, True
-        elif mode is None:
-            why, then, off = f"fleet indexing does not answer ({reason(failure)})", switch_on, True  # type: ignore[arg-type]
-        elif "OFF" in (mode, connectivity):
-            why = "fleet indexing is off" if mode == "OFF" else "fleet indexing has no connectivity"
-            then, off = switch_on, True
-        elif failure is not None:
-            why, then, off = f"fleet indexing does not answer ({reason(failure)})", remedy(failure), False
-        else:
-            why, then, off = "the fleet index does not have it yet", "run this again in a few minutes", False
-        self._gaps.add(Evidence.CONNECTIVITY, why, then, about=unknown, indexing_off=off)
-
-    def _indexing(self) -> tuple[str | None, str | None, str]:
-        """The modes of thing indexing as far as they may be read, and the command that switches connectivity on.
-
-        The command keeps what is set already: an update replaces the whole configuration.
-        """
+    def is_registered(thing_name: str) -> bool:
         try:
-            answer = self._connection.read("GetIndexingConfiguration")
-        except IotJobsError as error:
-            _own(error)
-            return None, None, _switch_on({})
-        now = answer.get("thingIndexingConfiguration") or {}
-        return now.get("thingIndexingMode", "OFF"), now.get("thingConnectivityIndexingMode", "OFF"), _switch_on(now)
+            connection.read("DescribeThing", thingName=thing_name)
+        except NotFound:
+            return False
+        return True
+
+    rest = [name for name in things if name not in exists]
+    gaps = []
+    for name, answer in zip(rest, map_concurrently(is_registered, rest), strict=True):
+        if isinstance(answer, IotJobsError):
+            gaps.append(error_gap(Evidence.REGISTRATION, answer, about=[name]))
+        else:
+            exists[name] = answer
+    return exists, gaps
 
 
-def _own(error: IotJobsError) -> IotJobsError:
-    """Give an error back that is about one call; raise one that is about the credentials."""
-    if isinstance(error, Denied) and error.action is None:
-        raise error
-    return error
+def _by_page(
+    pages: Iterable[Page], wanted: set[str], take: Callable[[Page], Mapping[str, Fact]]
+) -> tuple[dict[str, Fact], IotJobsError | None]:
+    """What pages have of the wanted things, while each brings one on average, and the error that ended it early.
+
+    Raises Denied where the credentials are not usable.
+    """
+    facts: dict[str, Fact] = {}
+    try:
+        for number, page in enumerate(pages, start=1):
+            facts |= {name: fact for name, fact in take(page).items() if name in wanted}
+            if wanted <= facts.keys() or (number >= _PAGES_AT_LEAST and len(facts) < number):
+                break
+    except IotJobsError as error:
+        if isinstance(error, Denied) and error.action is None:
+            raise
+        return facts, error
+    return facts, None
 
 
-def _row(name: str, document: Document | None, exists: bool | None, queue_known: bool) -> dict[str, Any]:  # noqa: FBT001 - four facts of one row
+def _unconnected(connection: Connection, things: Iterable[str], failure: IotJobsError | None, place: Place) -> Gap:
+    """Why the connectivity of things is not known, and how to switch it on."""
+    if isinstance(failure, Denied):
+        return error_gap(Evidence.CONNECTIVITY, failure, about=things)
+    configuration = _indexing(connection)
+    mode = (configuration or {}).get("thingIndexingMode", "OFF")
+    off = configuration is None or "OFF" in {mode, configuration.get("thingConnectivityIndexingMode", "OFF")}
+    if off:
+        then = _switch_on(configuration, place)
+        why = "fleet indexing is off" if configuration and mode == "OFF" else "fleet indexing has no connectivity"
+        if configuration is None and failure is not None:
+            why = f"fleet indexing does not answer ({reason(failure)})"
+    elif failure is not None:
+        why, then = f"fleet indexing does not answer ({reason(failure)})", remedy(failure)
+    else:
+        why, then = "the fleet index does not have it yet", "run this again in a few minutes"
+    return Gap(Evidence.CONNECTIVITY, why, then, frozenset(things), indexing_off=off)
+
+
+def _indexing(connection: Connection) -> dict[str, Any] | None:
+    """The configuration of thing indexing, None where it may not be read."""
+    try:
+        answer = connection.read("GetIndexingConfiguration")
+    except IotJobsError as error:
+        error_gap(Evidence.CONNECTIVITY, error)  # raises where it is the credentials
+        return None
+    return dict(answer.get("thingIndexingConfiguration") or {"thingIndexingMode": "OFF"})
+
+
+def _switch_on(configuration: Mapping[str, Any] | None, place: Place) -> str:
+    """How to switch connectivity on: a command only where what it replaces was read."""
+    if configuration is None:
+        look = commands.aws(place, "iot", "get-indexing-configuration")
+        return (
+            "allow iot:GetIndexingConfiguration and run this again, or have somebody who may read the present "
+            f"configuration (`{look}`) add connectivity to it: an update replaces the whole of it"
+        )
+    present = {name: value for name, value in configuration.items() if value and name != "managedFields"}
+    mode = configuration.get("thingIndexingMode")
+    wanted = {
+        **present,
+        "thingIndexingMode": mode if mode not in {None, "OFF"} else "REGISTRY",
+        "thingConnectivityIndexingMode": "STATUS",
+    }
+    plain = all(isinstance(value, str) for value in wanted.values())
+    setting = ",".join(f"{name}={value}" for name, value in wanted.items()) if plain else json.dumps(wanted)
+    command = commands.aws(place, "iot", "update-indexing-configuration", thing_indexing_configuration=setting)
+    return f"switch it on with `{command}`"
+
+
+def _row(name: str, document: Document | None) -> dict[str, Any]:
     connectivity = _connectivity(document) or {}
     changed = connectivity.get("timestamp")
     return {
         "thing_name": name,
-        "exists": exists,
         "connected": connectivity.get("connected"),
         "changed_at": datetime.fromtimestamp(changed / 1000, tz=UTC) if changed else None,
         "reason": connectivity.get("disconnectReason"),
         "thing_groups": ", ".join((document or {}).get("thingGroupNames", [])),
-        "queue_known": queue_known,
     }
 
 
 def _connectivity(document: Document | None) -> dict[str, Any] | None:
+    """What the index says of a connection (API: ThingConnectivity), None where it says nothing that is understood."""
     connectivity = (document or {}).get("connectivity") or {}
-    return connectivity if "connected" in connectivity else None
+    changed = connectivity.get("timestamp") or 0
+    understood = isinstance(changed, int | float) and 0 <= changed < _LATEST_MS
+    return connectivity if isinstance(connectivity.get("connected"), bool) and understood else None
 
 
 def _common_query(things: Sequence[str]) -> str:
@@ -189,24 +227,3 @@ def _common_query(things: Sequence[str]) -> str:
     shared = [one for one, _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))]
     common = re.match(r"[a-zA-Z0-9_][a-zA-Z0-9_-]*", "".join(shared))
     return f"thingName:{common.group() if common else ''}*"
-
-
-def _worthwhile(pages: Iterable[Page], wanted: set[str], found: dict[str, Any]) -> Iterator[Page]:
-    """Pages while each has brought one thing on average; `found` is filled by the caller meanwhile."""
-    for number, page in enumerate(pages, start=1):
-        yield page
-        if wanted <= found.keys() or (number >= _PAGES_AT_LEAST and len(found) < number):
-            return
-
-
-def _switch_on(now: dict[str, Any]) -> str:
-    kept = {name: value for name, value in now.items() if value and name != "managedFields"}
-    mode = now.get("thingIndexingMode")
-    wanted = {
-        **kept,
-        "thingIndexingMode": mode if mode not in (None, "OFF") else "REGISTRY",
-        "thingConnectivityIndexingMode": "STATUS",
-    }
-    plain = all(isinstance(value, str) for value in wanted.values())
-    given = ",".join(f"{name}={value}" for name, value in wanted.items()) if plain else f"'{json.dumps(wanted)}'"
-    return f"switch it on with `aws iot update-indexing-configuration --thing-indexing-configuration {given}`"

@@ -110,9 +110,8 @@ class BotoTransport:
 
     def send(self, call: Call) -> dict[str, Any]:
         """The answer as botocore parses it. Raises botocore's errors, and Denied without usable credentials."""
-        self._credentials.check()
         client = self._client(call)
-        with self._until(time.monotonic() + self.limits.call_s):
+        with self._credentials.held(), self._until(time.monotonic() + self.limits.call_s):
             answer: dict[str, Any] = getattr(client, botocore.xform_name(call.operation))(**call.parameters)
         return answer
 

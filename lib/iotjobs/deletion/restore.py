@@ -6,7 +6,7 @@ the journal says was really deleted counts.
 
 from __future__ import annotations
 
-import shlex
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,14 +16,17 @@ from typing import Any
 
 import pandas as pd
 
+from iotjobs.aws.endpoints import partition_of
 from iotjobs.deletion.create_job_requests import Request, requests
 from iotjobs.deletion.plan import CANCEL, DELETE, may_have_acted
+from iotjobs.diagnosis import commands
 from iotjobs.diagnosis.service_owners import owner_of
 from iotjobs.errors import InvalidInput, RecordError
 from iotjobs.model import UNFINISHED, exact_text, utc_text
 from iotjobs.run import journal
 from iotjobs.run.files import write_json
 from iotjobs.run.run import Run
+from iotjobs.snapshot import Place
 
 #: What no request brings back; said with every restoration.
 LOST = (
@@ -56,7 +59,7 @@ class Restoration:
     table: pd.DataFrame
     requests: tuple[Request, ...]
     files: tuple[Path, ...]
-    region: str | None
+    place: Place
     warnings: tuple[str, ...]
 
     @property
@@ -68,10 +71,9 @@ class Restoration:
     @property
     def commands(self) -> tuple[str, ...]:
         """The AWS CLI's commands that queue it again."""
-        place = ["--region", self.region] if self.region else []
         pairs = zip(self.requests, self.files, strict=True)
         made = [file for request, file in pairs if request.complete]
-        return tuple(shlex.join(["aws", "iot", "create-job", "--cli-input-json", f"file://{f}", *place]) for f in made)
+        return tuple(commands.aws(self.place, "iot", "create-job", cli_input_json=f"file://{file}") for file in made)
 
     def __repr__(self) -> str:
         shown = self._shown()
@@ -122,8 +124,7 @@ def restoration(directory: Path, *, out: Path | None = None, also_ended: bool = 
     jobs = {str(line["job_id"]): line for line in reversed(journal.snapshots(path / "jobs_before.jsonl"))}
     made, shown = _requests_and_rows(rows, jobs, also_ended=also_ended)
     files = _written(made, (out.expanduser().resolve() if out else path / "restore"))
-    region = next((str(entry["region"]) for entry in entries if entry.get("region")), None)
-    return Restoration(path, _table(shown), tuple(made), files, region, tuple(_warnings(path, entries)))
+    return Restoration(path, _table(shown), tuple(made), files, _place(path, entries), tuple(_warnings(path, entries)))
 
 
 def _rows_removed(
@@ -182,6 +183,19 @@ def _table_row(row: Mapping[str, Any], made: Sequence[Request], owner: str | Non
     else:
         again = request.file_name if request.complete else f"{request.file_name}: add the document"
     return {**row, "again": again, "complete": request is not None and request.complete}
+
+
+def _place(directory: Path, entries: Sequence[Mapping[str, Any]]) -> Place:
+    """Where the run acted: the region of its journal; of `result.json`, where it is, the profile and the endpoint."""
+    region = next((str(entry["region"]) for entry in entries if entry.get("region")), None)
+    try:
+        result = json.loads((directory / "result.json").read_text(encoding="utf-8"))
+        profile, endpoint = result["parameters"].get("profile"), result.get("endpoint")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return Place(region=region)
+    profile = profile if isinstance(profile, str) else None
+    own = not isinstance(endpoint, str) or partition_of(region or "", ()).has(endpoint)
+    return Place(profile, region, None if own else endpoint)
 
 
 def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:

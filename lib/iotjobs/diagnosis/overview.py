@@ -1,9 +1,10 @@
-"""The estate in counts: what hurts by cause, age and device group, and which things hold most back. Pure."""
+"""The fleet in counts: what hurts by cause, age and device group, and which things hold most back. Pure."""
 
 from __future__ import annotations
 
 import pandas as pd
 
+from iotjobs.diagnosis.causes import BY_CAUSE
 from iotjobs.model import UNFINISHED, Cause
 
 #: The upper edges of the ages, in hours; the last is open.
@@ -39,6 +40,14 @@ def by_group(executions: pd.DataFrame) -> pd.DataFrame:
     named = rows.assign(name=groups.str.split(", ")).explode("name", ignore_index=True)
     named["name"] = named["name"].where(named["name"] != "", NO_GROUP)
     return _counted(named)
+
+
+def worst_causes(queues: pd.DataFrame) -> pd.Series:
+    """The worst cause of what is stuck, by job id: the one that does most harm, however few have it."""
+    stuck = queues[queues["stuck"].fillna(value=False).astype(bool)]
+    by_harm = stuck.assign(harm=stuck["cause"].map({cause: rule.harm for cause, rule in BY_CAUSE.items()}))
+    worst: pd.Series = by_harm.sort_values("harm", kind="stable").groupby("job_id")["cause"].last()
+    return worst
 
 
 def heaviest_things(queues: pd.DataFrame, most: int) -> pd.DataFrame:

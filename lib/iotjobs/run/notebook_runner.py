@@ -5,82 +5,35 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
-from types import FrameType
 from typing import Any
-
-import click
 
 from iotjobs.errors import InvalidInput, Refused
 from iotjobs.model import Outcome, utc_text
 from iotjobs.run import journal
 from iotjobs.run.directory import RunDirectory, blank_result, numbered_steps
 from iotjobs.run.lock import locked
+from iotjobs.run.process import echo, undisturbed
 from iotjobs.run.report import write_report
 
 _KERNEL = "iotjobs"
-_BARE_VALUES = {"generate_cli_skeleton": "input"}
-_RUN_ARGUMENTS = 2
 _RUNNER_LOCK = ".lock-runner"
 _DYING_S = 5.0  # so long may the kernel of a run that was killed take to follow it
 _KERNEL_STARTS = 3
 _NEVER_STARTED = "Kernel died before replying to kernel_info"
 _RUN_DIR = re.compile(r'^(run_dir = ").*/')
-_ENDING_SIGNALS = ("SIGTERM", "SIGHUP")
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One parameter of a notebook, as its parameters cell declares it."""
-
-    name: str
-    type_name: str
-    default: str
-    comment: str
-    bare_value: str | None
-
-
-def notebooks() -> dict[str, Path]:
-    """The kit's notebooks by name."""
-    folder = Path(__file__).resolve().parents[3] / "notebooks"
-    return {path.stem: path for path in sorted(folder.glob("*.ipynb"))}
-
-
-def find(name: str) -> Path | None:
-    """Any notebook by its path, or one of the kit by its name."""
-    path = Path(name)
-    if path.suffix == ".ipynb" and path.is_file():
-        return path
-    return notebooks().get(name.removesuffix(".ipynb"))
-
-
-def parameters_of(path: Path) -> list[Parameter]:
-    """The parameters that the notebook's own parameters cell declares."""
-    from papermill import inspect_notebook  # noqa: PLC0415 - slow to import, and `--help` of the root needs none
-
-    return [
-        Parameter(
-            name=name,
-            type_name=str(found["inferred_type_name"]),
-            default=str(found["default"]),
-            comment=str(found["help"] or "").strip(),
-            bare_value=_BARE_VALUES.get(name),
-        )
-        for name, found in inspect_notebook(str(path)).items()
-    ]
 
 
 def run(path: Path, given: Mapping[str, Any]) -> int:
     """Run a notebook and return the exit code of its outcome."""
     started_at = datetime.now(UTC)
+    os.umask(0o077)  # what papermill and the kernel write is for the owner only
     directory = RunDirectory.open(given.get("run_dir"), notebook=path.stem, started_at=started_at)
     _lock, _ = locked(directory.path, _RUNNER_LOCK)  # held until this process ends
     values = {**given, "run_dir": given.get("run_dir") or os.path.relpath(directory.path)}
@@ -95,7 +48,7 @@ def run(path: Path, given: Mapping[str, Any]) -> int:
             _record(directory, Outcome.ERROR, problem or "the notebook left no result")
     except KeyboardInterrupt:
         _record(directory, Outcome.INTERRUPTED, "the run was stopped; what was done is in the journal")
-    with _undisturbed():
+    with undisturbed():
         _finish(executed, directory)
         _say(_result(directory), directory, executed)
     return Outcome(_result(directory)["outcome"]).exit_code
@@ -110,8 +63,8 @@ def _execute(path: Path, executed: Path, values: Mapping[str, Any]) -> str:
         try:
             with _this_python():
                 papermill.execute_notebook(
-                    str(path),
-                    str(executed),
+                    _unformatted(path),
+                    _unformatted(executed),
                     dict(values),
                     kernel_name=_KERNEL,
                     progress_bar=sys.stderr.isatty(),
@@ -127,18 +80,26 @@ def _execute(path: Path, executed: Path, values: Mapping[str, Any]) -> str:
     return ""
 
 
-_GOOD = {outcome.value for outcome in Outcome if outcome.exit_code == 0}
+def _unformatted(path: Path) -> str:
+    """A path as papermill leaves it alone: it fills in parameters where a name has braces."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
+#: What a cell that failed afterwards, a view of it, turns into an error. What was applied stays applied.
+_GOOD = {outcome.value for outcome in Outcome if outcome.exit_code == 0} - {Outcome.APPLIED.value}
 
 
 def record_early_end(arguments: Sequence[str], outcome: Outcome, message: str) -> None:
     """Leave a result where `--run-dir` says, when a run ended before its notebook was begun."""
-    if len(arguments) < _RUN_ARGUMENTS or arguments[0] != "run":
+    words = list(arguments)
+    if not words or words[0] != "run":
         return
-    named = [after for option, after in pairwise(arguments) if option == "--run-dir"]
-    named += [option.partition("=")[2] for option in arguments if option.startswith("--run-dir=")]
+    named = [after for option, after in pairwise(words) if option == "--run-dir"]
+    named += [option.partition("=")[2] for option in words if option.startswith("--run-dir=")]
     if not named:
         return
-    started_at, notebook = datetime.now(UTC), Path(arguments[1]).stem
+    others = [word for before, word in pairwise(words) if before != "--run-dir" and not word.startswith("-")]
+    started_at, notebook = datetime.now(UTC), Path(next(iter(others), "unknown")).stem
     try:
         directory = RunDirectory.open(named[-1], notebook=notebook, started_at=started_at)
         _lock, _ = locked(directory.path, _RUNNER_LOCK)  # a run that is at work there keeps its files
@@ -147,7 +108,7 @@ def record_early_end(arguments: Sequence[str], outcome: Outcome, message: str) -
             directory.write_result({**blank, "journal": journal.sealed(directory.path)})
             _record(directory, outcome, message)
     except (InvalidInput, Refused) as error:
-        click.echo(f"Error: {error}", err=True)
+        echo(f"Error: {error}", err=True)
 
 
 def _result(directory: RunDirectory) -> dict[str, Any]:
@@ -173,37 +134,6 @@ def _taken(directory: RunDirectory) -> Iterator[None]:
 
 
 @contextmanager
-def ending_is_an_interrupt() -> Iterator[None]:
-    """A scheduler's SIGTERM and a lost terminal stop the kernel as Ctrl-C does: it must not delete on by itself."""
-
-    def interrupt(_signal: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    signals = [getattr(signal, name) for name in _ENDING_SIGNALS if hasattr(signal, name)]
-    changed = [each for each in signals if signal.getsignal(each) == signal.SIG_DFL]  # `nohup` ignores SIGHUP
-    with _handled(changed, interrupt):
-        yield
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """The run has ended: a signal that comes now must not take its report away."""
-    signals = [getattr(signal, name) for name in ("SIGINT", *_ENDING_SIGNALS) if hasattr(signal, name)]
-    with _handled(signals, signal.SIG_IGN):
-        yield
-
-
-@contextmanager
-def _handled(signals: Sequence[signal.Signals], handler: Any) -> Iterator[None]:
-    before = {each: signal.signal(each, handler) for each in signals}
-    try:
-        yield
-    finally:
-        for each, was in before.items():
-            signal.signal(each, was)
-
-
-@contextmanager
 def _this_python() -> Iterator[None]:
     """A kernel of this very interpreter, whatever kernels the machine has installed."""
     with tempfile.TemporaryDirectory() as folder:
@@ -214,15 +144,24 @@ def _this_python() -> Iterator[None]:
         (spec / "kernel.json").write_text(
             json.dumps({"argv": argv, "display_name": "iotjobs", "language": "python"}), encoding="utf-8"
         )
-        before = os.environ.get("JUPYTER_PATH")
-        os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [folder, before]))
-        try:
+        paths = os.pathsep.join(filter(None, [folder, os.environ.get("JUPYTER_PATH")]))
+        with _environment(JUPYTER_PATH=paths, MPLBACKEND="agg"):  # figures depend on nothing of the caller's
             yield
-        finally:
-            if before is None:
-                os.environ.pop("JUPYTER_PATH")
+
+
+@contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    """Set environment variables while it lasts."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
             else:
-                os.environ["JUPYTER_PATH"] = before
+                os.environ[name] = value
 
 
 def _tidy(executed: Path) -> None:
@@ -247,22 +186,22 @@ def _finish(executed: Path, directory: RunDirectory) -> None:
         _tidy(executed)
         write_report(executed, directory.path / "report.html", _result(directory))
     except Exception as error:  # noqa: BLE001 - a template's error must not hide what was deleted
-        click.echo(f"warning: no report: {type(error).__name__}: {error}", err=True)
+        echo(f"warning: no report: {type(error).__name__}: {error}", err=True)
 
 
 def _say(result: Mapping[str, Any], directory: RunDirectory, executed: Path) -> None:
     if result["outcome"] == Outcome.SKELETON and "skeleton" in result:
-        click.echo(json.dumps(result["skeleton"], indent=4))
+        echo(json.dumps(result["skeleton"], indent=4))
     why = str(result.get("reason") or "").strip().splitlines() or ["done"]
-    click.echo(f"{result['outcome']}: {why[-1]}", err=True)
+    echo(f"{result['outcome']}: {why[-1]}", err=True)
     for step in numbered_steps(result):
-        click.echo(step, err=True)
+        echo(step, err=True)
     for refusal in result.get("refusals", []):
         if refusal["message"] not in why[-1]:
-            click.echo(f"{refusal['guard']}: {refusal['message']}", err=True)
+            echo(f"{refusal['guard']}: {refusal['message']}", err=True)
     for warning in result.get("warnings", []):
-        click.echo(f"warning: {warning}", err=True)
+        echo(f"warning: {warning}", err=True)
     if result.get("confirm"):
-        click.echo(f"to confirm: --confirm '{result['confirm']}'", err=True)
+        echo(f"to confirm: --confirm '{result['confirm']}'", err=True)
     there = [name for name in (executed.name, "report.html", "result.json") if (directory.path / name).exists()]
-    click.echo(f"files: {directory.path} ({', '.join(there)})", err=True)
+    echo(f"files: {directory.path} ({', '.join(there)})", err=True)

@@ -193,11 +193,15 @@ class Run:
             "counts": dict(counts or {}),
             "refusals": [dict(refusal) for refusal in refusals],
             "confirm": confirm,
-            "warnings": [*warnings, *self.directory.warnings],
+            "warnings": [*warnings, *self._warnings_of_place()],
             "journal": self._seal(),
             **more,
         }
         self.directory.write_result(self._result)
+
+    def _warnings_of_place(self) -> list[str]:
+        """What the run directory and the connection have to say, whatever the run does."""
+        return [*self.directory.warnings, *(self._connection.warnings if self._connection else ())]
 
     def note(self, *, counts: Mapping[str, int]) -> None:
         """Write down how far a run is that changes things: from its first call on it is no plan any more."""
@@ -254,7 +258,7 @@ class Run:
         if (self.outcome, self.reason) == (outcome, reason):
             return
         kept = {name: self._result[name] for name in ("counts", "refusals", "warnings")}
-        kept["warnings"] = [warning for warning in kept["warnings"] if warning not in self.directory.warnings]
+        kept["warnings"] = [warning for warning in kept["warnings"] if warning not in self._warnings_of_place()]
         if self._result["finished_at"] is None:  # they say that it has not ended
             kept["warnings"] = []
         self.finish(outcome, reason=reason, **kept)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
+from iotjobs.aws.sandbox_proof import SECRET_VARIABLE
 from iotjobs.errors import InvalidInput, IotJobsError
 from iotjobs.sandbox import watchdog
 from iotjobs.sandbox.fleet import Fleet
@@ -61,7 +62,10 @@ def run(command: Sequence[str], scenario: str = "fleet", port: int | None = None
     _end_with_parent()
     try:
         with standing(scenario, port) as server:
-            return _run_command(command, _pointed_at(server, shell)) if command else _stay_up(server, shell)
+            if not command:
+                return _stay_up(server, shell)
+            with watchdog.watching(SECRET_VARIABLE, server.secret):
+                return _run_command(command, _pointed_at(server, shell))
     except _Stopped as stopped:
         return stopped.exit_code
     except IotJobsError as error:
@@ -76,19 +80,17 @@ def _pointed_at(server: Server, shell: Mapping[str, str]) -> dict[str, str]:
 
 def _run_command(command: Sequence[str], environment: Mapping[str, str]) -> int:
     early: list[int] = []
-    with watchdog.posted() as guard:
-        _on_signals(lambda number, _frame: early.append(number))  # one that came inside Popen would lose the child
-        try:
-            child = subprocess.Popen(command, env=environment)
-        except OSError as error:
-            print(f"iotjobs sandbox: {command[0]} cannot be run: {error}", file=sys.stderr)  # noqa: T201
-            return _NOT_FOUND
-        guard(child.pid)
-        forward = _forward_to(child)
-        _on_signals(forward)
-        for number in early:
-            forward(number, None)
-        code = child.wait()
+    _on_signals(lambda number, _frame: early.append(number))  # one that came inside Popen would lose the child
+    try:
+        child = subprocess.Popen(command, env=environment)
+    except OSError as error:
+        print(f"iotjobs sandbox: {command[0]} cannot be run: {error}", file=sys.stderr)  # noqa: T201
+        return _NOT_FOUND
+    forward = _forward_to(child)
+    _on_signals(forward)
+    for number in early:
+        forward(number, None)
+    code = child.wait()
     return code if code >= 0 else 128 - code
 
 

@@ -6,25 +6,27 @@ In the same process, because ages are made by travelling the clock that the serv
 from __future__ import annotations
 
 import asyncio
+import http
 import http.client
 import os
 import secrets
 import socket
 import threading
 import time
+from contextlib import closing
 from types import TracebackType
 from typing import Any, ClassVar, Self
-from urllib.parse import urlsplit
 
 from iotjobs.aws import sandbox_proof
 from iotjobs.errors import InvalidInput, IotJobsError
+from iotjobs.sandbox import access
 
 HOST = "127.0.0.1"
 ACCOUNT = "000000000000"
 REGION = "eu-central-1"
 ACCESS_KEY = "sandbox"
 SECRET_KEY = "sandbox"  # noqa: S105 - a service on loopback that keeps nothing has no secrets
-_START_TIMEOUT_S = 20.0
+_START_TIMEOUT_S = 60.0
 _NO_DOCKER = "unix:///nonexistent/docker.sock"
 
 
@@ -130,7 +132,15 @@ class Server:
             if not self._thread.is_alive() or time.monotonic() > deadline:
                 raise IotJobsError(f"the embedded service did not come up on {self.endpoint_url}")
             time.sleep(0.02)
-        _ask("POST", self.endpoint_url, "/_ministack/reset")  # nothing is left of an earlier one in this process
+        self._reset()
+
+    def _reset(self) -> None:
+        """Leave nothing of an earlier service in this process."""
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=_START_TIMEOUT_S)
+        with closing(connection):
+            connection.request("POST", "/_ministack/reset", headers={access.ADMINISTRATION: self.secret})
+            if connection.getresponse().status != http.HTTPStatus.OK:
+                raise IotJobsError(f"the embedded service on {self.endpoint_url} could not be reset")
 
     def _serve(self, service: Any) -> None:
         from hypercorn.asyncio import serve  # noqa: PLC0415 - 0.3 s that only this needs
@@ -142,10 +152,14 @@ class Server:
         config.graceful_timeout = 0.2
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
-            if scope["type"] == "http" and scope["path"] == sandbox_proof.PATH:
+            why = access.refusal(scope, port=self.port, secret=self.secret)
+            if why and scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": 1008})
+            elif why:
+                await _respond(send, http.HTTPStatus.FORBIDDEN, f"this sandbox does not answer what is {why}")
+            elif scope["type"] == "http" and scope["path"] == sandbox_proof.PATH:
                 proof = sandbox_proof.answer(self.secret, scope["query_string"].decode("latin-1"), self.port)
-                await send({"type": "http.response.start", "status": 200 if proof else 400, "headers": []})
-                await send({"type": "http.response.body", "body": (proof or "").encode()})
+                await _respond(send, http.HTTPStatus.OK if proof else http.HTTPStatus.BAD_REQUEST, proof or "")
             else:
                 await service(scope, receive, send)
 
@@ -156,13 +170,9 @@ class Server:
         asyncio.run(run())
 
 
-def _ask(method: str, endpoint_url: str, path: str) -> bytes:
-    connection = http.client.HTTPConnection(urlsplit(endpoint_url).netloc, timeout=2)
-    try:
-        connection.request(method, path)
-        return connection.getresponse().read()
-    finally:
-        connection.close()
+async def _respond(send: Any, status: http.HTTPStatus, text: str) -> None:
+    await send({"type": "http.response.start", "status": int(status), "headers": []})
+    await send({"type": "http.response.body", "body": text.encode()})
 
 
 def _listen(wanted: int | None) -> socket.socket:

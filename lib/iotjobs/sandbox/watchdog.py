@@ -1,64 +1,71 @@
-"""Ends the sandbox's command when the sandbox itself was killed, which leaves it no time to do so.
+"""Ends what the sandbox's command left when the sandbox itself was killed, which leaves it no time to do so.
 
-A process of its own that reads a pipe: the pipe closes when the sandbox dies, however it dies. Run as a file with the
-bare interpreter, so that it is there before the command is; it imports nothing of the package.
+A process of its own, started before the command. Nobody has to tell it which processes those are: all of them, and none
+else, have this sandbox's secret in their environment.
 """
 
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+import psutil
+
 GRACE_S = 10.0
-_ALL_WELL = "ended"
+_POLL_S = 0.2
 
 
 @contextmanager
-def posted() -> Iterator[Callable[[int], None]]:
-    """Post a watchdog for one command; call what is yielded with the command's process id."""
+def watching(variable: str, secret: str) -> Iterator[None]:
+    """Have what carries `variable=secret` in its environment ended if this process dies before the context does."""
     process = subprocess.Popen(
-        [sys.executable, "-I", "-S", __file__],
-        stdin=subprocess.PIPE,
+        [sys.executable, "-I", __file__, str(os.getpid()), variable],  # not as a module: the package is slow to import
+        env={**os.environ, variable: secret},
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,  # it must not hold the sandbox's own output open
         stderr=subprocess.DEVNULL,
         start_new_session=True,  # what kills the sandbox's group must not kill its watchdog
     )
-    line = process.stdin
-    if line is None:
-        raise RuntimeError("a pipe was asked for")
-
-    def tell(words: str) -> None:
-        with suppress(BrokenPipeError):  # somebody ended the watchdog: there is nobody to tell
-            os.write(line.fileno(), words.encode())
-
     try:
-        yield lambda pid: tell(f"{pid}\n")
+        yield
     finally:
-        tell(_ALL_WELL)  # whoever lives to say so has seen to the command
-        line.close()
+        process.kill()
         process.wait()
 
 
+def _carriers(variable: str, secret: str) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and process.environ().get(variable) == secret:
+                found.append(process)
+        except (psutil.Error, OSError):  # another user's, or it has just ended
+            continue
+    return found
+
+
+def _end(variable: str, secret: str) -> None:
+    processes = _carriers(variable, secret)
+    for process in processes:
+        with suppress(psutil.Error):  # it has just ended
+            process.terminate()
+    psutil.wait_procs(processes, timeout=GRACE_S)
+    for process in _carriers(variable, secret):  # those that do not listen, and what they have started since
+        with suppress(psutil.Error):
+            process.kill()
+
+
 def main() -> None:
-    """Wait for the end of the pipe; unless it says that all is well, end the command named in its first line."""
-    first = sys.stdin.buffer.readline()
-    if not first.strip().isdigit():
-        return
-    pid = int(first)
-    if sys.stdin.buffer.read() == _ALL_WELL.encode():
-        return
-    with suppress(ProcessLookupError):  # it has ended
-        os.kill(pid, signal.SIGTERM)
-        until = time.monotonic() + GRACE_S
-        while time.monotonic() < until:
-            time.sleep(0.1)
-            os.kill(pid, 0)
-        os.kill(pid, signal.SIGKILL)
+    """Wait until the process that is named is no longer this one's parent, then end what it left."""
+    parent, variable = int(sys.argv[1]), sys.argv[2]
+    while os.getppid() == parent:
+        time.sleep(_POLL_S)
+    time.sleep(_POLL_S)  # one that was being started has its environment by then
+    _end(variable, os.environ[variable])
 
 
 if __name__ == "__main__":

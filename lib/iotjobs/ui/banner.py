@@ -10,6 +10,12 @@ if TYPE_CHECKING:
     from iotjobs.aws.connection import Connection
     from iotjobs.run.run import Run
 
+_MEANINGS = {
+    "sandbox": ("SANDBOX", "a made-up fleet on this machine: try anything"),
+    "aws": ("LIVE", "real devices: what you delete here is gone"),
+    "other": ("LIVE", "neither AWS's endpoint nor the sandbox's: what you delete there is taken for real"),
+}
+
 
 def banner(run: Run) -> View:
     """The banner of a run's connection, the same live and in a report."""
@@ -18,11 +24,8 @@ def banner(run: Run) -> View:
 
 def connection_banner(here: Connection) -> View:
     """The banner of a connection."""
-    word, meaning = (
-        ("SANDBOX", "a made-up fleet on this machine: try anything")
-        if here.sandbox
-        else ("LIVE", "real devices: what you delete here is gone")
-    )
+    word, meaning = _MEANINGS[here.endpoint_kind]
     facts = {"Account": here.account, "Region": here.region, "Endpoint": here.endpoint, "Caller": here.caller_arn}
-    text = visible(f"{word}: account {here.account}, {here.region}, {here.endpoint}, as {here.caller_arn}")
+    warnings = "".join(f"\n{warning}" for warning in here.warnings)
+    text = visible(f"{word}: account {here.account}, {here.region}, {here.endpoint}, as {here.caller_arn}{warnings}")
     return View(render("banner.html", here=here, word=word, meaning=meaning, facts=facts), text)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from iotjobs.fleet.workflow import FleetSweep, FleetView
 from iotjobs.markup import View, render, visible
+from iotjobs.targets.workflow import FleetSweep, FleetView
 
 _MOST_ROWS = 50
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from iotjobs.aws.read_fleet import read_fleet
-from iotjobs.diagnosis.causes import BY_CAUSE
 from iotjobs.diagnosis.changes import Changes
 from iotjobs.diagnosis.diagnose import diagnose_executions, diagnose_queues
 from iotjobs.diagnosis.next_steps import NextSteps, next_steps
+from iotjobs.diagnosis.overview import worst_causes
 from iotjobs.model import (
     DIAGNOSIS_COLUMNS,
     EXECUTION_COLUMNS,
@@ -156,13 +156,8 @@ def _jobs(snapshot: FleetSnapshot, queues: pd.DataFrame) -> pd.DataFrame:
     stuck = queues[queues["stuck"].astype(bool)].groupby("job_id")["cause"]
     jobs = snapshot.jobs.copy()
     jobs["stuck"] = jobs["job_id"].map(stuck.size()).fillna(0).astype("Int64")
-    worst = stuck.agg(lambda causes: max(causes, key=_harm)) if len(stuck) else pd.Series(dtype="str")
-    jobs["worst_cause"] = jobs["job_id"].map(worst).astype("str").fillna("")
+    jobs["worst_cause"] = jobs["job_id"].map(worst_causes(queues)).astype("str").fillna("")
     return jobs.sort_values(["stuck", "IN_PROGRESS", "QUEUED"], ascending=False, kind="stable", ignore_index=True)
-
-
-def _harm(cause: str) -> int:
-    return BY_CAUSE[cause].harm
 
 
 def _counts(executions: pd.DataFrame) -> dict[str, int]:

@@ -1,0 +1,467 @@
+"""A fleet in the model, a run directory, and the kit's runs between them, which faults, devices and kills befall.
+
+`Simulation.run` plays one run and checks the invariants. `SingleDelete` and `Sweep` are the two jobs of the kit that
+delete; the only code of the harness that knows how the kit is called.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Self
+from unittest.mock import patch
+
+import iotjobs
+from iotjobs.aws import concurrency
+from iotjobs.aws import connection as aws
+from iotjobs.errors import IotJobsError
+from iotjobs.run.journal import verify
+from iotjobs.run.run import Run
+from tests.faults.harness.crash_injection import CrashPoint, Kill
+from tests.faults.harness.fault_injection import Fault, FaultInjector, Killed, ModelTransport
+from tests.faults.harness.invariants import Invariants, is_target
+from tests.faults.harness.schedules import MADE_ANEW, Event, Fleet, Job, Trouble
+from tests.faults.harness.service_model import LIVE, AcceptedCall, ExecutionRecord, ServiceModel
+
+_OLD_S = 30 * 86400
+
+
+@dataclass
+class Figures:
+    """What was tried and what came of it."""
+
+    schedules: int = 0
+    runs: int = 0
+    calls: int = 0
+    faults: int = 0
+    events: int = 0
+    kills: int = 0
+    deletes: int = 0
+    cancels: int = 0
+    outside_plan: int = 0
+    repeated: int = 0
+    unrecorded: int = 0
+    unchecked: int = 0
+    untrue: int = 0
+    outcomes: dict[str, int] = field(default_factory=dict)
+
+    def add(self, other: Figures) -> None:
+        """Take another schedule's figures in."""
+        for name, value in vars(other).items():
+            if name == "outcomes":
+                for outcome, count in value.items():
+                    self.outcomes[outcome] = self.outcomes.get(outcome, 0) + count
+            else:
+                setattr(self, name, getattr(self, name) + value)
+
+
+class Field:
+    """What happens to executions without the kit: devices, timers, other people."""
+
+    def __init__(self, service: ServiceModel) -> None:
+        self.service = service
+
+    def happens(self, event: Event) -> bool:
+        """Let an event happen; False when it cannot."""
+        jobs = sorted(self.service.jobs)
+        if not jobs:
+            return False
+        job_id = jobs[event.job % len(jobs)]
+        members = self.service.jobs[job_id].members
+        things = sorted(members | {thing for thing, of in self.service.executions if of == job_id})
+        thing = things[event.thing % len(things)] if things else "nobody"
+        happening: dict[str, Callable[[], bool]] = {
+            "device_starts": lambda: self.service.report(job_id, thing, "IN_PROGRESS"),
+            "device_succeeds": lambda: self.service.report(job_id, thing, "SUCCEEDED"),
+            "device_fails": lambda: self.service.report(job_id, thing, "FAILED"),
+            "times_out": lambda: self.service.time_out(job_id, thing),
+            "thing_leaves": lambda: self.service.leave(job_id, thing),
+            "thing_joins": lambda: self.service.join(job_id, thing),
+            "deleted_by_somebody": lambda: self._delete(job_id, thing),
+            "canceled_by_somebody": lambda: self._cancel(job_id, thing),
+            "number_used_again": lambda: self._use_number_again(job_id, thing),
+            "next_number_at_same_version": lambda: self._next_number(job_id, thing),
+            "job_recreated": lambda: self.service.recreate(job_id),
+            "job_canceled": lambda: self.service.cancel_job(job_id),
+        }
+        return happening[event.what]()
+
+    def _delete(self, job_id: str, thing: str) -> bool:
+        newest = self.service.newest(job_id, thing)
+        if newest is not None:
+            self.service.delete_job_execution(job_id, thing, newest.number, force=True)
+        return newest is not None
+
+    def _cancel(self, job_id: str, thing: str) -> bool:
+        newest = self.service.newest(job_id, thing)
+        if newest is None or newest.status not in LIVE:
+            return False
+        self.service.cancel_job_execution(job_id, thing, force=True, statusDetails={"canceledBy": "somebody else"})
+        return True
+
+    def _use_number_again(self, job_id: str, thing: str) -> bool:
+        """Delete, leave the group: the number is back, REMOVED, on another execution."""
+        history = self.service.executions.get((thing, job_id), [])
+        job = self.service.jobs[job_id]
+        if len(history) != 1 or not job.continuous or thing not in job.members:
+            return False
+        self.service.delete_job_execution(job_id, thing, history[0].number, force=True)
+        return self.service.leave(job_id, thing)
+
+    def _next_number(self, job_id: str, thing: str) -> bool:
+        """Leave and join again; the device takes up the next number, at the version that the last one had."""
+        last = self.service.newest(job_id, thing)
+        if last is None or not (self.service.leave(job_id, thing) and self.service.join(job_id, thing)):
+            return False
+        newest = self.service.newest(job_id, thing)
+        if newest is None or newest is last:
+            return False
+        self.service.report(job_id, thing, "IN_PROGRESS")
+        newest.version = max(newest.version, last.version)
+        return True
+
+
+class Simulation:
+    """One schedule being played."""
+
+    def __init__(self, run_dir: Path, fleet: Fleet) -> None:
+        self.run_dir = run_dir
+        self.service = ServiceModel(round(time.time(), 3))  # AWS counts milliseconds
+        self.field = Field(self.service)
+        self.invariants = Invariants(run_dir, is_gone=self.is_gone, owner_of=self._owner_of)
+        self.figures = Figures(schedules=1)
+        self.before_call: Callable[[str], None] = lambda _operation: None  # a test may look in here
+        self.opened: list[Run] = []
+        self._injector = FaultInjector(self.service)
+        self._postponed: list[Event] = []
+        self._build(fleet)
+
+    def run(self, act: Callable[[], Any], *troubles: Trouble) -> str:
+        """Play one run of the kit with its troubles; how it ended: an outcome, or `killed`."""
+        kill = next((each for each in troubles if isinstance(each, Kill)), None)
+        events = [each for each in troubles if isinstance(each, Event)]
+        crash = CrashPoint(kill)
+        self.invariants.run_begins()
+        injector = FaultInjector(
+            self.service,
+            [each for each in troubles if isinstance(each, Fault)],
+            before=lambda *call: self._before_call(injector, events, crash, *call),
+            after=lambda number, _operation, _nth: crash.reaches("call", number, "after"),
+            on_accepted=lambda call: self._check_call(call, injector, crash),
+            on_attempt=self.invariants.attempts.append,
+        )
+        self._injector = injector
+        ended = self._run(act, crash)
+        injector.act_late()
+        if ended != "killed":
+            verify(self.run_dir)
+            self.invariants.check_result(ended)
+        self._count(injector, ended)
+        return ended
+
+    @contextmanager
+    def connected(self, crash: CrashPoint) -> Iterator[None]:
+        """Have the kit talk to the model; its pauses pass in no time, on the service's clock."""
+        with (
+            patch.object(aws, "connect", lambda **_: aws.Connection(ModelTransport(lambda: self._injector))),
+            patch.object(time, "sleep", self.service.tick),
+            patch.object(concurrency, "THREADS", 1),  # one order of calls for one schedule
+            crash.watching(),
+        ):
+            yield
+
+    def result(self) -> dict[str, Any]:
+        """What `result.json` says."""
+        return self.invariants.result()
+
+    def guards(self) -> list[str]:
+        """The guards that refused, by `result.json`."""
+        return [refusal["guard"] for refusal in self.result()["refusals"]]
+
+    def is_gone(self, target: Any) -> bool:
+        """Whether a target of the plan is no longer in the service."""
+        return not any(is_target(item, target) for item in self.service.all())
+
+    def deleted(self) -> list[str]:
+        """The things whose executions were deleted, in order."""
+        calls = self.invariants.accepted
+        return [call.before.thing_name for call in calls if call.operation == "DeleteJobExecution"]
+
+    def operations(self) -> list[str]:
+        """The changing calls that the service accepted, in order."""
+        return [call.operation for call in self.invariants.accepted]
+
+    def close(self) -> None:
+        """Let go of the run directory, as the end of a process does."""
+        for run in self.opened:
+            run.directory.leave()
+
+    def happens(self, event: Event) -> None:
+        """Let something happen in the field between two runs."""
+        self.figures.events += self.field.happens(event)
+
+    def _build(self, fleet: Fleet) -> None:
+        for number, job in enumerate(fleet.jobs):
+            job_id = f"job-{number}"
+            things = [f"thing-{place}" for place in range(len(job.states))]
+            self.service.create_job(job_id, things, continuous=job.continuous, namespace=job.namespace)
+            for thing, state in zip(things, job.states, strict=True):
+                if state != "QUEUED":
+                    self.service.report(job_id, thing, state)
+            self.service.jobs[job_id].retries = job.retries
+        self.service.never_connected.add("thing-0")
+        self.service.age(days=60)
+        self.service.looks_until_shown = fleet.looks_until_shown
+
+    def _owner_of(self, job_id: str) -> str | None:
+        job = self.service.jobs.get(job_id)
+        return job.namespace if job else None
+
+    def _before_call(
+        self, injector: FaultInjector, events: list[Event], crash: CrashPoint, number: int, operation: str, nth: int
+    ) -> None:
+        """What happens before a call; what no client can be safe from waits until the call is over.
+
+        DeleteJobExecution has no precondition: nothing moves between the last look and the delete, nor while one is
+        on its way. CancelJobExecution knows the newest execution and its version alone: everything may move but the
+        making of an execution anew, which may have the same version.
+        """
+        self.before_call(operation)
+        due = [*self._postponed, *(event for event in events if event.is_at(number, operation, nth))]
+        self._postponed = []
+        under_way = {operation} | injector.on_its_way()
+        for event in due:
+            unsafe = "DeleteJobExecution" in under_way
+            if unsafe or ("CancelJobExecution" in under_way and event.what in MADE_ANEW):
+                self._postponed.append(event)
+            else:
+                self.happens(event)
+        crash.reaches("call", number, "before")
+
+    def _check_call(self, call: AcceptedCall, injector: FaultInjector, crash: CrashPoint) -> None:
+        self.invariants.check_call(call, late=injector.acting_late)
+        if not crash.is_on_disk(self.run_dir / "journal.jsonl"):
+            text = f"announced, but not on disk yet: {call.operation} of {call.before}"
+            self.invariants.violations.unrecorded.append(text)
+
+    def _run(self, act: Callable[[], Any], crash: CrashPoint) -> str:
+        with self.connected(crash):
+            try:
+                act()
+            except Killed:
+                return "killed"
+            except (IotJobsError, KeyboardInterrupt):
+                pass
+        return str(self.result()["outcome"])
+
+    def _count(self, injector: FaultInjector, ended: str) -> None:
+        figures, accepted = self.figures, self.invariants.accepted
+        figures.runs += 1
+        figures.calls += injector.calls
+        figures.faults += len(injector.injected)
+        figures.kills += ended == "killed"
+        figures.outcomes[ended] = figures.outcomes.get(ended, 0) + 1
+        figures.deletes = sum(call.operation == "DeleteJobExecution" for call in accepted)
+        figures.cancels = len(accepted) - figures.deletes
+        for name, violations in asdict(self.invariants.violations).items():
+            setattr(figures, name, len(violations))
+
+
+class Workflow:
+    """One wish of a person or a scheduler, run as often as it takes, in one run directory."""
+
+    notebook = ""
+    calls = 9  # about so many calls a run makes
+
+    def __init__(self, simulation: Simulation, **parameters: Any) -> None:
+        self.simulation = simulation
+        self.parameters = parameters
+        self.phrase: str | None = None
+
+    @classmethod
+    def on_one_job(cls, directory: Path, *states: str, continuous: bool = False, **parameters: Any) -> Self:
+        """On a fleet of one job, `job-0`, with an execution in each of the states on `thing-0` and on."""
+        return cls(Simulation(directory / "run", Fleet((Job(states, continuous=continuous),))), **parameters)
+
+    def plan(self, *troubles: Trouble) -> str:
+        """Run without confirm."""
+        ended = self.simulation.run(lambda: self._start_to_end(None), *troubles)
+        if ended == "planned":
+            self.phrase = self.simulation.invariants.phrase = self.simulation.result()["confirm"]
+        return ended
+
+    def apply(self, *troubles: Trouble) -> str:
+        """Run with the phrase, as it was said."""
+        return self.simulation.run(lambda: self._start_to_end(self.phrase), *troubles)
+
+    def open_panel(self) -> Panel | None:
+        """Plan, run the last cell of the notebook as well, and keep what a person has on the screen."""
+        opened: list[tuple[Run, Any]] = []
+
+        def act() -> None:
+            run = self._start(None)
+            opened.append((run, self._work(run).plan()))
+            run.end()
+
+        ended = self.simulation.run(act)
+        return Panel(*opened[0], self.simulation.result()["confirm"]) if ended == "planned" else None
+
+    def is_settled(self, ended: str) -> bool:
+        """Whether another run has nothing left to do."""
+        raise NotImplementedError
+
+    def check_settled(self, ended: str) -> None:
+        """What was to be deleted is gone, or the record says why it was left."""
+        if ended == "applied":
+            assert all(map(self.simulation.is_gone, self.simulation.invariants.targets()))
+
+    def _start(self, confirm: str | None) -> Run:
+        given = self.parameters if confirm is None else {**self.parameters, "confirm": confirm}
+        run = iotjobs.start(self.notebook, run_dir=str(self.simulation.run_dir), **given)
+        self.simulation.opened.append(run)
+        return run
+
+    def _work(self, run: Run) -> Any:
+        raise NotImplementedError
+
+    def _start_to_end(self, confirm: str | None) -> None:
+        run = self._start(confirm)
+        try:
+            self._work(run).plan().apply()
+            run.end()
+        except Exception as error:  # as the hook of IPython does when a cell fails
+            run.cell_failed(error)
+            raise
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A plan on somebody's screen after its notebook was run to the end."""
+
+    run: Run
+    work: Any
+    phrase: str
+
+    def press_delete(self, simulation: Simulation, *troubles: Trouble) -> str:
+        """Type the phrase and press Delete; how it ended, `not done` where nothing was begun."""
+        return simulation.run(lambda: self.work.apply(self.phrase), *troubles)
+
+
+class SingleDelete(Workflow):
+    """`delete_job_execution`: one execution, named by a person, confirmed with its phrase."""
+
+    notebook = "delete_job_execution"
+
+    @classmethod
+    def random(cls, simulation: Simulation, rng: random.Random) -> SingleDelete:
+        """One of the fleet's executions, with or without force and cancel."""
+        item = rng.choice(list(simulation.service.all()))
+        names = {"job_id": item.job_id, "thing_name": item.thing_name, "execution_number": item.number}
+        force = item.status in LIVE or rng.random() < 0.3
+        return cls(simulation, **names, force=force, cancel_first=rng.random() < 0.7)
+
+    def is_settled(self, ended: str) -> bool:
+        return ended in ("applied", "refused", "error")
+
+    def _work(self, run: Run) -> Any:
+        return iotjobs.delete_job_execution(run)
+
+
+class Sweep(Workflow):
+    """`sweep`: many executions by a rule, confirmed with the phrase, by a scheduler, or with a plan file."""
+
+    notebook = "sweep"
+    calls = 20
+
+    def __init__(self, simulation: Simulation, *, saves_plan: bool = False, **parameters: Any) -> None:
+        super().__init__(simulation, **parameters)
+        self.saves_plan = saves_plan  # whether the plan is handed over as a file
+
+    @classmethod
+    def random(cls, simulation: Simulation, rng: random.Random) -> Sweep:
+        """A rule of some kind, with caps that fit or do not."""
+        rules: list[dict[str, Any]] = [
+            {"job_id": "job-0"},
+            {"thing_name": "thing-0"},
+            {"statuses": "SUCCEEDED,FAILED,REJECTED,QUEUED"},
+            {"statuses": "IN_PROGRESS,QUEUED"},
+            {"job_id": "job-0", "statuses": "FAILED,QUEUED,IN_PROGRESS"},
+        ]
+        parameters = rng.choice(rules) | {"force": rng.random() < 0.9, "max_fraction": 1.0}
+        parameters["max_deletes"] = rng.choice((25, 25, 25, 25, 2))
+        if rng.random() < 0.2:
+            parameters["protect"] = "thing-1"
+        if rng.random() < 0.2:
+            parameters["unattended"] = True
+        return cls(simulation, saves_plan=rng.random() < 0.75, **parameters)
+
+    def plan(self, *troubles: Trouble) -> str:
+        """Run without confirm: the plan is of all that fits, or there is none."""
+        expected = [] if any(isinstance(each, Event) for each in troubles) else self._fitting()
+        unattended = self.parameters.pop("unattended", None)
+        ended = super().plan(*troubles)
+        if ended == "planned" and expected:
+            targets = self.simulation.invariants.targets()
+            assert len(targets) == len(expected), f"{len(expected)} fit, {len(targets)} planned"
+            assert all(any(is_target(item, target) for target in targets) for item in expected)
+            assert len(targets) <= self.parameters.get("max_deletes", 25)
+        if ended == "planned" and self.saves_plan:
+            self.hand_over(self.simulation.run_dir / "plan.json")
+        if unattended:
+            self.parameters["unattended"] = True
+            if not self.saves_plan:  # nobody approves a plan: each run makes its own, until one is begun
+                self.simulation.invariants.phrase = None
+        return ended
+
+    def apply(self, *troubles: Trouble) -> str:
+        """Run with the phrase, or by a scheduler that has none."""
+        phrase = None if self.parameters.get("unattended") else self.phrase
+        return self.simulation.run(lambda: self._start_to_end(phrase), *troubles)
+
+    def hand_over(self, plan: Path) -> None:
+        """Give the plan on as a file: from now on it is what is applied."""
+        approved = self.simulation.run_dir.with_suffix(".approved.json")
+        shutil.copy(plan, approved)
+        self.parameters["plan_file"] = str(approved)
+
+    def is_settled(self, ended: str) -> bool:
+        counts = self.simulation.result()["counts"]
+        is_done = not counts.get("failed") and not counts.get("left")
+        return (ended in ("applied", "partial") and is_done) or ended in ("refused", "nothing_to_do")
+
+    def check_settled(self, ended: str) -> None:
+        super().check_settled(ended)
+        if ended not in ("applied", "partial"):
+            return
+        refusals = self.simulation.result()["refusals"]
+        explained = [(each["job_id"], each["thing_name"], each["execution_number"]) for each in refusals]
+        for target in self.simulation.invariants.targets():
+            key = (target["job_id"], target["thing_name"], target["execution_number"])
+            assert self.simulation.is_gone(target) or key in explained, f"{key} is left, and the record says nothing"
+
+    def _fitting(self) -> list[ExecutionRecord]:
+        """What the rule is about, by the service itself."""
+        service, parameters = self.simulation.service, self.parameters
+        statuses = parameters.get("statuses", "").split(",")
+        return [
+            item
+            for item in service.all()
+            if parameters.get("job_id") in (None, item.job_id)
+            and parameters.get("thing_name") in (None, item.thing_name)
+            and (statuses == [""] or item.status in statuses)
+            and service.now - max(item.queued_at, item.updated_at) > _OLD_S
+            and not fnmatchcase(item.thing_name, parameters.get("protect", ""))
+            and service.jobs[item.job_id].namespace is None
+        ]
+
+    def _work(self, run: Run) -> Any:
+        return iotjobs.sweep(run)
+
+
+WORKFLOWS: tuple[type[SingleDelete | Sweep], ...] = (SingleDelete, Sweep)

@@ -1,0 +1,106 @@
+"""The invariants, as a state machine: whatever fails and whenever, nothing outside the plan is deleted, nothing twice.
+
+Hypothesis invents fleets, events of the field, and runs of the kit with faults and kills at any call, and looks for a
+history that breaks an invariant; a history that does is shortened to its least. `soak.py` plays thousands more.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any, ClassVar
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from tests.faults import soak
+from tests.faults.harness.crash_injection import Kill
+from tests.faults.harness.fault_injection import CHANGE_FAULTS, READ_FAULTS, Fault
+from tests.faults.harness.schedules import EVENTS, STATES, Event, Fleet, Job
+from tests.faults.harness.simulation import Simulation, SingleDelete, Sweep, Workflow
+
+_CHANGES = st.sampled_from(("DeleteJobExecution", "CancelJobExecution"))
+_CALLS = st.integers(1, 12) | st.integers(1, 40)
+_FLEETS = st.builds(
+    Fleet,
+    jobs=st.lists(
+        st.builds(
+            Job,
+            states=st.lists(st.sampled_from(STATES), min_size=1, max_size=3).map(tuple),
+            continuous=st.booleans(),
+            retries=st.integers(0, 1),
+        ),
+        min_size=1,
+        max_size=2,
+    ).map(tuple),
+)
+_PLACES = {"what": st.sampled_from(EVENTS), "job": st.integers(0, 2), "thing": st.integers(0, 2)}
+_EVENTS = st.builds(Event, nth=_CALLS, **_PLACES) | st.builds(Event, on=_CHANGES, nth=st.integers(1, 3), **_PLACES)
+_FAULTS = st.builds(Fault, nth=_CALLS, kind=st.sampled_from(CHANGE_FAULTS + READ_FAULTS)) | st.builds(
+    Fault, on=_CHANGES, nth=st.integers(1, 3), kind=st.sampled_from(CHANGE_FAULTS)
+)
+_KILLS = st.builds(
+    Kill, at=st.just("call"), nth=st.integers(1, 30), when=st.sampled_from(("before", "after"))
+) | st.builds(Kill, at=st.just("journal"), nth=st.integers(1, 20), when=st.sampled_from(("before", "after", "torn")))
+
+
+class Deleting(RuleBasedStateMachine):
+    """A person deletes one execution; see `Sweeping` for many."""
+
+    kind: ClassVar[type[SingleDelete | Sweep]] = SingleDelete
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.home = Path(tempfile.mkdtemp(prefix="invariants-", dir=soak.MEMORY if soak.MEMORY.is_dir() else None))
+        self.workflow: Workflow | None = None
+
+    @initialize(fleet=_FLEETS, seed=st.integers(0, 2**32))
+    def a_fleet_and_a_wish(self, fleet: Fleet, seed: int) -> None:
+        self.workflow = self.kind.random(Simulation(self.home / "run", fleet), random.Random(seed))
+        self.workflow.plan()
+
+    @rule(event=st.builds(Event, **_PLACES))
+    def something_happens(self, event: Event) -> None:
+        assert self.workflow is not None
+        self.workflow.simulation.happens(event)
+
+    @precondition(lambda self: self.workflow.phrase)
+    @rule(
+        events=st.lists(_EVENTS, max_size=2), faults=st.lists(_FAULTS, max_size=4), kills=st.lists(_KILLS, max_size=1)
+    )
+    def it_is_applied(self, events: list[Event], faults: list[Fault], kills: list[Kill]) -> None:
+        assert self.workflow is not None
+        self.workflow.apply(*events, *faults, *kills)
+
+    @invariant()
+    def nothing_is_violated(self) -> None:
+        assert self.workflow is None or self.workflow.simulation.invariants.violations.all() == []
+
+    def teardown(self) -> None:
+        if self.workflow is None:
+            return
+        try:
+            if self.workflow.phrase:
+                soak.settle(self.workflow)
+                self.nothing_is_violated()
+        finally:
+            self.workflow.simulation.close()
+            shutil.rmtree(self.home, ignore_errors=True)
+
+
+class Sweeping(Deleting):
+    """Many executions by a rule."""
+
+    kind = Sweep
+
+
+_SAME_EACH_TIME: dict[str, Any] = {
+    "deadline": None, "suppress_health_check": list(HealthCheck), "derandomize": True, "database": None,
+}  # fmt: skip
+TestDeleting = Deleting.TestCase
+TestDeleting.settings = settings(max_examples=120, stateful_step_count=6, **_SAME_EACH_TIME)
+TestSweeping = Sweeping.TestCase
+TestSweeping.settings = settings(max_examples=40, stateful_step_count=6, **_SAME_EACH_TIME)

@@ -1,0 +1,82 @@
+"""What a run says of itself is true, also when the worst comes between two calls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.harness.fault_injection import Fault
+from tests.faults.harness.schedules import Event
+from tests.faults.harness.simulation import SingleDelete, Sweep, Workflow
+
+CANCEL, DELETE, LOOK = "CancelJobExecution", "DeleteJobExecution", "DescribeJobExecution"
+ONE = {"job_id": "job-0", "thing_name": "thing-0", "execution_number": 1, "force": True, "cancel_first": True}
+ALL = {"job_id": "job-0", "force": True, "max_fraction": 1.0}
+
+
+def _planned(directory: Path, workflow: type[Workflow], parameters: dict[str, Any], *states: str) -> Workflow:
+    work = workflow.on_one_job(directory, *states, **parameters)
+    assert work.plan() == "planned"
+    return work
+
+
+@pytest.mark.parametrize(("workflow", "parameters"), [(SingleDelete, ONE), (Sweep, ALL)], ids=["one", "sweep"])
+def test_a_cancel_without_answer_is_not_said_to_have_changed_nothing(
+    tmp_path: Path, workflow: type[Workflow], parameters: dict[str, Any]
+) -> None:
+    work = _planned(tmp_path, workflow, parameters, "IN_PROGRESS")
+    ended = work.apply(Fault(on=CANCEL, kind="response_lost"), Event(on=CANCEL, what="job_recreated"))
+    assert ended in ("partial", "error")
+    assert work.simulation.operations() == [CANCEL]
+    assert "nothing was changed" not in work.simulation.result()["reason"]
+
+
+def test_a_sweep_that_may_have_cancelled_is_never_refused(tmp_path: Path) -> None:
+    work = _planned(tmp_path, Sweep, ALL, "IN_PROGRESS")
+    work.apply(Fault(on=CANCEL, kind="response_lost"), Event(on=CANCEL, what="job_recreated"))
+    assert work.apply() == "partial"
+    assert work.simulation.operations() == [CANCEL]
+    counts = work.simulation.result()["counts"]
+    assert {name: counts[name] for name in ("planned", "deleted", "drifted", "failed", "left")} == {
+        "planned": 1, "deleted": 0, "drifted": 1, "failed": 0, "left": 0,
+    }  # fmt: skip
+
+
+def test_a_delete_without_answer_is_not_said_to_be_undone(tmp_path: Path) -> None:
+    work = _planned(tmp_path, SingleDelete, ONE, "IN_PROGRESS")
+    blind = [Fault(on=LOOK, nth=nth, kind="internal_error") for nth in range(6, 20)]
+    assert work.apply(Fault(on=DELETE, kind="response_lost"), *blind) == "partial"
+    assert work.simulation.operations() == [CANCEL, DELETE]
+    assert "not deleted" not in work.simulation.result()["reason"]
+    assert work.apply() == "applied"
+
+
+@pytest.mark.parametrize("fault", ["denied", "credentials_expired"])
+def test_a_sweep_that_may_cancel_but_not_delete_stops_at_the_first(tmp_path: Path, fault: str) -> None:
+    work = _planned(tmp_path, Sweep, ALL, "IN_PROGRESS", "IN_PROGRESS", "QUEUED", "SUCCEEDED")
+    assert work.apply(*(Fault(on=DELETE, nth=nth, kind=fault) for nth in range(2, 9))) == "denied"
+    assert work.simulation.operations() == [DELETE, CANCEL]
+    assert work.apply() == "applied"
+
+
+def test_credentials_that_expired_between_cancel_and_delete_are_read_anew(tmp_path: Path) -> None:
+    work = _planned(tmp_path, Sweep, ALL, "IN_PROGRESS", "SUCCEEDED")
+    assert work.apply(Fault(on=DELETE, nth=2, kind="credentials_expired")) == "applied"
+
+
+def test_what_failed_before_its_first_call_is_kept_as_it_was_when_it_goes_on(tmp_path: Path) -> None:
+    work = _planned(tmp_path, Sweep, ALL, "FAILED")
+    assert work.apply(Fault(on=LOOK, nth=2, kind="internal_error")) == "error"  # the first look is the plan's
+    assert work.apply() == "applied"
+    assert work.simulation.invariants.violations.all() == []
+
+
+def test_somebody_elses_cancel_after_ours_was_lost_is_not_taken_for_ours(tmp_path: Path) -> None:
+    work = _planned(tmp_path, Sweep, ALL, "IN_PROGRESS")
+    work.apply(Fault(on=CANCEL, kind="request_lost"), Event(on=CANCEL, nth=2, what="canceled_by_somebody"))
+    work.apply()
+    assert work.simulation.operations() == []
+    assert work.simulation.invariants.violations.all() == []
+    assert [execution.status for execution in work.simulation.service.all()] == ["CANCELED"]

@@ -1,0 +1,139 @@
+"""The steps of a reading: what its own counts say is missing is read again; what AWS is still cancelling is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from iotjobs.aws.read_fleet import read_fleet
+from iotjobs.errors import Denied, IotJobsError, NotFound
+from iotjobs.snapshot import FleetSnapshot
+from tests.contract_oracle import NOW
+
+ACCOUNT, REGION = "000000000000", "eu-central-1"
+MINUTES_AGO = NOW.timestamp() - 600
+
+
+class Service:
+    """A connection to a job whose pages, state and counts the test sets; `calls` are those that were made."""
+
+    account, region, profile, endpoint, endpoint_kind = ACCOUNT, REGION, "plant", "https://iot.example", "aws"
+
+    def __init__(self, *readings: list[str], status: str = "IN_PROGRESS", **job: Any) -> None:
+        self.readings = list(readings)
+        self.job = {"jobId": "job", "status": status} | job
+        self.errors: dict[str, IotJobsError] = {}
+        self.calls: list[str] = []
+
+    def now(self) -> Any:
+        return NOW
+
+    def read(self, operation: str, **_asked: Any) -> dict[str, Any]:
+        self._call(operation)
+        if operation == "DescribeJob":
+            return {"job": self.job}
+        raise NotFound(operation)
+
+    def read_device_plane(self, operation: str, **_asked: Any) -> dict[str, Any]:
+        self._call(operation)
+        raise NotFound(operation)
+
+    def pages(self, operation: str, _key: str, **asked: Any) -> Iterator[list[dict[str, Any]]]:
+        self._call(operation)
+        if operation == "SearchIndex":
+            name = asked["queryString"].split('"')[1] if '"' in asked["queryString"] else ""
+            yield [{"thingName": name, "connectivity": {"connected": False}}]
+        elif operation == "ListJobExecutionsForJob":
+            yield [self._item(name) for name in self.readings[0]]
+            if len(self.readings) > 1:
+                self.readings.pop(0)
+        elif operation == "ListJobExecutionsForThing":
+            yield [{"jobId": "job", "jobExecutionSummary": self._item(asked["thingName"])["jobExecutionSummary"]}]
+        else:
+            yield []
+
+    def _call(self, operation: str) -> None:
+        self.calls.append(operation)
+        if operation in self.errors:
+            raise self.errors[operation]
+
+    def _item(self, name: str) -> dict[str, Any]:
+        summary = {"status": "QUEUED", "queuedAt": MINUTES_AGO, "lastUpdatedAt": MINUTES_AGO, "executionNumber": 1}
+        return {
+            "thingArn": f"arn:aws:iot:{REGION}:{ACCOUNT}:thing/{name}",
+            "jobExecutionSummary": summary | ({"status": "SUCCEEDED"} if name.startswith("done") else {}),
+        }
+
+
+def _read(service: Service) -> FleetSnapshot:
+    return read_fleet(service, job_id="job", thing_name=None, statuses=None, stuck_after=timedelta(hours=24))  # type: ignore[arg-type]
+
+
+def _names(count: int) -> list[str]:
+    return [f"done-{number}" for number in range(count)]
+
+
+def _counts(queued: int, done: int) -> dict[str, Any]:
+    names = ["Queued", "InProgress", "Succeeded", "Failed", "TimedOut", "Rejected", "Removed", "Canceled"]
+    return {f"numberOf{name}Things": {"Queued": queued, "Succeeded": done}.get(name, 0) for name in names}
+
+
+def test_a_row_that_a_page_hid_is_read_by_another_reading() -> None:
+    service = Service(_names(299), [*_names(298), "done-299"], jobProcessDetails=_counts(0, 300))
+    shot = _read(service)
+    assert len(shot.executions) == 300
+    assert shot.gaps == ()
+    assert service.calls.count("ListJobExecutionsForJob") == 2
+
+
+def test_what_stays_hidden_is_said() -> None:
+    shot = _read(Service(_names(299), jobProcessDetails=_counts(0, 300)))
+    assert "its list has 299 where the job itself counts 300" in str(shot.gaps[0])
+
+
+@pytest.mark.parametrize(("listed", "counted"), [(300, 300), (301, 300), (99, 100)], ids=["all", "grown", "one-page"])
+def test_a_list_that_can_be_whole_is_read_once(listed: int, counted: int) -> None:
+    service = Service(_names(listed), jobProcessDetails=_counts(0, counted))
+    assert _read(service).gaps == ()
+    assert service.calls.count("ListJobExecutionsForJob") == 1
+
+
+def test_a_list_far_longer_than_its_job_is_an_error() -> None:
+    with pytest.raises(IotJobsError, match="more than 10200 rows, far more than the job itself counts"):
+        _read(Service(_names(10_500), jobProcessDetails=_counts(0, 100)))
+
+
+def test_a_job_that_aws_is_still_cancelling_is_not_read_again_and_again() -> None:
+    names = [f"thing-{number}" for number in range(20)]
+    canceling = Service(names, status="CANCELED", isConcurrent=True, jobProcessDetails=_counts(20, 0))
+    _read(canceling)
+    assert canceling.calls.count("ListJobExecutionsForJob") == 1
+    cancelled = Service(names, status="CANCELED", isConcurrent=False, jobProcessDetails=_counts(20, 0))
+    _read(cancelled)
+    assert cancelled.calls.count("ListJobExecutionsForJob") == 2
+
+
+@pytest.mark.parametrize(
+    "operation", ["ListJobExecutionsForJob", "DescribeJob", "ListJobExecutionsForThing", "SearchIndex"]
+)
+def test_credentials_that_end_on_the_way_are_an_error_and_never_a_gap(operation: str) -> None:
+    service = Service(["thing-1"], jobProcessDetails=_counts(1, 0))
+    service.errors[operation] = Denied("the AWS credentials have expired", expired=True)
+    with pytest.raises(Denied, match="expired"):
+        _read(service)
+
+
+def test_a_snapshot_says_where_it_was_read() -> None:
+    service = Service(["thing-1"], jobProcessDetails=_counts(1, 0))
+    assert str(_read(service).place) == "Place(profile='plant', region='eu-central-1', endpoint=None)"
+    service.endpoint_kind = "other"
+    assert _read(service).place.endpoint == "https://iot.example"
+
+
+def test_the_lists_of_a_greengrass_core_are_not_taken_for_all_that_waits_there() -> None:
+    shot = _read(Service(["core-1"], namespaceId="aws-gg-deployment", jobProcessDetails=_counts(1, 0)))
+    assert "the whole queue of core-1 could not be read" in str(shot.gaps[0])
+    assert "list-effective-deployments --core-device-thing-name core-1 --profile plant" in str(shot.gaps[0])
