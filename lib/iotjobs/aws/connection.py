@@ -212,6 +212,14 @@ class Connection:
                 return sorted(accounts)
         raise IotJobsError(f"ListAccounts did not end after {_MOST_PAGES} pages; {CHECK_ENDPOINT}")
 
+    def publish_message(self, topic_arn: str, *, subject: str, message: str) -> None:
+        """Publish to an SNS topic; throttled and lost calls are retried (API: SNS Publish)."""
+        self._read("sns", "Publish", {"TopicArn": topic_arn, "Subject": subject[:100], "Message": message})
+
+    def put_object(self, bucket: str, key: str, body: bytes) -> None:
+        """Put an object into S3; throttled and lost calls are retried (API: S3 PutObject)."""
+        self._read("s3", "PutObject", {"Bucket": bucket, "Key": key, "Body": body})
+
     def change(self, operation: str, **parameters: Any) -> dict[str, Any]:
         """Send one changing call to the control plane, once.
 

@@ -46,9 +46,8 @@ _watching: list[Run] = []
 def start(
     notebook: str,
     namespace: Mapping[str, object] | None = None,
-    /,
-    *,
     connect: Callable[[], aws.Connection] | None = None,
+    /,
     **values: object,
 ) -> Run:
     """Open the run directory and read the parameters; nothing is asked of AWS yet.

@@ -170,7 +170,7 @@ def _started(target: Target, notebook: str, values: Mapping[str, Any]) -> Run:
     until = time.monotonic() + _PATIENCE_S
     while True:
         try:
-            return start(notebook, connect=lambda: connect_to(target, run_id=run_id), **values)
+            return start(notebook, None, lambda: connect_to(target, run_id=run_id), **values)
         except Refused:
             if time.monotonic() > until:
                 raise
