@@ -22,7 +22,7 @@ INSTALL = set -- $(LOCKED) --requirement requirements.lock; index="$(INDEX)"; \
   else echo "uv cannot serve here, so pip does"; $(BIN)/python -m pip install "$$@"; fi
 
 .DEFAULT_GOAL := help
-.PHONY: docs help airflow setup demo lab browser test lint format lock audit sbom soak bench clean
+.PHONY: docs help airflow setup demo lab browser test lint format lock audit sbom policies soak bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -99,6 +99,9 @@ audit: $(AUDIT)  ## known vulnerabilities of what is locked; asks the database o
 
 sbom: $(AUDIT)  ## a software bill of materials (CycloneDX) of the environment: build/sbom.json
 	$(AUDIT)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file build/sbom.json $(BIN)/python
+
+policies: setup  ## every action of the IAM policies cut in turn, on the embedded service with IAM enforced (minutes)
+	$(BIN)/python -m pytest -q tests/security/policy_matrix.py
 
 SCHEDULES ?= 10000
 

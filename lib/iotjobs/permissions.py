@@ -27,6 +27,12 @@ def grant_of(action: str) -> Grant | None:
     return _grants().get(action)
 
 
+def allow(action: str) -> str:
+    """Say what makes a denied call succeed: the action, and the statement to take it from."""
+    grant = grant_of(action)
+    return f"allow {action} ({grant})" if grant else f"allow {action}"
+
+
 @cache
 def _grants() -> dict[str, Grant]:
     grants: dict[str, Grant] = {}

@@ -56,6 +56,7 @@ class Logins:
     web_tokens: dict[str, str] = field(default_factory=dict)  # token: role ARN
     sso_tokens: dict[str, float] = field(default_factory=dict)  # access token: expires_at
     refresh_tokens: set[str] = field(default_factory=set)
+    container_refuses: bool = False
     issued_lasts_s: float | None = None  # how long keys that a role, SSO or container gets are good; None: the role's
 
     def issue(self, arn: str, account: str, *, lasts_s: float | None = None) -> Key:

@@ -39,7 +39,6 @@ class Server:
         self._directory = tempfile.TemporaryDirectory(prefix="aws-standin-")
         self.port = 0
         self.container_token = "container-authorization-token"  # noqa: S105 - what a test's container is given
-        self.container_fails = 0
 
     @property
     def bundle(self) -> str:
@@ -113,9 +112,8 @@ class Server:
         """The endpoint of AWS_CONTAINER_CREDENTIALS_FULL_URI: `http://127.0.0.1:PORT/container`."""
         aws, status = self._aws, 200
         with aws.lock:
-            if self.container_fails:
-                self.container_fails -= 1
-                status, document = 500, {"message": "no credentials now"}
+            if aws.logins.container_refuses:
+                status, document = 403, {"message": "the task role has no credentials"}
             elif target != "/container" or headers.get("authorization") != self.container_token:
                 status, document = 403, {"message": "not authorized"}
             else:

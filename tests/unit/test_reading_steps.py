@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from iotjobs.aws.read_fleet import read_fleet
+from iotjobs.aws.things import require_thing
 from iotjobs.errors import Denied, IotJobsError, NotFound
 from iotjobs.snapshot import FleetSnapshot
 from tests.contract_oracle import NOW
@@ -27,6 +28,7 @@ class Service:
         self.job = {"jobId": "job", "status": status} | job
         self.errors: dict[str, IotJobsError] = {}
         self.calls: list[str] = []
+        self.indexed = True
 
     def now(self) -> Any:
         return NOW
@@ -45,7 +47,7 @@ class Service:
         self._call(operation)
         if operation == "SearchIndex":
             name = asked["queryString"].split('"')[1] if '"' in asked["queryString"] else ""
-            yield [{"thingName": name, "connectivity": {"connected": False}}]
+            yield [{"thingName": name, "connectivity": {"connected": False} if self.indexed else {}}]
         elif operation == "ListJobExecutionsForJob":
             yield [self._item(name) for name in self.readings[0]]
             if len(self.readings) > 1:
@@ -124,6 +126,15 @@ def test_credentials_that_end_on_the_way_are_an_error_and_never_a_gap(operation:
     service.errors[operation] = Denied("the AWS credentials have expired", expired=True)
     with pytest.raises(Denied, match="expired"):
         _read(service)
+
+
+@pytest.mark.parametrize("operation", ["GetIndexingConfiguration", "DescribeThing"])
+def test_they_are_an_error_too_where_a_call_is_only_made_to_say_what_is_missing(operation: str) -> None:
+    service = Service(["thing-1"] if operation == "GetIndexingConfiguration" else [], jobProcessDetails=_counts(1, 0))
+    service.indexed = False
+    service.errors[operation] = Denied("the AWS credentials have expired", expired=True)
+    with pytest.raises(Denied, match="expired"):
+        _read(service) if service.readings[0] else require_thing(service, "thing-1")  # type: ignore[arg-type]
 
 
 def test_a_snapshot_says_where_it_was_read() -> None:

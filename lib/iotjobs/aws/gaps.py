@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from iotjobs.errors import Denied, IotJobsError, NotFound, Throttled
+from iotjobs.permissions import allow
 from iotjobs.snapshot import Gap
 
 
@@ -39,7 +40,7 @@ def reason(error: IotJobsError) -> str:
 def remedy(error: IotJobsError) -> str:
     """What makes a reading succeed that failed with this error."""
     if isinstance(error, Denied) and error.action:
-        return f"allow {error.action}"
+        return allow(error.action)
     if isinstance(error, Throttled):
         return "run this again later, or ask for a higher quota"
     if isinstance(error, NotFound):

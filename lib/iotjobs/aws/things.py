@@ -18,6 +18,7 @@ from iotjobs.aws.gaps import error_gap, reason, remedy
 from iotjobs.diagnosis import commands
 from iotjobs.errors import Denied, IotJobsError, NotFound
 from iotjobs.model import table
+from iotjobs.permissions import allow
 from iotjobs.snapshot import THING_COLUMNS, Evidence, Gap, Place
 
 _FEW_THINGS = 25
@@ -185,7 +186,7 @@ def _switch_on(configuration: Mapping[str, Any] | None, place: Place) -> str:
     if configuration is None:
         look = commands.aws(place, "iot", "get-indexing-configuration")
         return (
-            "allow iot:GetIndexingConfiguration and run this again, or have somebody who may read the present "
+            f"{allow('iot:GetIndexingConfiguration')} and run this again, or have somebody who may read the present "
             f"configuration (`{look}`) add connectivity to it: an update replaces the whole of it"
         )
     present = {name: value for name, value in configuration.items() if value and name != "managedFields"}

@@ -22,7 +22,8 @@ from iotjobs.run.lock import DirectoryLock
 
 SCHEMA = 1
 _MOST_STEPS = 7
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# Where a spreadsheet may begin a cell (in some languages a semicolon or a tab divides them) with a formula.
+_FORMULA = re.compile(r"(^|[;\n\t|])(?=\s*[\"']?[=+\-@\uff1d\uff0b\uff0d\uff20])|^(?=[\t\n])")
 _ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
 _OWNER_ONLY = 0o700
 
@@ -230,6 +231,16 @@ def _made(path: Path) -> Path:
     return path
 
 
+def ending_before(path: Path) -> dict[str, Any] | None:
+    """How the last run that ended in a directory did: its `outcome` and `finished_at`; None when none did."""
+    try:
+        result = json.loads((path / "result.json").read_text(encoding="utf-8"))
+        ended = result if result["finished_at"] else result["previous"]
+        return {"outcome": str(ended["outcome"]), "finished_at": str(ended["finished_at"])}
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return None
+
+
 def blank_result(notebook: str, started_at: datetime, given: Mapping[str, Any]) -> dict[str, Any]:
     """The contract's keys, with what is known when a run begins."""
     return {
@@ -255,11 +266,8 @@ def numbered_steps(result: Mapping[str, Any]) -> list[str]:
 
 
 def _harmless(cell: Any) -> Any:
-    """Keep a spreadsheet from running a cell as a formula.
+    """Keep a spreadsheet from running a cell, or what it takes for one, as a formula.
 
     A lone carriage return is written without quotes, and what follows it would start a row of its own.
     """
-    if not isinstance(cell, str):
-        return cell
-    guarded = f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell
-    return guarded.replace("\r\n", "\n").replace("\r", "\n")
+    return _FORMULA.sub(r"\1'", cell.replace("\r\n", "\n").replace("\r", "\n")) if isinstance(cell, str) else cell

@@ -12,7 +12,7 @@ from iotjobs.aws.connection import Connection
 from iotjobs.aws.executions import describe_execution
 from iotjobs.diagnosis.changes import COMPARED, Changes, compare, missing_now
 from iotjobs.errors import NotFound
-from iotjobs.model import Execution, ExecutionKey, Status, utc_text
+from iotjobs.model import Execution, ExecutionKey, Status, same_moment
 from iotjobs.run.earlier import EarlierRun
 from iotjobs.snapshot import KEY
 
@@ -86,7 +86,7 @@ def _look_after(
             deleted.append(name)
         elif not isinstance(answer, Execution):
             unread.append(name)
-        elif utc_text(answer.queued_at) != utc_text(queued_at):
+        elif not same_moment(answer.queued_at, queued_at):
             deleted.append(name)
         elif answer.finished:
             finished.append(answer)

@@ -1,0 +1,52 @@
+"""Fixtures of the tests on AWS's answers."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore import loaders
+
+from tests.aws_standin import CHAINS, StandIn, in_process
+
+LogIn = Callable[..., None]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _models_are_parsed_once() -> Iterator[None]:
+    """Every session of botocore parses its service models anew, which would be most of what these tests take."""
+    loader = loaders.JSONFileLoader()
+    parse = functools.cache(loader.load_file)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loaders.JSONFileLoader, "load_file", lambda _self, path: parse(path))
+        yield
+
+
+@pytest.fixture
+def log_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> LogIn:
+    """Log this process in to a stand-in by one of the chains, with options of the chain and further settings."""
+
+    def use(
+        aws: StandIn, chain: str = "static keys", *, settings: dict[str, str] | None = None, **options: Any
+    ) -> None:
+        in_process.use(monkeypatch, CHAINS[chain](aws, tmp_path / "home", **options) | (settings or {}))
+
+    return use
+
+
+@pytest.fixture
+def aws(log_in: LogIn) -> Iterator[StandIn]:
+    """AWS with one job: what has failed, what is stuck on an offline and on a connected device, what waits."""
+    with StandIn() as standin:
+        build_pumps(standin)
+        log_in(standin)
+        yield standin
+
+
+def build_pumps(aws: StandIn) -> None:
+    aws.fleet.thing("pump-2", connected=False, since_days=20)
+    statuses = {"pump-1": "FAILED", "pump-2": "IN_PROGRESS", "pump-3": "IN_PROGRESS", "pump-4": "QUEUED"}
+    aws.fleet.job("firmware", statuses | {f"pump-{number}": "SUCCEEDED" for number in range(5, 11)})

@@ -1,0 +1,81 @@
+"""Cancels that take effect late, deletes that show late, answers that are lost: nothing is sent twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.aws_standin import Fault, StandIn
+from tests.on_aws.notebook_code import confirmed, run
+from tests.on_aws.test_the_three_jobs_under_every_login import causes
+
+ONE: dict[str, Any] = {"job_id": "firmware", "thing_name": "pump-1", "execution_number": 1}
+DELETE = ("DeleteJobExecution", "firmware", "pump-1")
+
+
+@pytest.fixture(autouse=True)
+def _time_goes_on(aws: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits, waits on the service's clock: the test takes no minutes."""
+    monkeypatch.setattr("time.sleep", aws.advance)
+
+
+def test_a_sweep_with_deletes_that_show_late_sends_each_once(aws: StandIn, tmp_path: Path) -> None:
+    aws.fleet.deletes_show_after_s = 10
+    ended = confirmed("sweep", tmp_path / "run", job_id="firmware", statuses="SUCCEEDED", max_fraction=1.0)
+    assert ended.outcome == "applied", ended.reason
+    assert len(set(aws.changes())) == len(aws.changes()) == 6
+
+
+def test_a_cancel_that_shows_late_is_sent_once_and_the_delete_follows(aws: StandIn, tmp_path: Path) -> None:
+    aws.fleet.cancels_show_after_s = 60
+    rule = {"job_id": "firmware", "statuses": "IN_PROGRESS,QUEUED", "force": True, "max_fraction": 1.0}
+    ended = confirmed("sweep", tmp_path / "run", **rule)
+    phrase = ended.result["parameters"]["confirm"]
+    for _ in range(2):
+        if ended.outcome != "applied":
+            aws.advance(60)
+            ended = run("sweep", tmp_path / "run", **rule, confirm=phrase)
+    assert ended.outcome == "applied", ended.reason
+    assert len(set(aws.changes())) == len(aws.changes()) == 6
+    assert not {"pump-2", "pump-3", "pump-4"} & set(aws.fleet.left("firmware"))
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("drop", acted=True),
+        Fault("gateway", acted=True, status=502),
+        Fault("gateway", acted=True, status=403),
+        Fault("gateway", acted=True, status=404),
+        Fault("garbage", acted=True),
+        Fault("cut", acted=True),
+    ],
+    ids=["drop", "502", "403", "404", "garbage", "cut"],
+)
+def test_a_delete_whose_answer_is_lost_is_settled_by_looking(aws: StandIn, tmp_path: Path, fault: Fault) -> None:
+    planned = run("delete_job_execution", tmp_path / "run", **ONE)
+    aws.script.fail("DeleteJobExecution", fault)
+    ended = run("delete_job_execution", tmp_path / "run", **ONE, confirm=planned.result["confirm"])
+    if ended.outcome != "applied":
+        assert ended.outcome not in {"refused", "denied", "nothing_to_do"}, ended.reason
+        ended = run("delete_job_execution", tmp_path / "run", **ONE, confirm=planned.result["confirm"])
+    assert ended.outcome == "applied", ended.reason
+    assert len(aws.called("DeleteJobExecution")) == 1
+
+
+def test_a_job_that_aws_is_still_cancelling_is_waited_for(aws: StandIn, tmp_path: Path) -> None:
+    aws.fleet.job("recalled", ["pump-5", "pump-6"])
+    aws.fleet.cancel_job("recalled", takes_s=6000)
+    looked = run("investigate", tmp_path / "run", job_id="recalled")
+    assert causes(looked) == {"pump-5": "canceling", "pump-6": "canceling"}, looked.reason
+
+
+def test_connectivity_without_a_time_is_not_never_connected(aws: StandIn, tmp_path: Path) -> None:
+    aws.fleet.thing("pump-2", connected=False, since_days=None)
+    looked = run("investigate", tmp_path / "run", job_id="firmware")
+    text = (tmp_path / "run" / "executions.csv").read_text()
+    assert causes(looked)["pump-2"] == "device_offline", looked.reason
+    assert "no time on record" in text
+    assert "has never connected" not in text
