@@ -44,10 +44,10 @@ def test_a_busy_service_is_waited_for(aged_fleet: Fleet, monkeypatch: pytest.Mon
         assert aws.connect().account == "000000000000"
 
 
-@pytest.mark.parametrize("operation", ["DescribeJob", "ListJobExecutionsForThing"])
 def test_a_plan_whose_consequences_cannot_be_read_is_no_plan(
-    aged_fleet: Fleet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, operation: str
+    aged_fleet: Fleet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    operation = "ListJobExecutionsForThing"
     with _proxy(aged_fleet, monkeypatch, on("denied", operation)):
         named = {"job_id": KEY.job_id, "thing_name": KEY.thing_name, "execution_number": 1}
         run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path), force=True, **named)
@@ -58,15 +58,22 @@ def test_a_plan_whose_consequences_cannot_be_read_is_no_plan(
     assert deletion.current_plan is None
 
 
-def test_a_finished_one_is_planned_without_reading_what_is_around_it(
-    fresh_thing: tuple[Fleet, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize(
+    ("operation", "outcome"), [("ListJobExecutionsForThing", "planned"), ("DescribeJob", "refused")]
+)
+def test_a_finished_one_is_planned_without_its_queue_but_not_without_its_owner(
+    fresh_thing: tuple[Fleet, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, operation: str, outcome: str
 ) -> None:
     fleet, thing = fresh_thing
-    fleet.job("alone", things=[thing])
-    fleet.report("alone", thing, "FAILED")
-    with _proxy(fleet, monkeypatch, on("denied", "DescribeJob", "ListJobExecutionsForThing")):
+    fleet.job(f"alone-{outcome}", things=[thing])
+    fleet.report(f"alone-{outcome}", thing, "FAILED")
+    with _proxy(fleet, monkeypatch, on("denied", operation)):
         run = iotjobs.start(
-            "delete_job_execution", run_dir=str(tmp_path), job_id="alone", thing_name=thing, execution_number=1
+            "delete_job_execution",
+            run_dir=str(tmp_path),
+            job_id=f"alone-{outcome}",
+            thing_name=thing,
+            execution_number=1,
         )
         iotjobs.delete_job_execution(run).plan()
-    assert run.outcome == "planned"
+    assert run.outcome == outcome

@@ -47,8 +47,8 @@ def test_it_is_applied_as_it_was_made(aged_fleet: Fleet, tmp_path: Path, saved: 
         lambda plan: plan["caps"].update(max_deletes=1000),
         lambda plan: plan["targets"][0].update(queued_at="2020-01-01T00:00:00Z"),
         lambda plan: plan.update(account="111111111111"),
-        lambda plan: plan.update(digest="0" * 64),
-        lambda plan: plan["caps"].update(max_deletes=1000) or plan.pop("digest"),
+        lambda plan: plan.update(plan_id="0" * 32),
+        lambda plan: plan["caps"].update(max_deletes=1000) or plan.pop("plan_id"),
     ],
     ids=[
         "a target more",
@@ -58,8 +58,8 @@ def test_it_is_applied_as_it_was_made(aged_fleet: Fleet, tmp_path: Path, saved: 
         "its caps",
         "an identity",
         "its account",
-        "its digest",
-        "no digest",
+        "its id",
+        "no id",
     ],
 )
 def test_an_edited_plan_is_refused(aged_fleet: Fleet, tmp_path: Path, saved: tuple[Path, str, str], edit: Edit) -> None:

@@ -26,7 +26,7 @@ def test_without_confirm_it_is_a_plan_and_nothing_is_changed(aged_fleet: Fleet, 
     sweep(tmp_path, job_id="plan-only", statuses="FAILED").apply()
     said = result(tmp_path)
     assert (said["outcome"], said["counts"]["planned"]) == ("planned", 2)
-    assert re.fullmatch(r"delete 2 [0-9a-f]{12}", said["confirm"])
+    assert re.fullmatch(r"delete 2 [0-9a-f]{32}", said["confirm"])
     assert _things(tmp_path) == [things[0], things[2]]
     assert len(left(aged_fleet, "plan-only")) == 4
     assert not (tmp_path / "journal.jsonl").exists()

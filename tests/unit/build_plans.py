@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from iotjobs.deletion.plan import Plan, QueueContext
+from iotjobs.deletion.plan import CANCEL, DELETE, Plan, QueueContext
 from iotjobs.model import Execution, ExecutionKey, Status
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -26,7 +26,6 @@ def plan(made_for: Execution | None = None, **more: Any) -> Plan:
     """A plan for it, without force and with nothing known around it."""
     facts: dict[str, Any] = {
         "force": False,
-        "cancel_first": False,
         "namespace_id": None,
         "account": "123456789012",
         "region": "eu-central-1",
@@ -35,4 +34,7 @@ def plan(made_for: Execution | None = None, **more: Any) -> Plan:
         "made_at": NOW,
         "queue_context": QueueContext(),
     }
-    return Plan(execution=made_for or execution(), **(facts | more))
+    one = made_for or execution()
+    cancel_first = more.pop("cancel_first", False) and not one.finished
+    operations = (CANCEL, DELETE) if cancel_first else (DELETE,)
+    return Plan(execution=one, operations=operations, **(facts | more))

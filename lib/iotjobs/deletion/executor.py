@@ -1,7 +1,7 @@
-"""Carrying out the removal of one execution: look again, record, act, verify. The only module that changes anything.
+"""Carrying out the plan of one execution: look, record, act, see that it shows. The only module that changes anything.
 
 Each step may be the last before a crash: run again with the same journal, it settles by looking what was in flight,
-and goes on from there.
+and goes on from there. After a call that AWS accepted only looking is due, in whichever run.
 """
 
 from __future__ import annotations
@@ -15,241 +15,354 @@ from iotjobs.aws.connection import Connection
 from iotjobs.aws.jobs import job_snapshot
 from iotjobs.deletion import guards
 from iotjobs.deletion.guards import Refusal
-from iotjobs.deletion.plan import CANCEL, DELETE, Plan, identity_of, may_have_acted
-from iotjobs.errors import IotJobsError, NotFound, PartlyDone, StateConflict, Throttled, Unsettled
-from iotjobs.model import Execution, Status
+from iotjobs.deletion.job_facts import FRESH_S, FreshJobs
+from iotjobs.deletion.plan import CANCEL, DELETE, Plan
+from iotjobs.deletion.results import Sent, TargetResult, TargetState, result_from_journal, sent
+from iotjobs.errors import Denied, IotJobsError, NotFound, RecordError, Refused, StateConflict, Throttled, Unsettled
+from iotjobs.model import Execution, Status, same_moment
 from iotjobs.run.journal import Journal
 
 _ATTEMPTS = 6
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 60.0
+_LONGEST_PAUSE_BETWEEN_LOOKS_S = 15.0
+#: How often it is looked whether an accepted call shows: for a few seconds, while others can go on, and for minutes.
+SHORT, LONG = 4, 14
+_OWN_DETAILS = ("canceledBy", "reason", "ticket", "run", "mark")
+_MOST_DETAILS = 10  # API: statusDetails
 
 
-class DeletionExecutor:
-    """One execution's removal being carried out, with the journal open."""
+class Drifted(Exception):
+    """It is not as it was approved; nothing was sent. ``refusals`` say why."""
+
+    def __init__(self, refused: list[Refusal]) -> None:
+        super().__init__(guards.in_a_sentence(refused))
+        self.refusals = refused
+
+
+class Executor:
+    """Carries out plans of single executions, with the journal open; one at a time.
+
+    ``cause_now`` tells the cause that an execution has now, where the rule chose by cause; ``sleep`` and ``clock``
+    (seconds) are a test's.
+    """
 
     def __init__(
-        self, connection: Connection, plan: Plan, journal: Journal, run_name: str, *, ticket: str | None = None
+        self,
+        journal: Journal,
+        *,
+        run_name: str,
+        ticket: str | None = None,
+        cause_now: Callable[[Connection, Plan], str] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._connection = connection
-        self._plan = plan
-        self._journal = journal
-        self._run_name = run_name
-        self._ticket = ticket
-        self._identity = identity_of(plan)
+        self.journal = journal
+        self.run_name = run_name
+        self.ticket = ticket
+        self.cause_now = cause_now
+        self.sleep = sleep
+        self.clock = clock
+        self._mark = ""
+        self.jobs = FreshJobs(clock)
+        calling = [entry for entry in journal.entries if entry["event"] == "calling"]
+        self.jobs_on_record = {entry["job_id"] for entry in calling}
 
-    def run(self) -> list[Refusal]:
-        """Delete the plan's execution; refusals when it drifted, and then nothing was changed.
+    def run(self, connection: Connection, plan: Plan, *, cause: str = "", looks: int = LONG) -> TargetResult:
+        """Do what is left of a plan. ``looks``: how often it is looked whether an accepted call shows.
 
-        Raises PartlyDone when it was canceled but not deleted, IotJobsError when it cannot be settled.
+        Raises Denied, RecordError and Refused, which end a run; all else is the result's `state` and `why`.
         """
-        self._keep_job()
-        now = self.look()
-        if self._settled(now):
-            return []
-        if now is None:
-            return self._drifted(guards.unchanged_since_plan(self._plan, None))
-        canceled = now if self._is_canceled_by_us(now) else None
+        step = _Step(self, connection, plan, cause, looks)
         try:
-            if canceled is None:
-                refused = self._refused(now)
-                if refused:
-                    return self._drifted(refused)
-                if not any(entry["event"] == "calling" for entry in self._journal.about(self._identity)):
-                    self._journal.snapshot(now.raw)
-                if self._plan.cancel_first and not now.finished:
-                    canceled = self._cancel(now)
-            self._delete(canceled or now)
+            step.run()
+        except Drifted as drift:
+            self.note("drifted", plan, why=str(drift), guard=drift.refusals[0].guard)
+        except (Denied, RecordError, Refused):
+            raise
+        except Unsettled as error:
+            self.note("unsettled", plan, why=str(error))
         except IotJobsError as error:
-            return self._conflict(error, canceled)
-        self._verify()
-        return []
+            self.note("failed", plan, why=str(error))
+        return self.result(plan)
 
-    def _conflict(self, error: IotJobsError, canceled: Execution | None) -> list[Refusal]:
-        """A refusal when nothing was changed, as far as that is known; else what was done, raised."""
-        key = self._plan.execution.key
-        if canceled is not None:
-            open_end = "whether it was deleted is not known yet" if self._may_have_acted(DELETE) else "not deleted"
-            raise PartlyDone(f"{key} was canceled, but {open_end}: {error}") from error
-        if not isinstance(error, StateConflict):
-            raise error
-        if self._may_have_acted(CANCEL) or self._may_have_acted(DELETE):
-            raise PartlyDone(f"{error}; a call to which no answer came may have acted: look again") from error
-        why = f"{error}; nothing was changed: look again and make a new plan"
-        return self._drifted([Refusal("state_conflict", why, key)])
+    def settle(self, connection: Connection, plan: Plan) -> TargetResult:
+        """See by looking whether a delete that an earlier run sent has done its work; changes nothing in AWS."""
+        if (
+            self.result(plan).state is TargetState.UNSETTLED
+            and sent(self.journal.of(plan.identity), DELETE) is not Sent.NOT
+        ):
+            _Step(self, connection, plan, "", 1).settle()
+        return self.result(plan)
 
-    def _keep_job(self) -> None:
-        """Put the job on record before its first execution is touched.
-
-        Before the look at that execution, so that nothing more comes between the look and the call.
-        """
-        job_id = self._plan.execution.key.job_id
-        sent = [entry for entry in self._journal.entries if entry["event"] == "calling"]
-        if not any(entry["job_id"] == job_id for entry in sent):
-            self._journal.job_snapshot(job_snapshot(self._connection, job_id))
-
-    def settle(self) -> bool:
-        """Whether a delete that an earlier run sent has done its work; changes nothing in AWS."""
-        return self._settled(self.look())
-
-    def _settled(self, now: Execution | None) -> bool:
-        if not self._is_gone(now) or not self._may_have_acted(DELETE):
-            return False
-        self._journal.write("verified", **self._identity, settled="it was in flight, and is gone")
-        return True
-
-    def _refused(self, now: Execution) -> list[Refusal]:
-        moved = guards.unchanged_since_plan(self._plan, now)
-        if moved or now.finished or not self._plan.cancel_first:
-            return moved
-        newest = self._newest()  # the last look: an execution made anew may have the same version
-        number = newest.key.execution_number if newest else None
-        return guards.newest_is_meant(self._plan, number) or guards.unchanged_since_plan(self._plan, newest)
-
-    def look(self) -> Execution | None:
-        """The execution that has the plan's number now; None when there is none."""
-        try:
-            return fetch.describe_execution(self._connection, self._plan.execution.key)
-        except NotFound:
-            return None
-
-    def _may_have_acted(self, operation: str) -> bool:
-        return may_have_acted(self._journal.about(self._identity), operation)
-
-    def _drifted(self, refused: list[Refusal]) -> list[Refusal]:
-        why = "; ".join(refusal.message for refusal in refused)
-        self._journal.write("drifted", **self._identity, why=why)
-        return refused
-
-    def _newest(self) -> Execution | None:
-        key = self._plan.execution.key
-        try:
-            return fetch.newest_execution(self._connection, job_id=key.job_id, thing_name=key.thing_name)
-        except NotFound:
-            return None
-
-    def _cancel(self, now: Execution) -> Execution:
-        self._call(
-            CANCEL,
-            now,
-            settled=self._is_canceled_by_us,
-            force=True,
-            expectedVersion=now.version_number,
-            statusDetails={
-                "canceledBy": _detail(self._plan.caller_arn),
-                "reason": "deleted with iotjobs",
-                **({"ticket": _detail(self._ticket)} if self._ticket else {}),
-                "run": _detail(self._run_name),
-                "mark": self._journal.mark(),
-            },
-        )
-        canceled = self._seen_as(self._is_canceled) and self.look()
-        if not canceled or not self._is_canceled(canceled):
-            raise PartlyDone(f"the cancel of {now.key} was accepted, but it is not CANCELED; it was not deleted")
-        return canceled
-
-    def _delete(self, now: Execution) -> None:
-        self._call(
-            DELETE,
-            now,
-            settled=self._is_gone,
-            executionNumber=now.key.execution_number,
-            force=self._plan.force and not now.finished,
-            namespaceId=self._plan.namespace_id,
-        )
-
-    def _call(
-        self, operation: str, now: Execution, *, settled: Callable[[Execution | None], bool], **parameters: Any
-    ) -> None:
-        """Send a changing call until it is known to have acted, looking each time before it is sent again.
-
-        A call without an answer may act late. From then on, what looks as wished is taken as its doing; before,
-        it is somebody else's, and raises StateConflict.
-        """
-        names = {"jobId": now.key.job_id, "thingName": now.key.thing_name}
-        unanswered = self._may_have_acted(operation)
-        asked_to_wait = 0.0
-        for attempt in range(_ATTEMPTS):
+    def wait_until(self, holds: Callable[[], bool], *, looks: int = LONG) -> bool:
+        """Ask until it holds, for a while: what AWS accepted may show late."""
+        for attempt in range(looks):
             if attempt:
-                _pause(attempt, asked_to_wait)
-                seen = self.look()
-                if unanswered and settled(seen):
-                    break
-                _same_as(now, seen)
-            self._journal.write("calling", operation=operation, attempt=attempt + 1, **self._identity)
-            try:
-                self._connection.change(operation, **names, **parameters)
-                break
-            except Throttled as error:
-                asked_to_wait = error.retry_after_s
-                self._answered("declined", operation, error)
-            except Unsettled as error:
-                unanswered, asked_to_wait = True, 0.0
-                self._answered("unanswered", operation, error)
-            except (NotFound, StateConflict) as error:
-                self._answered("declined", operation, error)
-                if unanswered and settled(self.look()):
-                    break
-                raise StateConflict(str(error)) from error
-            except IotJobsError as error:
-                self._answered("declined", operation, error)
-                raise
-        else:
-            self._give_up(operation, hope=unanswered and self._seen_as(settled))
-        self._journal.write("called", operation=operation, **self._identity)
-
-    def _answered(self, event: str, operation: str, error: IotJobsError) -> None:
-        self._journal.write(event, operation=operation, why=str(error), **self._identity)
-
-    def _give_up(self, operation: str, *, hope: bool) -> None:
-        if not hope:
-            raise IotJobsError(
-                f"{operation} for {self._plan.execution.key} was not accepted in {_ATTEMPTS} tries; look, then run "
-                "again with the same run_dir"
-            )
-
-    def _is_gone(self, seen: Execution | None) -> bool:
-        return seen is None or seen.queued_at != self._plan.execution.queued_at
-
-    def _is_canceled(self, seen: Execution | None) -> bool:
-        return seen is not None and not self._is_gone(seen) and seen.status == Status.CANCELED
-
-    def _is_canceled_by_us(self, seen: Execution | None) -> bool:
-        """Whether it is CANCELED and carries this run directory's mark: anybody may have cancelled it otherwise."""
-        if seen is None or not self._is_canceled(seen) or not self._may_have_acted(CANCEL):
-            return False
-        return seen.status_details.get("mark") == self._journal.mark()
-
-    def _seen_as(self, settled: Callable[[Execution | None], bool]) -> bool:
-        """Look until it is so, for a while: what AWS accepted may show late."""
-        for attempt in range(_ATTEMPTS):
-            if attempt:
-                _pause(attempt)
-            if settled(self.look()):
+                self.pause(attempt, longest=_LONGEST_PAUSE_BETWEEN_LOOKS_S)
+            if holds():
                 return True
         return False
 
-    def _verify(self) -> None:
-        if not self._seen_as(self._is_gone):
-            raise IotJobsError(
-                f"AWS accepted the delete of {self._plan.execution.key}, but it is still there; check the endpoint and "
-                "look again"
+    def pause(self, attempt: int, asked_s: float = 0.0, *, longest: float = _LONGEST_PAUSE_S) -> None:
+        """Wait twice as long each time, and as long as the service asked for."""
+        if _FIRST_PAUSE_S:
+            self.sleep(min(max(_FIRST_PAUSE_S * 2 ** (attempt - 1), asked_s), longest))
+
+    def result(self, plan: Plan) -> TargetResult:
+        """What became of a plan, by the journal."""
+        return result_from_journal(plan, self.journal.of(plan.identity))
+
+    def mark(self) -> str:
+        """The word that only this run directory has, see `Journal.mark`."""
+        self._mark = self._mark or self.journal.mark()
+        return self._mark
+
+    def note(self, event: str, plan: Plan, **facts: Any) -> None:
+        """Put a line about a plan's execution on record. Raises RecordError."""
+        self.journal.write(event, plan.identity, account=plan.account, region=plan.region, **facts)
+
+
+class _Step:
+    """One execution's plan being carried out."""
+
+    def __init__(self, executor: Executor, connection: Connection, plan: Plan, cause: str, looks: int) -> None:
+        self._executor = executor
+        self._journal = executor.journal
+        self._connection = connection
+        self._plan = plan
+        self._cause = cause
+        self._looks = looks
+
+    def run(self) -> None:
+        """Cancel, delete, verify: whatever of it the plan has and the journal has not."""
+        now = self._look()
+        if self._is_gone(now):
+            self._note_gone(now)
+            return
+        if CANCEL in self._plan.operations and self._sent(DELETE) is Sent.NOT and not self._is_cancelled_by_us(now):
+            if self._sent(CANCEL) is not Sent.ACCEPTED:
+                self._send(CANCEL, self._plan.execution)
+            now = self._wait_for(self._is_cancelled_by_us, "cancel")
+        if DELETE not in self._plan.operations:
+            self._executor.note("verified", self._plan)
+            return
+        if self._sent(DELETE) is not Sent.ACCEPTED:
+            self._send(DELETE, now if self._is_cancelled_by_us(now) else self._plan.execution)
+        self._note_gone(self._wait_for(self._is_gone, "delete"))
+
+    def settle(self) -> None:
+        """Note that it is gone, if it is."""
+        now = self._look()
+        if self._is_gone(now):
+            self._note_gone(now)
+
+    # ------------------------------------------------------------------------------------------- sending
+
+    def _send(self, operation: str, approved: Execution | None) -> None:
+        """Send a changing call until it is known to have acted, with a whole and fresh look before each attempt.
+
+        A call without an answer may act late. From then on, what looks as wished is taken as its doing; before,
+        it is somebody else's. Raises Drifted, IotJobsError.
+        """
+        asked_to_wait = 0.0
+        if operation == CANCEL:
+            self._executor.mark()  # on record before the line that says that it is used
+        for attempt in range(1, _ATTEMPTS + 1):
+            if attempt > 1:
+                self._executor.pause(attempt - 1, asked_to_wait)
+            try:
+                self._call(operation, self._last_look(operation, approved))
+            except (Throttled, Unsettled) as error:
+                asked_to_wait = error.retry_after_s if isinstance(error, Throttled) else 0.0
+            except Drifted:
+                if self._shows_after_all(operation):
+                    return
+                raise
+            else:
+                return
+        if not self._shows_after_all(operation):
+            self._give_up(operation)
+
+    def _call(self, operation: str, now: Execution) -> None:
+        try:
+            self._connection.change(operation, **self._parameters(operation, now))
+        except IotJobsError as error:
+            event = "unanswered" if isinstance(error, Unsettled) else "declined"
+            self._note(event, operation=operation, why=str(error))
+            if not isinstance(error, NotFound | StateConflict):
+                raise
+            conflict = Refusal("state_conflict", f"{error}; look again and make a new plan", self._plan.key)
+            raise Drifted(guards.unchanged(now, self._look()) or [conflict]) from error
+        self._note("called", operation=operation)
+
+    def _shows_after_all(self, operation: str) -> bool:
+        """Whether a call to which no answer came has acted, as far as a look tells.
+
+        That the number is another execution's now does not tell it: then it is left to `_note_gone` to say so.
+        """
+        if self._sent(operation) is not Sent.PERHAPS:
+            return False
+        now = self._look()
+        acted = self._is_gone(now) if operation == DELETE else self._is_cancelled_by_us(now)
+        if acted and (now is None or operation == CANCEL):
+            self._note("called", operation=operation)
+        return acted
+
+    def _last_look(self, operation: str, approved: Execution | None) -> Execution:
+        """All that was approved, looked at again; on record as about to be called. Raises Drifted, IotJobsError.
+
+        A look that took too long, or was followed by a slow disk, is taken again.
+        """
+        approved = approved or self._plan.execution
+        self._keep_job()
+        for _ in range(_ATTEMPTS):
+            self._check_cause()
+            looked_at = self._executor.clock()
+            job = self._executor.jobs.get(self._connection, self._plan.key.job_id)
+            now = self._newest() if operation == CANCEL else self._look()
+            refused = guards.unchanged(approved, now) or guards.job_unchanged(self._plan, job)
+            if refused:
+                raise Drifted(refused)
+            assert now is not None  # noqa: S101 - for the type checker: else it has drifted
+            if self._executor.clock() - looked_at > FRESH_S:
+                continue
+            if not any(entry["event"] == "calling" for entry in self._entries()):
+                self._journal.snapshot(now.raw)
+            self._note("calling", operation=operation, attempt=self._attempts(operation) + 1)
+            if self._executor.clock() - looked_at <= FRESH_S:
+                return now
+            self._note("declined", operation=operation, why="not sent: the look at it was too old by then")
+        raise IotJobsError(
+            f"{operation} for {self._plan.key} was not sent: AWS or this disk answers so slowly that no look at it is "
+            f"younger than {FRESH_S:g} s; run again with the same run_dir"
+        )
+
+    def _check_cause(self) -> None:
+        if self._executor.cause_now is None or not self._cause or self._sent(CANCEL) is not Sent.NOT:
+            return
+        now = self._executor.cause_now(self._connection, self._plan)
+        refused = guards.cause_unchanged(self._plan.key, self._cause, now)
+        if refused:
+            raise Drifted(refused)
+
+    def _keep_job(self) -> None:
+        """Put the job on record before its first execution is touched."""
+        job_id = self._plan.key.job_id
+        if job_id not in self._executor.jobs_on_record:
+            self._journal.job_snapshot(job_snapshot(self._connection, job_id))
+            self._executor.jobs_on_record.add(job_id)
+
+    def _parameters(self, operation: str, now: Execution) -> dict[str, Any]:
+        names = {"jobId": now.key.job_id, "thingName": now.key.thing_name}
+        if operation == DELETE:
+            more = {"executionNumber": now.key.execution_number, "namespaceId": self._plan.namespace_id}
+            return {**names, **more, "force": self._plan.forced}
+        return {**names, "force": True, "expectedVersion": now.version_number, "statusDetails": self._details(now)}
+
+    def _details(self, now: Execution) -> dict[str, str]:
+        """The device's own details and ours: those given with a cancel replace what is there (API)."""
+        verb = "deleted" if DELETE in self._plan.operations else "cancelled"
+        values = {
+            "canceledBy": self._connection.caller_arn,
+            "reason": f"{verb} with iotjobs",
+            "ticket": self._executor.ticket or "",
+            "run": self._executor.run_name,
+            "mark": self._executor.mark(),
+        }
+        own = {name: _detail(values[name]) for name in _OWN_DETAILS if values[name]}
+        device = [item for item in now.status_details.items() if item[0] not in own]
+        return {**dict(device[: _MOST_DETAILS - len(own)]), **own}
+
+    def _give_up(self, operation: str) -> None:
+        if self._sent(operation) is Sent.PERHAPS:
+            raise Unsettled(
+                f"{operation} for {self._plan.key} was sent, and no answer came in {_ATTEMPTS} tries: it may still "
+                "act; run again with the same run_dir, which looks first"
             )
-        self._journal.write("verified", **self._identity)
+        raise IotJobsError(
+            f"{operation} for {self._plan.key} was not accepted in {_ATTEMPTS} tries; look, then run again with the "
+            "same run_dir"
+        )
 
+    # ------------------------------------------------------------------------------------------- looking
 
-def _pause(attempt: int, asked_s: float = 0.0) -> None:
-    """Wait twice as long each time, and as long as the service asked for."""
-    if _FIRST_PAUSE_S:
-        time.sleep(max(_FIRST_PAUSE_S * 2 ** (attempt - 1), min(asked_s, _LONGEST_PAUSE_S)))
+    def _look(self) -> Execution | None:
+        """The execution that has the plan's number now; None when there is none."""
+        try:
+            return fetch.describe_execution(self._connection, self._plan.key)
+        except NotFound:
+            return None
 
+    def _newest(self) -> Execution | None:
+        """The execution that a cancel would hit, if it is the plan's. Raises Drifted when it is another one."""
+        key = self._plan.key
+        try:
+            newest = fetch.newest_execution(self._connection, job_id=key.job_id, thing_name=key.thing_name)
+        except NotFound:
+            return None
+        if newest.key != key:
+            seen = self._look()
+            raise Drifted(
+                guards.unchanged(self._plan.execution, seen) or guards.newest_is_meant(key, newest.key.execution_number)
+            )
+        return newest
 
-def _same_as(before: Execution, seen: Execution | None) -> None:
-    """Raise StateConflict unless it is still what it was: the wait for another try is long enough to move."""
-    if seen is None or seen.queued_at != before.queued_at:
-        raise StateConflict(f"{before.key} went away before the call was accepted")
-    if (seen.status, seen.version_number) != (before.status, before.version_number):
-        raise StateConflict(f"{before.key} moved to {seen.status}, version {seen.version_number}, meanwhile")
+    def _wait_for(self, shows: Callable[[Execution | None], bool], what: str) -> Execution | None:
+        """Look until what AWS accepted shows, for a while. Raises Unsettled."""
+        seen: list[Execution | None] = []
+
+        def holds() -> bool:
+            seen.append(self._look())
+            return shows(seen[-1]) or self._is_gone(seen[-1])
+
+        if not self._executor.wait_until(holds, looks=self._looks):
+            raise Unsettled(
+                f"AWS accepted the {what} of {self._plan.key}, and it is still there as it was; it is not sent again: "
+                "run again with the same run_dir to see, and check the endpoint if it stays so"
+            )
+        if not shows(seen[-1]):
+            raise Drifted(guards.unchanged(self._plan.execution, seen[-1]))
+        return seen[-1]
+
+    def _is_gone(self, now: Execution | None) -> bool:
+        return now is None or not same_moment(now.queued_at, self._plan.execution.queued_at)
+
+    def _is_cancelled_by_us(self, now: Execution | None) -> bool:
+        """Whether it is CANCELED by this run directory: its cancel was accepted, or it carries the mark."""
+        if now is None or self._is_gone(now) or now.status != Status.CANCELED:
+            return False
+        if self._sent(CANCEL) is Sent.ACCEPTED:
+            return True
+        return self._sent(CANCEL) is Sent.PERHAPS and now.status_details.get("mark") == self._executor.mark()
+
+    def _note_gone(self, now: Execution | None) -> None:
+        """Say whose doing it is that it is gone: ours when AWS accepted the delete, or nothing uses its number."""
+        deleted = self._sent(DELETE)
+        if deleted is Sent.ACCEPTED or (deleted is Sent.PERHAPS and now is None):
+            self._note("verified")
+        elif deleted is Sent.PERHAPS:
+            why = (
+                f"{self._plan.key} went away and another execution has its number; whether by this run is not known, "
+                "since the answer to its delete was lost"
+            )
+            self._note("gone", why=why)
+        else:
+            raise Drifted(guards.unchanged(self._plan.execution, now))
+
+    # ------------------------------------------------------------------------------------------- the record
+
+    def _entries(self) -> Any:
+        return self._journal.of(self._plan.identity)
+
+    def _sent(self, operation: str) -> Sent:
+        return sent(self._entries(), operation)
+
+    def _attempts(self, operation: str) -> int:
+        return sum(e["event"] == "calling" and e["operation"] == operation for e in self._entries())
+
+    def _note(self, event: str, **facts: Any) -> None:
+        self._executor.note(event, self._plan, **facts)
 
 
 def _detail(value: str) -> str:

@@ -1,7 +1,8 @@
 """The guards of a delete: each a small pure function, plan in, refusals out.
 
-Those of one execution stand in `GUARDS`, those of a sweep's plan in `SWEEP_GUARDS`; the others are asked at their own
-moment: the phrase when it is given, the drift right before each delete.
+Those of one execution stand in `GUARDS`, those of a sweep's plan in `SWEEP_GUARDS`; both again when a plan is applied,
+with what was read then. The others are asked at their own moment: the phrase when it is given, the last look right
+before each call.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
 from typing import Any
 
+from iotjobs.deletion.job_facts import JobFacts
 from iotjobs.deletion.plan import DEVICE_ACTIVE_WORDS, Plan
-from iotjobs.deletion.rule import SweepRule
-from iotjobs.deletion.sweep_plan import SweepPlan
+from iotjobs.deletion.sweep_plan import Caps, SweepPlan
 from iotjobs.errors import Denied, IotJobsError
 from iotjobs.model import Execution, ExecutionKey, same_moment, utc_text
 
@@ -25,7 +27,7 @@ STALE_AFTER = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a guard said no, and what would make it pass; ``key`` is None where it is about a whole plan."""
+    """Why a guard said no, and what would make it pass; ``key`` is None where it is about a job or a whole plan."""
 
     guard: str
     message: str
@@ -45,11 +47,23 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class ApplyContext:
-    """Where and when a plan is to be applied."""
+    """Where, when and under which caps a plan is to be applied, and what was read anew for it.
+
+    ``jobs``: each of the plan's jobs as it was read now, or the error. ``job_totals``: how many executions each has,
+    those that this plan deleted already counted in. ``started``: the plan was begun in this run directory.
+    """
 
     account: str
     region: str
+    endpoint: str
     now: datetime
+    caps: Caps = field(default_factory=Caps)
+    jobs: Mapping[str, JobFacts | IotJobsError] = field(default_factory=dict)
+    job_totals: Mapping[str, int] = field(default_factory=dict)
+    started: bool = False
+
+
+# --------------------------------------------------------------------------------------------- one execution
 
 
 def unfinished_needs_force(plan: Plan) -> list[Refusal]:
@@ -63,9 +77,9 @@ def unfinished_needs_force(plan: Plan) -> list[Refusal]:
     return [
         Refusal(
             "unfinished_needs_force",
-            f"{plan.execution.key} is {plan.execution.status}: without force only an execution in a terminal state "
+            f"{plan.key} is {plan.execution.status}: without force only an execution in a terminal state "
             "can be deleted. If the device can recover from losing it, ask again with force (--force)",
-            plan.execution.key,
+            plan.key,
         )
     ]
 
@@ -79,34 +93,34 @@ def refusals(plan: Plan) -> list[Refusal]:
 
 
 def phrase_must_match(plan: Plan, confirm: str) -> list[Refusal]:
-    """Refuse a phrase that is not this plan's.
+    """Refuse a phrase that is not this plan's; one that says that the device works holds when it has stopped to.
 
     Prevents: yesterday's confirmation hitting a number used again since, and a constant word typed by habit.
     """
-    if confirm.strip().removesuffix(DEVICE_ACTIVE_WORDS) == plan.phrase.removesuffix(DEVICE_ACTIVE_WORDS) and (
-        not plan.works or confirm.strip().endswith(DEVICE_ACTIVE_WORDS)
-    ):
+    given, bare = confirm.strip(), plan.phrase.removesuffix(DEVICE_ACTIVE_WORDS)
+    if given in (plan.phrase, bare + DEVICE_ACTIVE_WORDS):
         return []
-    key, queued = plan.execution.key, utc_text(plan.execution.queued_at)
-    given = confirm.strip()
-    then = re.match(rf"delete {key} queued ({_UTC})", given)
+    key, queued = plan.key, utc_text(plan.execution.queued_at)
+    then = re.match(rf"\w+ {re.escape(str(key))} queued ({_UTC})(?: at version (\d+))?", given)
     if then and then[1] != queued:
         why = f"this execution was queued at {queued}: it is another one that uses the number again"
-    elif plan.works and given == plan.phrase.removesuffix(DEVICE_ACTIVE_WORDS):
+    elif then and then[2] and int(then[2]) != plan.execution.version_number:
+        why = f"it moved since: it is {plan.execution.status} at version {plan.execution.version_number} now"
+    elif plan.device_active and given == bare:
         why = "the device is at work on it, and the phrase must say so"
     else:
         why = "the phrase is not that of this plan"
-    return [Refusal("phrase_must_match", f"{why}; to delete it, confirm with: {plan.phrase}", key)]
+    return [Refusal("phrase_must_match", f"{why}; to go on, read the plan and confirm with: {plan.phrase}", key)]
 
 
-def unchanged_since_plan(plan: Plan, now: Execution | None) -> list[Refusal]:
-    """Refuse when identity, status or version moved between the plan and the delete.
+def unchanged(then: Execution, now: Execution | None) -> list[Refusal]:
+    """Refuse when identity, status or version moved between the plan and the call.
 
     Prevents: deleting what a device just took up or finished, and a late delete of a reused number.
     """
-    then, key = plan.execution, plan.execution.key
+    key = then.key
     if now is None:
-        return [Refusal("drifted", f"{key} is gone since the plan; nothing was done", key)]
+        return [Refusal("drifted", f"{key} is gone since the plan", key)]
     if not same_moment(now.queued_at, then.queued_at):
         change = f"its number was used again: queued {utc_text(now.queued_at)}, not {utc_text(then.queued_at)}"
     elif now.status != then.status:
@@ -118,12 +132,11 @@ def unchanged_since_plan(plan: Plan, now: Execution | None) -> list[Refusal]:
     return [Refusal("drifted", f"{key} moved since the plan: {change}; look again and make a new plan", key)]
 
 
-def newest_is_meant(plan: Plan, newest: int | None) -> list[Refusal]:
+def newest_is_meant(key: ExecutionKey, newest: int | None) -> list[Refusal]:
     """Refuse to cancel an execution that is not its thing's newest one of the job.
 
     Prevents: a cancel that hits another execution, since `CancelJobExecution` takes no number.
     """
-    key = plan.execution.key
     if newest == key.execution_number:
         return []
     return [
@@ -134,6 +147,33 @@ def newest_is_meant(plan: Plan, newest: int | None) -> list[Refusal]:
             key,
         )
     ]
+
+
+def job_unchanged(plan: Plan, now: JobFacts) -> list[Refusal]:
+    """Refuse when the job's owner is not the one of the plan, or AWS began to cancel the job since.
+
+    Prevents: an execution that Greengrass owns taken for the account's own, and a cancel of our own on top of AWS's.
+    """
+    key, context = plan.key, plan.queue_context
+    if now.owner != context.owner:
+        return [Refusal("protected", f"{key} is left alone: its job belongs to {now.owner or 'no service'} now", key)]
+    if now.canceling and not context.canceling and not plan.execution.finished:
+        why = f"{key}: AWS is cancelling job {key.job_id} since the plan, and ends its executions: wait for it"
+        return [Refusal("drifted", why, key)]
+    return []
+
+
+def cause_unchanged(key: ExecutionKey, then: str, now: str) -> list[Refusal]:
+    """Refuse what a rule chose by its cause when that cause no longer holds.
+
+    Prevents: a device that was offline when the plan was made, and is online and about to start now.
+    """
+    if then == now:
+        return []
+    return [Refusal("drifted", f"{key} moved since the plan: its cause was {then} and is {now or 'none'} now", key)]
+
+
+# --------------------------------------------------------------------------------------------- a sweep's plan
 
 
 def protection_unknown(job_id: str, error: IotJobsError) -> Refusal:
@@ -150,31 +190,31 @@ def protection_unknown(job_id: str, error: IotJobsError) -> Refusal:
     )
 
 
-def live_needs_force(plan: SweepPlan, _here: ApplyContext) -> list[Refusal]:
+def live_needs_force(plan: SweepPlan, _context: ApplyContext) -> list[Refusal]:
     """Refuse a sweep that would take QUEUED or IN_PROGRESS executions away without the wish to.
 
     Prevents: a rule by age that also catches what devices wait for or work on.
     """
-    live = [each.removal.execution for each in plan.targets if not each.removal.execution.finished]
     if plan.rule.force:
         return []
     return [
         Refusal(
             "unfinished_needs_force",
-            f"{one.key} is {one.status}: without force only executions in a terminal state are swept. Ask with force, "
-            "or narrow the rule, such as by statuses",
-            one.key,
+            f"{each.key} is {each.removal.execution.status}: without force only executions in a terminal state are "
+            "swept. Ask with force, or narrow the rule, such as by statuses",
+            each.key,
         )
-        for one in live
+        for each in plan.targets
+        if not each.removal.execution.finished
     ]
 
 
-def within_max_deletes(plan: SweepPlan, _here: ApplyContext) -> list[Refusal]:
+def within_max_deletes(plan: SweepPlan, context: ApplyContext) -> list[Refusal]:
     """Refuse a plan of more than `max_deletes`; it is never cut to fit.
 
     Prevents: a rule that matches more than anybody thought, deleting the first so many.
     """
-    return too_many(len(plan.targets), plan.caps.max_deletes)
+    return too_many(len(plan.targets), context.caps.max_deletes)
 
 
 def too_many(count: int, max_deletes: int) -> list[Refusal]:
@@ -190,125 +230,99 @@ def too_many(count: int, max_deletes: int) -> list[Refusal]:
     ]
 
 
-def within_max_fraction(plan: SweepPlan, _here: ApplyContext) -> list[Refusal]:
-    """Refuse a plan that has more than `max_fraction` of a job's executions.
+def within_max_fraction(plan: SweepPlan, context: ApplyContext) -> list[Refusal]:
+    """Refuse a plan that has more than `max_fraction` of a job's executions, by the plan and by what is there now.
 
     Prevents: a whole job swept away, history and all, by a rule meant for its stragglers.
     """
     counts = Counter(each.key.job_id for each in plan.targets)
     refused = []
     for job_id, count in sorted(counts.items()):
-        total = plan.job_totals.get(job_id, 0)
-        if count > plan.caps.max_fraction * total + 1e-9:
+        total = min(plan.job_totals.get(job_id, 0), context.job_totals.get(job_id, plan.job_totals.get(job_id, 0)))
+        if count > context.caps.max_fraction * total + 1e-9:
             needed = f"{count / total:.2g}" if total else "any"
             refused.append(
                 Refusal(
                     "max_fraction",
                     f"the rule matches {count} of the {total} executions of job {job_id} ({needed}), more than "
-                    f"max_fraction ({plan.caps.max_fraction:g}): nothing is deleted. Narrow the rule, or plan again "
+                    f"max_fraction ({context.caps.max_fraction:g}): nothing is deleted. Narrow the rule, or plan again "
                     "with a greater max_fraction if that is meant",
+                    job_id=job_id,
                 )
             )
     return refused
 
 
-def fresh_enough(plan: SweepPlan, here: ApplyContext) -> list[Refusal]:
-    """Refuse a plan that is older than a day, or made in the future.
+def owners_known(_plan: SweepPlan, context: ApplyContext) -> list[Refusal]:
+    """Refuse a plan with a job that a service owns, or of which that is not known now, whatever the plan says.
+
+    Prevents: a plan that somebody else made, believed about who owns what it deletes.
+    """
+    refused = []
+    for job_id, facts in sorted(context.jobs.items()):
+        if isinstance(facts, IotJobsError):
+            refused.append(protection_unknown(job_id, facts))
+        elif facts.owner:
+            refused.append(Refusal("protected", f"job {job_id} belongs to {facts.owner}: leave it out", job_id=job_id))
+    return refused
+
+
+def names_not_protected(plan: SweepPlan, _context: ApplyContext) -> list[Refusal]:
+    """Refuse a plan with a name that its own rule protects.
+
+    Prevents: a plan that was put together by other means than its rule.
+    """
+    why = {each.key: plan.rule.protects(each.key.job_id, each.key.thing_name) for each in plan.targets}
+    return [Refusal("protected", f"{key} must be left alone: {reason}", key) for key, reason in why.items() if reason]
+
+
+def fresh_enough(plan: Plan | SweepPlan, context: ApplyContext) -> list[Refusal]:
+    """Refuse a plan that is older than a day, or made in the future; one that was begun may be finished.
 
     Prevents: a plan that somebody forgot, applied to a fleet that has moved on.
     """
-    age = here.now - plan.made_at
-    if timedelta(minutes=-5) <= age <= STALE_AFTER:
+    age = context.now - plan.made_at
+    if context.started or timedelta(minutes=-5) <= age <= STALE_AFTER:
         return []
     return [
         Refusal(
             "plan_stale",
-            f"the plan was made at {utc_text(plan.made_at)}, and now it is {utc_text(here.now)}: a plan holds for "
+            f"the plan was made at {utc_text(plan.made_at)}, and now it is {utc_text(context.now)}: a plan holds for "
             f"{STALE_AFTER.total_seconds() / 3600:.0f} h. Make a new one",
         )
     ]
 
 
-def made_here(plan: SweepPlan, here: ApplyContext) -> list[Refusal]:
-    """Refuse a plan of another account or region.
+def made_here(plan: Plan | SweepPlan, context: ApplyContext) -> list[Refusal]:
+    """Refuse a plan of another account, region or endpoint.
 
     Prevents: the right plan at the wrong place, where the same names may exist.
     """
-    if (plan.account, plan.region) == (here.account, here.region):
+    then, now = ((each.account, each.region, each.endpoint) for each in (plan, context))
+    if then == now:
         return []
     return [
         Refusal(
             "plan_foreign",
-            f"the plan is for account {plan.account}, region {plan.region}, and this is account {here.account}, region "
-            f"{here.region}: connect there, or make a plan here",
+            f"the plan is for account {then[0]}, region {then[1]}, at {then[2]}, and this is account {now[0]}, region "
+            f"{now[1]}, at {now[2]}: connect there, or make a plan here",
         )
     ]
-
-
-def same_sweep(begun: SweepPlan, meant: SweepRule | SweepPlan) -> list[Refusal]:
-    """Refuse another rule or plan in a run directory whose sweep was begun; a pruned one is still the same.
-
-    Prevents: a scheduled sweep that confirms itself and, in a directory used again, carries out what an earlier rule
-    chose; and one that is said to be applied although nothing of it was done.
-    """
-    if isinstance(meant, SweepRule):
-        same = meant == begun.rule
-    else:
-        named = [each.identity for each in meant.targets]
-        here = (meant.account, meant.region) == (begun.account, begun.region)
-        same = here and all(each.identity in named for each in begun.targets)
-    if same:
-        return []
-    return [
-        Refusal(
-            "other_plan_begun",
-            f"this run directory holds another sweep, begun with plan {begun.plan_id}: give another run_dir for this "
-            "one, or repeat the rule or the plan_file of that one to go on with it",
-        )
-    ]
-
-
-def no_sweep_begun(entries: Sequence[Mapping[str, Any]]) -> list[Refusal]:
-    """Refuse to plan the delete of one execution in the run directory of a sweep that was begun.
-
-    Prevents: its plan.json written over, without which a sweep that was stopped can never go on.
-    """
-    ids = [entry["plan_id"] for entry in entries if entry["event"] == "begun"]
-    if not ids:
-        return []
-    return [
-        Refusal(
-            "other_plan_begun",
-            f"this run directory holds a sweep, begun with plan {ids[-1]}: give another run_dir for this delete",
-        )
-    ]
-
-
-def in_a_sentence(refusals: Sequence[Refusal]) -> str:
-    """What the guards say, each once: the first of its refusals, and how many more are like it."""
-    by_guard: dict[str, list[Refusal]] = {}
-    for refusal in refusals:
-        by_guard.setdefault(refusal.guard, []).append(refusal)
-    more = {guard: len(mine) - 1 for guard, mine in by_guard.items()}
-    said = [
-        mine[0].message + (f" (and {more[guard]} more like it)" if more[guard] else "")
-        for guard, mine in by_guard.items()
-    ]
-    return "; ".join(said)
 
 
 SWEEP_GUARDS: tuple[Callable[[SweepPlan, ApplyContext], list[Refusal]], ...] = (
-    made_here,
     fresh_enough,
     live_needs_force,
+    names_not_protected,
+    owners_known,
     within_max_deletes,
     within_max_fraction,
 )
 
 
-def sweep_refusals(plan: SweepPlan, here: ApplyContext) -> list[Refusal]:
+def sweep_refusals(plan: SweepPlan, context: ApplyContext) -> list[Refusal]:
     """What all the guards say of a sweep's plan; empty when it may be confirmed."""
-    return [refusal for guard in SWEEP_GUARDS for refusal in guard(plan, here)]
+    return made_here(plan, context) or [refusal for guard in SWEEP_GUARDS for refusal in guard(plan, context)]
 
 
 def sweep_phrase_must_match(plan: SweepPlan, confirm: str) -> list[Refusal]:
@@ -316,10 +330,64 @@ def sweep_phrase_must_match(plan: SweepPlan, confirm: str) -> list[Refusal]:
 
     Prevents: a constant word typed by habit, and a confirmation of what has changed since.
     """
-    given = confirm.strip()
-    bare = plan.phrase.removesuffix(DEVICE_ACTIVE_WORDS)
-    if given == plan.phrase or given == bare + DEVICE_ACTIVE_WORDS:  # it may have stopped to work since
+    if confirm.strip() == plan.phrase:
         return []
-    working = plan.works and given == bare
-    why = "a device is at work on one of them, and the phrase must say so" if working else "this is not its phrase"
-    return [Refusal("phrase_must_match", f"{why}: read the plan, then confirm with: {plan.phrase}")]
+    active = plan.device_active and confirm.strip() == plan.phrase.removesuffix(DEVICE_ACTIVE_WORDS)
+    why = (
+        "a device is at work on one of them, and the phrase must say so"
+        if active
+        else "this is not its phrase, which holds for one plan alone: that of its run_dir or plan_file"
+    )
+    return [Refusal("phrase_must_match", f"{why}. Read the plan, then confirm with: {plan.phrase}")]
+
+
+def unattended_is_safe(plan: SweepPlan, missing_caps: Sequence[str]) -> list[Refusal]:
+    """Refuse a sweep that confirms itself without caps of its own, or with a pattern that protects nothing.
+
+    Prevents: nobody having read what a default lets through, or that `prod` was meant to be `prod-*`.
+    """
+    refused = []
+    if missing_caps:
+        why = f"unattended needs {' and '.join(missing_caps)} given explicitly, since nobody reads the plan"
+        refused.append(Refusal("unattended_needs_caps", f"{why}: give them, or confirm with the phrase"))
+    if plan.reading.unmatched:
+        names = ", ".join(plan.reading.unmatched)
+        why = f"the protect pattern {names} matches no job and no thing that was read, and nobody reads the plan"
+        refused.append(Refusal("protect_matches_nothing", f"{why}: correct it, or confirm with the phrase"))
+    return refused
+
+
+# ---------------------------------------------------------------------------------------- the run directory
+
+
+def is_the_plan_in_progress(plan_id: str, started: str | None) -> list[Refusal]:
+    """Refuse to apply a plan in a run directory in which another one was begun.
+
+    Prevents: what one plan names deleted under the record of another, which could then never go on.
+    """
+    if started in (None, plan_id):
+        return []
+    return [
+        Refusal(
+            "other_plan_begun",
+            f"this run directory holds another plan, begun as {started}: give another run_dir for this one, or repeat "
+            "what began that one to go on with it",
+        )
+    ]
+
+
+def unmatched_patterns(patterns: Sequence[str], names: set[str]) -> tuple[str, ...]:
+    """The patterns that match none of the names."""
+    return tuple(pattern for pattern in patterns if not any(fnmatchcase(name, pattern) for name in names))
+
+
+def in_a_sentence(refused: Sequence[Refusal]) -> str:
+    """What the guards say, each once: the first of its refusals, and how many more are like it."""
+    by_guard: dict[str, list[Refusal]] = {}
+    for refusal in refused:
+        by_guard.setdefault(refusal.guard, []).append(refusal)
+    sentences = [
+        mine[0].message + (f" (and {len(mine) - 1} more like it)" if len(mine) > 1 else "")
+        for mine in by_guard.values()
+    ]
+    return "; ".join(sentences)

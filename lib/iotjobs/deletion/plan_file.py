@@ -1,68 +1,148 @@
-"""A sweep's plan read back from its file: whole, or refused; and the one that a run directory has begun."""
+"""A plan read back from its file: whole and possible, or refused. Pure but for the reading of the file.
+
+A document is believed only when it is exactly what the kit would write of the facts in it: its id, its phrase, its
+steps and its consequences are made anew and compared.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import math
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from iotjobs.deletion import rule, sweep_plan
+from iotjobs.deletion import rule as rules
 from iotjobs.deletion.guards import Refusal
-from iotjobs.deletion.sweep_plan import SweepPlan
-from iotjobs.errors import InvalidInput, RecordError
+from iotjobs.deletion.plan import CANCEL, DELETE, KIND_ONE, KIND_SWEEP, SCHEMA, Plan, QueueContext
+from iotjobs.deletion.sweep_plan import Caps, Reading, SweepPlan, Target, removal_of
+from iotjobs.errors import InvalidInput
+from iotjobs.model import EXECUTION_NUMBER_MAX, JOB_ID, NAMESPACE_ID, THING_NAME, Cause, Execution, ExecutionKey, Status
+
+_ACCOUNT = re.compile(r"[0-9]{12}")
+_REGION = re.compile(r"[a-z0-9-]{1,32}")
+_ANY = re.compile(r"[\s\S]{0,10000}")
+_OPERATIONS = ((DELETE,), (CANCEL, DELETE), (CANCEL,))
+_MOST_BYTES = 64 * 1024 * 1024
 
 
-def load(path: Path) -> tuple[SweepPlan | None, list[Refusal]]:
+def load(path: Path) -> tuple[Plan | SweepPlan | None, list[Refusal]]:
     """The plan of a file, or why it is refused. Raises InvalidInput for what is no plan at all."""
     try:
+        if not path.is_file() or path.stat().st_size > _MOST_BYTES:
+            raise OSError("it is no file, or far too large")  # noqa: TRY301 - one message for all
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise InvalidInput(f"plan_file {path.name} cannot be read: {error}") from error
-    if not isinstance(document, dict):
-        raise InvalidInput(f"plan_file {path.name} holds no plan: it takes the plan.json of a sweep's run directory")
-    edited = f"the plan in {path.name} was edited since it was made: its digest does not fit; make a new plan"
-    if "digest" in document and not sweep_plan.is_whole(document):
-        return None, [Refusal("plan_edited", edited)]
-    plan = sweep_plan.from_document(document)
-    if "digest" not in document:  # it was cut out
-        return None, [Refusal("plan_edited", edited)]
-    return plan, []
-
-
-def tightened(
-    plan: SweepPlan, *, given: Mapping[str, Any], caps: Mapping[str, Any]
-) -> tuple[SweepPlan | None, list[Refusal]]:
-    """A plan under the parameters that were given beside it, or why they are refused: they may only tighten it.
-
-    ``given`` and ``caps`` hold only what was said explicitly. Raises InvalidInput.
-    """
-    if "thing_groups" in given:
-        raise InvalidInput("thing_groups cannot be given beside plan_file: a plan names its things")
-    narrower, wider = rule.narrowed(plan.rule, given)
-    wider += [name for name, value in caps.items() if value > getattr(plan.caps, name)]
-    if wider:
-        why = f"{', '.join(sorted(wider))} would widen the plan; beside a plan parameters may only tighten it"
-        return None, [Refusal("plan_loosened", f"{why}: leave them out, or make a new plan")]
-    return sweep_plan.tightened(plan, narrower, replace(plan.caps, **caps)), []
-
-
-def begun(directory: Path, entries: Sequence[Mapping[str, Any]]) -> SweepPlan | None:
-    """The plan that the journal's entries say was begun in a run directory, None when none was.
-
-    Raises RecordError when `plan.json` is not that plan any more.
-    """
-    ids = [entry["plan_id"] for entry in entries if entry["event"] == "begun"]
-    if not ids:
-        return None
+    readers: dict[Any, Callable[[Mapping[str, Any]], Plan | SweepPlan]] = {KIND_ONE: _one, KIND_SWEEP: _sweep}
+    kind, schema = (document.get("kind"), document.get("schema")) if isinstance(document, dict) else (None, None)
+    if kind not in readers or schema != SCHEMA:
+        raise InvalidInput(
+            f"{path.name} holds no plan of schema {SCHEMA} (kind {kind!r}, schema {schema!r}): it takes the plan.json "
+            "of a run directory; make a new plan"
+        )
+    edited = Refusal(
+        "plan_edited",
+        f"the plan in {path.name} was edited since it was made, or made by another version: it does not hold together; "
+        "make a new plan",
+    )
     try:
-        plan, refused = load(directory / "plan.json")
-    except InvalidInput as error:
-        raise RecordError(
-            f"the sweep of this run directory cannot go on: {error}; look at its journal.jsonl"
-        ) from error
-    if plan is None or plan.plan_id != ids[-1]:
-        why = refused[0].message if refused else "plan.json is another plan than the one that was begun"
-        raise RecordError(f"the sweep of this run directory cannot go on: {why}; look at its journal.jsonl")
-    return plan
+        plan = readers[kind](document)
+        whole = json.loads(json.dumps(plan.as_document())) == document
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError, InvalidInput):
+        return None, [edited]
+    return (plan, []) if whole else (None, [edited])
+
+
+def _one(document: Mapping[str, Any]) -> Plan:
+    return _removal(document, **_place(document), made_at=_moment(document["made_at"]))
+
+
+def _sweep(document: Mapping[str, Any]) -> SweepPlan:
+    reading, caps = document["reading"], document["caps"]
+    bare = SweepPlan(
+        **_place(document),
+        made_at=_moment(document["made_at"]),
+        rule=rules.from_document(document["rule"]),
+        caps=Caps(_count(caps["max_deletes"]), _fraction(caps["max_fraction"])),
+        reading=Reading(
+            _moment(reading["as_of"]),
+            _count(reading["rows"]),
+            {_text(name, _ANY): _count(count) for name, count in reading["calls"].items()},
+            *(tuple(_text(each, _ANY) for each in reading[name]) for name in ("missing", "unmatched", "moved")),
+        ),
+        job_totals={_text(job_id, JOB_ID): _count(total) for job_id, total in document["job_totals"].items()},
+        targets=(),
+    )
+    targets = []
+    for each in document["targets"]:
+        removal = _removal(each, **_place(document), made_at=bare.made_at)
+        cause = each["cause"] and Cause(each["cause"]).value
+        targets.append(Target(removal_of(bare, removal.execution, removal.queue_context), cause))
+    if len({each.key for each in targets}) != len(targets):
+        raise ValueError("an execution stands twice in the plan")
+    return replace(bare, targets=tuple(targets))
+
+
+def _removal(document: Mapping[str, Any], **place: Any) -> Plan:
+    context = dict(document["queue_context"])
+    queue = tuple(_key(each) for each in context.pop("queue"))
+    operations = tuple(document["operations"])
+    if operations not in _OPERATIONS or not isinstance(document["force"], bool):
+        raise ValueError(f"{operations} are no steps of a plan")
+    namespace = document["namespace_id"]
+    return Plan(
+        execution=Execution(
+            key=_key(document),
+            status=Status(document["status"]),
+            queued_at=_moment(document["queued_at"]),
+            version_number=_count(document["version_number"]),
+            started_at=document["started_at"] and _moment(document["started_at"]),
+            last_updated_at=document["last_updated_at"] and _moment(document["last_updated_at"]),
+        ),
+        operations=operations,
+        force=document["force"],
+        namespace_id=namespace if namespace is None else _text(namespace, NAMESPACE_ID),
+        queue_context=QueueContext(**context, queue=queue),
+        **place,
+    )
+
+
+def _place(document: Mapping[str, Any]) -> dict[str, str]:
+    patterns = {"account": _ACCOUNT, "region": _REGION, "endpoint": _ANY, "caller_arn": _ANY}
+    return {name: _text(document[name], pattern) for name, pattern in patterns.items()}
+
+
+def _key(document: Mapping[str, Any]) -> ExecutionKey:
+    number = _count(document["execution_number"])
+    if not 0 < number <= EXECUTION_NUMBER_MAX:
+        raise ValueError(f"{number} is no execution number")
+    return ExecutionKey(_text(document["job_id"], JOB_ID), _text(document["thing_name"], THING_NAME), number)
+
+
+def _text(value: Any, pattern: re.Pattern[str]) -> str:
+    if not isinstance(value, str) or not pattern.fullmatch(value):
+        raise ValueError(f"{value!r} cannot be meant")
+    return value
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"{value!r} is no count")
+    return value
+
+
+def _fraction(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or not 0 <= value <= 1:
+        raise ValueError(f"{value!r} is no fraction")
+    return value
+
+
+def _moment(text: Any) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text} has no time zone")
+    return moment.astimezone(UTC)

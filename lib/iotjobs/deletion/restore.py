@@ -6,6 +6,7 @@ the journal says was really deleted counts.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,11 +19,12 @@ import pandas as pd
 
 from iotjobs.aws.endpoints import partition_of
 from iotjobs.deletion.create_job_requests import Request, requests
-from iotjobs.deletion.plan import CANCEL, DELETE, may_have_acted
+from iotjobs.deletion.plan import CANCEL, DELETE
+from iotjobs.deletion.results import Sent, sent
 from iotjobs.diagnosis import commands
 from iotjobs.diagnosis.service_owners import owner_of
 from iotjobs.errors import InvalidInput, RecordError
-from iotjobs.model import UNFINISHED, exact_text, utc_text
+from iotjobs.model import JOB_ID, THING_NAME, UNFINISHED, Identity, utc_text
 from iotjobs.run import journal
 from iotjobs.run.files import write_json
 from iotjobs.run.run import Run
@@ -48,8 +50,6 @@ _COLUMNS = {
     "again": "Queued again by",
 }
 
-Identity = tuple[str, str, int, str]
-
 
 @dataclass(frozen=True, slots=True)
 class Restoration:
@@ -64,8 +64,8 @@ class Restoration:
 
     @property
     def complete(self) -> bool:
-        """Whether all that was waiting is in a request that AWS takes."""
-        waited = self.table["status"].isin(UNFINISHED)
+        """Whether all that was waiting is in a request that AWS takes; what is not on record may have waited."""
+        waited = self.table["status"].isin([*UNFINISHED, ""])
         return bool(self.table.loc[waited, "complete"].all())
 
     @property
@@ -136,13 +136,9 @@ def _rows_removed(
 
 
 def _row(identity: Identity, was: Mapping[str, Any], deleted_at: str) -> dict[str, Any]:
-    job_id, thing_name, number, queued_at = identity
     details = (was.get("statusDetails") or {}).get("detailsMap") or {}
     return {
-        "job_id": job_id,
-        "thing_name": thing_name,
-        "execution_number": number,
-        "queued_at": queued_at,
+        **identity.as_document(),
         "status": was.get("status", ""),
         "last_updated_at": _text_of(was.get("lastUpdatedAt")),
         "status_details": ", ".join(f"{name}: {value}" for name, value in sorted(details.items())),
@@ -220,11 +216,11 @@ def _warnings(directory: Path, entries: Sequence[Mapping[str, Any]]) -> list[str
         if "queued_at" in entry:
             about.setdefault(_identity(entry), []).append(entry)
     said = [
-        f"{'/'.join(str(part) for part in identity[:3])}: {operation} was sent, but it was not seen to be gone, so it "
+        f"{identity.key}: {operation} was sent, but it was not seen to be gone, so it "
         "is not counted; run again with the same run_dir to settle it"
         for identity, mine in about.items()
         for operation in (CANCEL, DELETE)
-        if may_have_acted(mine, operation) and not any(entry["event"] == "verified" for entry in mine)
+        if sent(mine, operation) is not Sent.NOT and not any(entry["event"] == "verified" for entry in mine)
     ]
     try:
         journal.verify(directory)
@@ -236,19 +232,25 @@ def _warnings(directory: Path, entries: Sequence[Mapping[str, Any]]) -> list[str
 def _by_identity(snapshots: Sequence[Mapping[str, Any]]) -> dict[Identity, Mapping[str, Any]]:
     """The first snapshot of each execution: a run that went on may have taken another after it had cancelled it."""
     return {
-        (
+        Identity(
             str(was["jobId"]),
             str(was["thingArn"]).rpartition(":thing/")[2],
             int(was["executionNumber"]),
-            exact_text(_moment(was["queuedAt"])),
+            _moment(was["queuedAt"]),
         ): was
         for was in reversed(snapshots)
     }
 
 
 def _identity(entry: Mapping[str, Any]) -> Identity:
-    number = int(entry["execution_number"])
-    return (str(entry["job_id"]), str(entry["thing_name"]), number, str(entry["queued_at"]))
+    """Whom a line of the journal is about. Raises RecordError for names that AWS could not have told."""
+    try:
+        identity = Identity.from_document(entry)
+    except (KeyError, TypeError, ValueError) as error:
+        raise RecordError(f"the journal has a line about no execution: {error}") from error
+    if not JOB_ID.fullmatch(identity.job_id) or not THING_NAME.fullmatch(identity.thing_name):
+        raise RecordError(f"the journal names {identity.key}, which no job and thing can be called")
+    return identity
 
 
 def _many(count: int, noun: str) -> str:
@@ -256,9 +258,11 @@ def _many(count: int, noun: str) -> str:
 
 
 def _stamp(removed: Sequence[Mapping[str, Any]]) -> str:
-    """When the run began to delete, `20261124-0310`: another look at the same run gives the same job ids."""
+    """When the run began to delete and which, `20261124-031059-1a2b`: the same run again gives the same job ids."""
     first = min((str(row["deleted_at"]) for row in removed), default="")
-    return first.replace("-", "").replace(":", "").replace("T", "-")[:13]
+    names = [[row[name] for name in ("job_id", "thing_name", "execution_number", "queued_at")] for row in removed]
+    which = hashlib.sha256(json.dumps(sorted(names)).encode()).hexdigest()[:4]
+    return f"{first.replace('-', '').replace(':', '').replace('T', '-')[:15]}-{which}"
 
 
 def _text_of(seconds: float | None) -> str:

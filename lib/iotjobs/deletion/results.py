@@ -1,110 +1,170 @@
-"""What became of each target of a sweep, by the journal alone, and what that says of the whole. Pure."""
+"""What became of each target, by the journal alone, and what that says of the whole. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 import pandas as pd
 
-from iotjobs.deletion.plan import CANCEL, DELETE, identity_of, may_have_acted
-from iotjobs.deletion.sweep_plan import SweepPlan, Target
+from iotjobs.deletion.plan import CANCEL, DELETE, Plan
 from iotjobs.errors import IotJobsError, Refused
 from iotjobs.model import Outcome
 
+Entries = Sequence[Mapping[str, Any]]
+
 
 class TargetState(StrEnum):
-    """How one target stands."""
+    """How one target stands. ``GONE``: it went away, and whether by this run is not known."""
 
     LEFT = "left"
     DELETED = "deleted"
+    GONE = "gone"
     DRIFTED = "drifted"
     FAILED = "failed"
     UNSETTLED = "unsettled"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more is done about it in this run directory."""
+        return self in (TargetState.DELETED, TargetState.GONE, TargetState.DRIFTED)
+
+
+class Sent(StrEnum):
+    """What is known of a changing call about one execution."""
+
+    NOT = "not sent, or declined"
+    PERHAPS = "sent, and no answer came"
+    ACCEPTED = "accepted"
 
 
 _EVENTS = {
     "verified": TargetState.DELETED,
     "canary": TargetState.DELETED,
+    "gone": TargetState.GONE,
     "drifted": TargetState.DRIFTED,
     "failed": TargetState.FAILED,
+    "unsettled": TargetState.UNSETTLED,
 }
+_NOT_DELETED = ("gone", "drifted", "failed", "unsettled", "left")
 _IN_FLIGHT = "a call was in flight when the run ended: run again with the same run_dir to settle it"
 
 
 @dataclass(frozen=True, slots=True)
 class TargetResult:
-    """One target and what became of it. ``touched``: a changing call acted on it, or may have."""
+    """One execution's plan and what became of it.
 
-    target: Target
-    standing: TargetState
+    ``guard``: which one found that it drifted. ``cancelled``, ``delete_sent``: that call acted, or may have.
+    """
+
+    removal: Plan
+    state: TargetState
     why: str = ""
-    touched: bool = False
+    cancelled: bool = False
+    delete_sent: bool = False
+    guard: str = ""
+
+    @property
+    def touched(self) -> bool:
+        """Whether a changing call acted, or may have."""
+        return self.cancelled or self.delete_sent
+
+    @property
+    def only_cancelled(self) -> str:
+        """What stands instead of the delete of one that was cancelled; empty where it was deleted, or not cancelled."""
+        if not self.cancelled or self.state is TargetState.DELETED:
+            return ""
+        return "whether it was deleted is not known yet" if self.delete_sent else "not deleted"
 
 
-def results_from_journal(plan: SweepPlan, entries: Sequence[Mapping[str, Any]]) -> list[TargetResult]:
-    """How each target of a plan stands by the journal's entries."""
-    return [_row(target, entries) for target in plan.targets]
+def sent(entries: Entries, operation: str) -> Sent:
+    """What the entries about one execution say of a changing call.
+
+    A call that was declined did nothing; one without an answer may have acted, or act late.
+    """
+    events = [entry["event"] for entry in entries if entry.get("operation") == operation]
+    if "called" in events:
+        return Sent.ACCEPTED
+    open_calls = events.count("calling") > events.count("declined")
+    return Sent.PERHAPS if open_calls or "unanswered" in events else Sent.NOT
 
 
-def _row(target: Target, entries: Sequence[Mapping[str, Any]]) -> TargetResult:
-    identity = identity_of(target.removal)
-    mine = [entry for entry in entries if identity.items() <= entry.items()]
-    if not mine:
-        return TargetResult(target, TargetState.LEFT)
-    last = mine[-1]
-    touched = any(may_have_acted(mine, operation) for operation in (CANCEL, DELETE))
+def result_from_journal(removal: Plan, entries: Entries) -> TargetResult:
+    """What became of one execution by the journal's entries about its identity, oldest first."""
+    if not entries:
+        return TargetResult(removal, TargetState.LEFT)
+    last = entries[-1]
+    cancelled, deleted = (sent(entries, operation) is not Sent.NOT for operation in (CANCEL, DELETE))
+    why = str(last.get("why") or "")
     if last["event"] in _EVENTS:
-        return TargetResult(target, _EVENTS[last["event"]], str(last.get("why") or ""), touched)
-    if touched:
-        return TargetResult(target, TargetState.UNSETTLED, _IN_FLIGHT, touched)
-    return TargetResult(target, TargetState.LEFT, str(last.get("why") or ""))
+        return TargetResult(removal, _EVENTS[last["event"]], why, cancelled, deleted, str(last.get("guard") or ""))
+    if deleted or sent(entries, CANCEL) is Sent.PERHAPS:
+        return TargetResult(removal, TargetState.UNSETTLED, _IN_FLIGHT, cancelled, deleted)
+    if cancelled:
+        return TargetResult(removal, TargetState.FAILED, f"cancelled, and not deleted: {why}", cancelled)
+    return TargetResult(removal, TargetState.LEFT, why)
 
 
-def counts_of(rows: Sequence[TargetResult]) -> dict[str, int]:
-    """How many targets stand how; one that could not be settled counts as failed."""
-    standings = [row.standing for row in rows]
-    return {
-        "planned": len(rows),
-        "deleted": standings.count(TargetState.DELETED),
-        "drifted": standings.count(TargetState.DRIFTED),
-        "failed": standings.count(TargetState.FAILED) + standings.count(TargetState.UNSETTLED),
-        "left": standings.count(TargetState.LEFT),
-    }
+def counts_of(results: Collection[TargetResult]) -> dict[str, int]:
+    """How many targets stand how; `gone`, `unsettled` and `cancelled` (and not deleted) only where there are some."""
+    states = Counter(result.state.value for result in results)
+    always = {name: states[name] for name in ("deleted", "drifted", "failed", "left")}
+    rare = {name: states[name] for name in ("gone", "unsettled")}
+    rare["cancelled"] = sum(bool(result.only_cancelled) for result in results)
+    return {"planned": len(results), **always, **{name: count for name, count in rare.items() if count}}
 
 
-def outcome_of(rows: Sequence[TargetResult], ending: IotJobsError | None) -> Outcome:
-    """How the sweep ended; ``ending`` is the error that ended it before its time, if one did."""
-    counts = counts_of(rows)
+def outcome_of(results: Collection[TargetResult], ending: IotJobsError | None) -> Outcome:
+    """How it ended; ``ending`` is the error that ended it before its time, if one did."""
+    counts = counts_of(results)
     if ending is not None and ending.outcome in (Outcome.DENIED, Outcome.INTERRUPTED):
         return ending.outcome
     if counts["deleted"] == counts["planned"]:
         return Outcome.APPLIED
-    if counts["deleted"]:
-        return Outcome.PARTIAL
-    all_drifted = counts["drifted"] == counts["planned"]
-    if all_drifted and any(row.touched for row in rows):
-        return Outcome.PARTIAL  # refused would say that nothing was changed
-    return Outcome.REFUSED if all_drifted or isinstance(ending, Refused) else Outcome.ERROR
+    if any(result.touched for result in results):
+        nothing_shows = not any(result.cancelled or result.state.is_final for result in results)
+        return Outcome.ERROR if nothing_shows else Outcome.PARTIAL
+    drifted = counts["drifted"] == counts["planned"]
+    return Outcome.REFUSED if drifted or isinstance(ending, Refused) else Outcome.ERROR
 
 
-def results_table(rows: Sequence[TargetResult], afterwards: Mapping[str, str]) -> pd.DataFrame:
-    """One row a target, failures first: its names, what it `was`, `standing`, `why`, and what came `afterwards`.
+def sentence_of(results: Collection[TargetResult]) -> str:
+    """What was done and what was not, in a line; names what was cancelled and not deleted."""
+    counts = counts_of(results)
+    words = f"{counts['deleted']} of {counts['planned']} deleted"
+    words += "".join(f", {counts[name]} {name}" for name in _NOT_DELETED if counts.get(name))
+    cancelled = [f"{each.removal.key} ({each.only_cancelled})" for each in results if each.only_cancelled]
+    if cancelled:
+        more = f" and {len(cancelled) - 3} more" if len(cancelled) > 3 else ""  # noqa: PLR2004 - the rest is in the table
+        words += f"; cancelled: {', '.join(cancelled[:3])}{more}"
+    return words
+
+
+def results_table(results: Collection[TargetResult], afterwards: Mapping[str, str]) -> pd.DataFrame:
+    """One row a target, failures first: its names, `status_before`, `state`, `why`, and what came `afterwards`.
 
     ``afterwards`` is by `job/thing/number`. All columns are text but `execution_number` (int64).
     """
-    order = [TargetState.FAILED, TargetState.UNSETTLED, TargetState.DRIFTED, TargetState.LEFT, TargetState.DELETED]
-    ranked = sorted(rows, key=lambda row: order.index(row.standing))
+    order = [
+        TargetState.FAILED,
+        TargetState.UNSETTLED,
+        TargetState.GONE,
+        TargetState.DRIFTED,
+        TargetState.LEFT,
+        TargetState.DELETED,
+    ]
+    ranked = sorted(results, key=lambda result: order.index(result.state))
     return pd.DataFrame(
         {
-            "job_id": [row.target.key.job_id for row in ranked],
-            "thing_name": [row.target.key.thing_name for row in ranked],
-            "execution_number": [row.target.key.execution_number for row in ranked],
-            "was": [row.target.removal.execution.status.value for row in ranked],
-            "standing": [row.standing.value for row in ranked],
-            "why": [row.why for row in ranked],
-            "afterwards": [afterwards.get(str(row.target.key), "") for row in ranked],
+            "job_id": [result.removal.key.job_id for result in ranked],
+            "thing_name": [result.removal.key.thing_name for result in ranked],
+            "execution_number": [result.removal.key.execution_number for result in ranked],
+            "status_before": [result.removal.execution.status.value for result in ranked],
+            "state": [result.state.value for result in ranked],
+            "why": [result.why for result in ranked],
+            "afterwards": [afterwards.get(str(result.removal.key), "") for result in ranked],
         }
     )

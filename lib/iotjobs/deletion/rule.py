@@ -15,6 +15,8 @@ from iotjobs.diagnosis.service_owners import owner_of
 from iotjobs.errors import InvalidInput
 from iotjobs.model import Cause
 
+#: The parameters of a sweep that make its rule.
+NAMES = ("job_id", "thing_name", "causes", "statuses", "thing_groups", "older_than", "stuck_after", "force", "protect")
 _SELECTORS = ("job_id", "thing_name", "causes", "statuses", "thing_groups")
 
 
@@ -97,10 +99,20 @@ def from_parameters(given: Mapping[str, Any]) -> SweepRule:
 
 
 def from_document(document: Mapping[str, Any]) -> SweepRule:
-    """The rule that `as_document` wrote. Raises KeyError or TypeError for anything else."""
-    values: dict[str, Any] = {field.name: document[field.name] for field in fields(SweepRule)}
-    kept: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-    return SweepRule(**kept)
+    """The rule that `as_document` wrote. Raises KeyError, TypeError, InvalidInput for anything else."""
+    values: dict[str, Any] = {}
+    for each, default in ((field.name, field.default) for field in fields(SweepRule)):
+        value = document[each]
+        if isinstance(value, list) and all(isinstance(part, str) for part in value):
+            value = tuple(value)
+        if type(value) is not (str if default is None and value is not None else type(default)):
+            raise TypeError(f"{each} of a rule is {value!r}")
+        values[each] = value
+    if values["job_id"] is not None:
+        parameters.job_id(values["job_id"])
+    if values["thing_name"] is not None:
+        parameters.thing_name(values["thing_name"])
+    return SweepRule(**values)
 
 
 def narrowed(rule: SweepRule, given: Mapping[str, Any]) -> tuple[SweepRule, list[str]]:

@@ -5,28 +5,30 @@ What could not be read is an error as soon as it could change the choice: a plan
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from fnmatch import fnmatchcase
-from typing import Any
+from datetime import datetime
 
 import pandas as pd
 
 from iotjobs.aws import executions as fetch
 from iotjobs.aws.concurrency import map_concurrently
 from iotjobs.aws.connection import Connection
-from iotjobs.aws.jobs import describe_job
 from iotjobs.aws.read_fleet import read_fleet
 from iotjobs.aws.things import group_members
-from iotjobs.deletion.guards import Refusal, protection_unknown, too_many
-from iotjobs.deletion.plan import QueueContext
+from iotjobs.deletion.guards import Refusal, protection_unknown, too_many, unmatched_patterns
+from iotjobs.deletion.job_facts import JobFacts, facts_of, read_job
+from iotjobs.deletion.plan import Plan, QueueContext
 from iotjobs.deletion.rule import SweepRule
 from iotjobs.deletion.sweep_plan import Caps, Reading, SweepPlan, Target, removal_of
 from iotjobs.diagnosis.diagnose import diagnose, possible_causes
 from iotjobs.errors import Denied, IotJobsError, NotFound
 from iotjobs.model import UNFINISHED, Cause, Execution, ExecutionKey, same_moment
 from iotjobs.snapshot import KEY, FleetSnapshot
+
+#: A plan's jobs as they are now, or why they could not be read, and how many executions each has.
+Evidence = tuple[dict[str, JobFacts | IotJobsError], dict[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,9 @@ class Choice:
     matched: int
     left_out: tuple[Refusal, ...]
     refusals: tuple[Refusal, ...]
-    warnings: tuple[str, ...]
 
 
-def choose(connection: Connection, rule: SweepRule, caps: Caps) -> Choice:
+def select_targets(connection: Connection, rule: SweepRule, caps: Caps, *, now: datetime) -> Choice:
     """Read what the rule is about and make the plan. Changes nothing.
 
     Raises NotFound, Denied, IotJobsError: also when evidence is missing that the rule needs.
@@ -56,21 +57,92 @@ def choose(connection: Connection, rule: SweepRule, caps: Caps) -> Choice:
         stuck_after=rule.stuck_after,
         whole_history=True,
     )
+    snapshot = replace(snapshot, executions=_each_once(snapshot.executions))
     executions = diagnose(snapshot, stuck_after=rule.stuck_after)
     members = {name for group in rule.thing_groups for name in group_members(connection, group)}
     as_of = pd.Timestamp(snapshot.as_of)
-    executions = executions.drop_duplicates(KEY, keep="last", ignore_index=True)  # a page may repeat a row
     _require_whole(
         snapshot, rule, executions[replace(rule, causes=()).chooses(executions, as_of=as_of, members=members)]
     )
     fitting = executions[rule.chooses(executions, as_of=as_of, members=members)]
-    kept, left_out, refusals = _protected(connection, rule, fitting, snapshot.jobs)
-    refusals += too_many(len(kept), caps.max_deletes)
-    if kept.empty or refusals:
-        return Choice(None, len(kept), tuple(left_out), tuple(refusals), ())
-    seen, warnings = _look_at_each(connection, kept)
-    plan = _plan_of(connection, rule, caps, snapshot=snapshot, kept=kept, seen=seen)
-    return Choice(plan, len(kept), tuple(left_out), (), (*_unmatched(rule, executions), *warnings))
+    free, left_out, refusals, jobs = _unprotected(connection, rule, fitting, snapshot.jobs)
+    refusals += too_many(len(free), caps.max_deletes)
+    if free.empty or refusals:
+        return Choice(None, len(free), tuple(left_out), tuple(refusals))
+    described, moved = _describe_each(connection, free)
+    if not described:
+        return Choice(None, len(free), tuple(left_out), ())
+    whole_jobs = _whole_jobs(connection, snapshot, rule, {key.job_id for key in described})
+    bare = SweepPlan(
+        rule=rule,
+        caps=caps,
+        account=connection.account,
+        region=connection.region,
+        endpoint=connection.endpoint,
+        caller_arn=connection.caller_arn,
+        made_at=now,
+        reading=Reading(
+            as_of=snapshot.as_of,
+            rows=len(executions),
+            calls=dict(connection.calls),
+            missing=tuple(map(str, snapshot.gaps)),
+            unmatched=unmatched_patterns(rule.protect, {*executions["job_id"], *executions["thing_name"]}),
+            moved=tuple(moved),
+        ),
+        job_totals={job_id: len(rows) for job_id, rows in whole_jobs.items()},
+        targets=(),
+    )
+    causes = dict(zip(_keys(free), free["cause"], strict=True))
+    queues = _QueueTracker(snapshot, whole_jobs, _with_warnings(jobs, described.values()))
+    in_order = [described[key] for key in _in_order(described, snapshot.queues)]
+    targets = [Target(removal_of(bare, each, queues.context(each)), str(causes[each.key])) for each in in_order]
+    return Choice(replace(bare, targets=tuple(targets)), len(free), tuple(left_out), ())
+
+
+def evidence_now(connection: Connection, plan: SweepPlan, *, deleted: Collection[ExecutionKey] = ()) -> Evidence:
+    """Each of a plan's jobs as it is now, or why it could not be read, and how many executions it has.
+
+    ``deleted``: what this plan deleted already; they count, since the caps are about the whole of it. Raises Denied and
+    IotJobsError where a job cannot be listed.
+    """
+    job_ids = sorted({each.key.job_id for each in plan.targets})
+    jobs = dict(zip(job_ids, map_concurrently(lambda job_id: read_job(connection, job_id), job_ids), strict=True))
+    gone = Counter(key.job_id for key in deleted)
+    done = set(deleted)
+    for job_id in [job_id for job_id, facts in jobs.items() if isinstance(facts, NotFound)]:
+        if all(each.key in done for each in plan.targets if each.key.job_id == job_id):
+            del jobs[job_id]  # nothing is left to be done there
+    totals = {job_id: len(rows) + gone[job_id] for job_id, rows in _list_jobs(connection, job_ids).items()}
+    return jobs, totals
+
+
+def cause_now(connection: Connection, removal: Plan, rule: SweepRule) -> str:
+    """The cause that an execution has now, empty when it has none. Raises IotJobsError when it cannot be read."""
+    key = removal.key
+    snapshot = read_fleet(
+        connection, job_id=key.job_id, thing_name=key.thing_name, statuses=None, stuck_after=rule.stuck_after
+    )
+    rows = diagnose(snapshot, stuck_after=rule.stuck_after)
+    rows = rows[rows["execution_number"] == key.execution_number]
+    return str(rows["cause"].iloc[0]) if len(rows) else ""
+
+
+def queue_context(connection: Connection, execution: Execution) -> QueueContext:
+    """The job and the queue around one execution; nothing in the queue follows from the end of a finished one.
+
+    A reading that fails ends the plan: without it neither the owner nor the consequences are known. That there is no
+    such thing any more is an answer, and no failure. Raises Denied, NotFound, IotJobsError.
+    """
+    key = execution.key
+    job = read_job(connection, key.job_id)
+    context = _context_of(job, [execution])
+    if execution.finished:
+        return context
+    try:
+        queue = fetch.thing_queue(connection, key.thing_name)
+    except NotFound:
+        return context
+    return replace(context, unfinished_in_job=job.unfinished, queue=tuple(_keys(queue)), queue_known=True)
 
 
 def _require_whole(snapshot: FleetSnapshot, rule: SweepRule, in_scope: pd.DataFrame) -> None:
@@ -93,137 +165,114 @@ def _incomplete(what: str, *, denied: bool) -> IotJobsError:
     return Denied(message) if denied else IotJobsError(message)
 
 
-def _protected(
+def _unprotected(
     connection: Connection, rule: SweepRule, fitting: pd.DataFrame, jobs: pd.DataFrame
-) -> tuple[pd.DataFrame, list[Refusal], list[Refusal]]:
-    """What may be taken, what is left alone, and the jobs of which it could not be read who owns them."""
+) -> tuple[pd.DataFrame, list[Refusal], list[Refusal], dict[str, JobFacts]]:
+    """What may be taken, what is left alone, the jobs whose owner could not be read, and the others.
+
+    The owner comes from DescribeJob alone: no list tells a job's namespace (API: JobSummary).
+    """
     by_name = {key: rule.protects(key.job_id, key.thing_name) for key in _keys(fitting)}
     undecided = {key.job_id for key, why in by_name.items() if why is None}
-    namespaces, unknown = _namespaces(connection, undecided, jobs)
-    why = {
-        key: named or rule.protects(key.job_id, key.thing_name, namespaces.get(key.job_id))
-        for key, named in by_name.items()
-    }
-    left_out = [Refusal("protected", f"{key} is left alone: {reason}", key) for key, reason in why.items() if reason]
-    free = pd.Series([reason is None for reason in why.values()], index=fitting.index, dtype=bool)
-    return fitting[free], left_out, unknown
-
-
-def _namespaces(
-    connection: Connection, job_ids: Iterable[str], jobs: pd.DataFrame
-) -> tuple[dict[str, Any], list[Refusal]]:
-    """The namespace of each job, from DescribeJob alone: no list tells it (API: JobSummary has none)."""
-    described = jobs[jobs["described"].fillna(value=False).astype(bool)]
-    known = dict(zip(described["job_id"], described["namespace_id"], strict=True))
-    missing = sorted(set(job_ids) - set(known))
-    answers = map_concurrently(lambda job_id: describe_job(connection, job_id), missing)
+    known = {str(row["job_id"]): facts_of(row) for row in _records(jobs) if row["described"] is True}
+    missing = sorted(undecided - set(known))
     unknown = []
-    for job_id, answer in zip(missing, answers, strict=True):
+    for job_id, answer in zip(missing, map_concurrently(lambda each: read_job(connection, each), missing), strict=True):
         if isinstance(answer, IotJobsError):
             unknown.append(protection_unknown(job_id, answer))
         else:
-            known[job_id] = answer["namespace_id"]
-    return known, unknown
+            known[job_id] = answer
+    owners = {job_id: facts.owner for job_id, facts in known.items()}
+    owned = {key: f"the job belongs to {owners[key.job_id]}" for key in by_name if owners.get(key.job_id)}
+    why = {key: named or owned.get(key) for key, named in by_name.items()}
+    left_out = [Refusal("protected", f"{key} is left alone: {reason}", key) for key, reason in why.items() if reason]
+    free = pd.Series([reason is None for reason in why.values()], index=fitting.index, dtype=bool)
+    return fitting[free], left_out, unknown, known
 
 
-def _unmatched(rule: SweepRule, executions: pd.DataFrame) -> list[str]:
-    """Say which patterns protect nothing that was read: one that is mistyped protects nobody."""
-    names = {*executions["job_id"], *executions["thing_name"]}
-    return [
-        f"protect pattern {pattern!r} matches no job and no thing that was read; is it spelt right?"
-        for pattern in rule.protect
-        if not any(fnmatchcase(name, pattern) for name in names)
-    ]
-
-
-def _look_at_each(connection: Connection, kept: pd.DataFrame) -> tuple[dict[ExecutionKey, Execution], list[str]]:
+def _describe_each(connection: Connection, free: pd.DataFrame) -> tuple[dict[ExecutionKey, Execution], list[str]]:
     """Describe each one, since the lists tell no version; what moved meanwhile is left out, and said."""
-    keys = _keys(kept)
-    listed = dict(zip(keys, zip(kept["status"], kept["queued_at"], strict=True), strict=True))
-    seen: dict[ExecutionKey, Execution] = {}
-    warnings = []
-
-    def describe(key: ExecutionKey) -> Execution:
-        return fetch.describe_execution(connection, key)
-
-    for key, answer in zip(keys, map_concurrently(describe, keys), strict=True):
+    keys = _keys(free)
+    listed = dict(zip(keys, zip(free["status"], free["queued_at"], strict=True), strict=True))
+    described: dict[ExecutionKey, Execution] = {}
+    moved = []
+    answers = map_concurrently(lambda key: fetch.describe_execution(connection, key), keys)
+    for key, answer in zip(keys, answers, strict=True):
+        status, queued_at = listed[key]
         if isinstance(answer, NotFound):
-            warnings.append(f"{key} went away while the plan was made")
+            moved.append(f"{key} went away while the plan was made")
         elif isinstance(answer, IotJobsError):
             raise answer
-        elif answer.status.value != listed[key][0] or not same_moment(answer.queued_at, listed[key][1]):
-            warnings.append(f"{key} moved while the plan was made: look again later")
+        elif answer.status.value != status or not same_moment(answer.queued_at, queued_at):
+            moved.append(f"{key} moved while the plan was made: look again later")
         else:
-            seen[key] = answer
-    return seen, warnings
-
-
-def _plan_of(
-    connection: Connection,
-    rule: SweepRule,
-    caps: Caps,
-    *,
-    snapshot: FleetSnapshot,
-    kept: pd.DataFrame,
-    seen: dict[ExecutionKey, Execution],
-) -> SweepPlan | None:
-    if not seen:
-        return None
-    causes = dict(zip(_keys(kept), kept["cause"], strict=True))
-    whole_jobs = _whole_jobs(connection, snapshot, rule, {key.job_id for key in seen})
-    bare = SweepPlan(
-        rule=rule,
-        caps=caps,
-        account=connection.account,
-        region=connection.region,
-        endpoint=connection.endpoint,
-        caller_arn=connection.caller_arn,
-        made_at=datetime.now(UTC),
-        reading=Reading(
-            snapshot.as_of, len(snapshot.executions), dict(connection.calls), tuple(map(str, snapshot.gaps))
-        ),
-        job_totals={job_id: len(rows.drop_duplicates(KEY)) for job_id, rows in whole_jobs.items()},
-        targets=(),
-    )
-    around = _Around(snapshot, whole_jobs)
-    targets = [
-        Target(removal_of(bare, seen[key], around.of(seen[key])), causes[key])
-        for key in _in_order(seen, snapshot.queues)
-    ]
-    return replace(bare, targets=tuple(targets))
+            described[key] = answer
+    return described, moved
 
 
 def _whole_jobs(
-    connection: Connection, snapshot: FleetSnapshot, rule: SweepRule, job_ids: Iterable[str]
+    connection: Connection, snapshot: FleetSnapshot, rule: SweepRule, job_ids: Collection[str]
 ) -> dict[str, pd.DataFrame]:
     """All executions of each job: a fraction of a part would be a lie."""
-    wanted = sorted(job_ids)
-    if rule.thing_name is None:
-        return {job_id: snapshot.executions[snapshot.executions["job_id"] == job_id] for job_id in wanted}
-    read = map_concurrently(lambda job_id: fetch.job_executions(connection, job_id), wanted)
-    for answer in read:
-        if isinstance(answer, IotJobsError):
+    if rule.thing_name is not None:
+        return _list_jobs(connection, sorted(job_ids))
+    return {str(job_id): rows for job_id, rows in snapshot.executions.groupby("job_id") if job_id in job_ids}
+
+
+def _list_jobs(connection: Connection, job_ids: Collection[str]) -> dict[str, pd.DataFrame]:
+    """All executions of jobs, each once; a job that is gone has none. Raises Denied, IotJobsError."""
+    listed = map_concurrently(lambda job_id: fetch.job_executions(connection, job_id), job_ids)
+    rows = {}
+    for job_id, answer in zip(job_ids, listed, strict=True):
+        if isinstance(answer, pd.DataFrame):
+            rows[job_id] = _each_once(answer)
+        elif not isinstance(answer, NotFound):
             raise answer
-    return {job_id: rows for job_id, rows in zip(wanted, read, strict=True) if isinstance(rows, pd.DataFrame)}
+    return rows
 
 
-def _in_order(seen: dict[ExecutionKey, Execution], queues: pd.DataFrame) -> list[ExecutionKey]:
+def _each_once(executions: pd.DataFrame) -> pd.DataFrame:
+    """What a page repeats is one execution: counted twice it would widen `max_fraction`."""
+    return executions.drop_duplicates(KEY, keep="last", ignore_index=True)
+
+
+def _in_order(described: Mapping[ExecutionKey, Execution], queues: pd.DataFrame) -> list[ExecutionKey]:
     """What has ended first, since no device sees it; then each queue from its end.
 
     From its end, because the removal of a head announces the next one to the device, which would then start what is
     about to be taken away.
     """
     place = {key: number for number, key in enumerate(_keys(queues))}
-    ended = sorted(key for key in seen if seen[key].finished)
-    live = [key for key in seen if not seen[key].finished]
+    ended = sorted(key for key in described if described[key].finished)
+    live = [key for key in described if not described[key].finished]
     return [*ended, *sorted(live, key=lambda key: (key.thing_name, -place.get(key, 0)))]
 
 
-class _Around:
+def _context_of(job: JobFacts, executions: Collection[Execution]) -> QueueContext:
+    """What the job says, with the warning for the removal of these executions of it."""
+    return QueueContext(
+        job_status=job.status,
+        target_selection=job.target_selection,
+        owner=job.owner,
+        canceling=job.canceling,
+        abort_warning=job.abort_warning([each.status for each in executions]),
+    )
+
+
+def _with_warnings(jobs: Mapping[str, JobFacts], executions: Iterable[Execution]) -> dict[str, QueueContext]:
+    of_job: dict[str, list[Execution]] = {}
+    for each in executions:
+        of_job.setdefault(each.key.job_id, []).append(each)
+    return {job_id: _context_of(jobs[job_id], mine) for job_id, mine in of_job.items()}
+
+
+class _QueueTracker:
     """What is around each target when its turn comes: those before it are gone by then."""
 
-    def __init__(self, snapshot: FleetSnapshot, whole_jobs: dict[str, pd.DataFrame]) -> None:
-        self._jobs = {row["job_id"]: row for row in snapshot.jobs.to_dict("records")}
+    def __init__(
+        self, snapshot: FleetSnapshot, whole_jobs: Mapping[str, pd.DataFrame], jobs: Mapping[str, QueueContext]
+    ) -> None:
+        self._jobs = jobs
         self._unfinished = {job_id: int(rows["status"].isin(UNFINISHED).sum()) for job_id, rows in whole_jobs.items()}
         self._queues: dict[str, list[ExecutionKey]] = {}
         for key in _keys(snapshot.queues):
@@ -231,20 +280,26 @@ class _Around:
         known = snapshot.things[snapshot.things["queue_known"].fillna(value=False).astype(bool)]
         self._known = set(known["thing_name"])
 
-    def of(self, execution: Execution) -> QueueContext:
+    def context(self, execution: Execution) -> QueueContext:
         key = execution.key
-        job: dict[Any, Any] = self._jobs.get(key.job_id, {})
-        around = QueueContext(
-            job_status=job.get("status"),
-            target_selection=job.get("target_selection"),
+        context = replace(
+            self._jobs[key.job_id],
             unfinished_in_job=self._unfinished.get(key.job_id),
             queue=tuple(self._queues.get(key.thing_name, ())),
             queue_known=execution.finished or key.thing_name in self._known,
         )
         if not execution.finished:
             self._unfinished[key.job_id] = self._unfinished.get(key.job_id, 1) - 1
-            self._queues[key.thing_name] = [other for other in around.queue if other != key]
-        return around
+            self._queues[key.thing_name] = [other for other in context.queue if other != key]
+        return context
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, object]]:
+    """The rows as plain values: None where a value is missing."""
+    return [
+        {str(name): None if value is pd.NA or value != value else value for name, value in row.items()}  # noqa: PLR0124 - NaN
+        for row in frame.to_dict("records")
+    ]
 
 
 def _keys(frame: pd.DataFrame) -> list[ExecutionKey]:

@@ -1,11 +1,12 @@
-"""Carrying out a sweep's plan: a canary, then the rest, each one looked at again; when to stop; what became of it.
+"""Carrying out a sweep's plan: a canary, then the rest, each one looked at again; when to stop; what came after.
 
 What was done stands in the journal alone: a run that goes on in the same directory reads it there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,124 +16,147 @@ from iotjobs.aws import executions as fetch
 from iotjobs.aws.concurrency import map_concurrently
 from iotjobs.aws.connection import Connection
 from iotjobs.aws.jobs import describe_job
-from iotjobs.deletion.executor import DeletionExecutor
-from iotjobs.deletion.plan import identity_of
-from iotjobs.deletion.results import TargetResult, TargetState, results_from_journal
+from iotjobs.deletion.executor import LONG, SHORT, Executor
+from iotjobs.deletion.results import TargetResult, TargetState
 from iotjobs.deletion.sweep_plan import SweepPlan, Target
-from iotjobs.errors import Denied, Interrupted, IotJobsError, NotFound, RecordError, Refused
-from iotjobs.model import exact_text
+from iotjobs.errors import Denied, Interrupted, IotJobsError, NotFound, Refused
+from iotjobs.model import Identity, same_moment
 from iotjobs.run.journal import Journal
 
 FAILURES_IN_A_ROW = 3
+#: So many may have been accepted and not show yet, while others go on.
+MOST_IN_FLIGHT = 3
 
 
 class SweepExecutor:
-    """A plan being carried out, with the journal open."""
+    """A plan being carried out, with the journal open. ``results``: by identity, in the plan's order."""
 
     def __init__(
         self,
-        *,
         plan: SweepPlan,
+        results: dict[Identity, TargetResult],
+        *,
+        executor: Executor,
         journal: Journal,
         directory: Path,
-        ticket: str | None,
         connect: Callable[[], Connection],
         reconnect: Callable[[], None],
     ) -> None:
         self.plan = plan
+        self.results = results
+        self._executor = executor
         self._journal = journal
         self._directory = directory
-        self._ticket = ticket
         self._connect = connect
         self._reconnect = reconnect
+        self._failures = 0
+        self._canary_gone = any(entry["event"] == "canary" for entry in journal.entries)
 
     def run(self, *, stop: Callable[[], bool], progress: Callable[[TargetResult], None]) -> None:
-        """Do all that is left. What became of each stands in the journal, see `results_from_journal`.
+        """Do all that is left. What became of each is in `results`.
 
-        Raises Interrupted when asked to stop, Denied, RecordError, and IotJobsError when the canary or several in a
-        row fail: then the rest is left alone.
+        What AWS accepted and does not show yet is looked at again while others go on; `MOST_IN_FLIGHT` at most. Raises
+        Interrupted when asked to stop, Denied, RecordError, and IotJobsError when the canary or several in a row fail:
+        then the rest is left alone.
         """
-        failures = 0
-        for row in results_from_journal(self.plan, self._journal.entries):
-            if row.standing in (TargetState.DELETED, TargetState.DRIFTED):
+        in_flight: deque[Target] = deque()
+        for target in self.plan.targets:
+            if self.results[target.identity].state.is_final:
                 continue
-            self._heed(stop)
-            canary = not any(entry["event"] == "canary" for entry in self._journal.entries)
-            ended = self._one(row.target)
-            progress(ended)
-            failures = failures + 1 if ended.standing is TargetState.FAILED else 0
-            if canary and ended.standing is not TargetState.DRIFTED:
-                self._check_canary(ended)
-            if failures >= FAILURES_IN_A_ROW:
-                raise IotJobsError(f"{failures} in a row failed, the last with: {ended.why}; the rest is left alone")
+            self._raise_if_stopped(stop)
+            if len(in_flight) >= MOST_IN_FLIGHT:
+                self._settle(in_flight.popleft(), progress)
+            if not self._canary_gone:
+                self._do(target, progress, looks=LONG)
+                self._check_canary(target)
+            elif self._do(target, progress, looks=SHORT).state is TargetState.UNSETTLED:
+                in_flight.append(target)
+        while in_flight:
+            self._raise_if_stopped(stop)
+            self._settle(in_flight.popleft(), progress)
 
-    def settle(self) -> None:
-        """Settle by looking what was in flight when an earlier run ended; changes nothing in AWS."""
-        for row in results_from_journal(self.plan, self._journal.entries):
-            if row.standing is TargetState.UNSETTLED:
-                self._application(row.target).settle()
+    def _settle(self, target: Target, progress: Callable[[TargetResult], None]) -> None:
+        """Look for minutes whether what was accepted shows; what does not is a failure."""
+        if self._do(target, progress, looks=LONG).state is TargetState.UNSETTLED:
+            self._count_failure(self.results[target.identity])
 
-    def _heed(self, stop: Callable[[], bool]) -> None:
-        if stop():
-            raise Interrupted("the sweep was stopped; what was done is in the journal, the rest is left alone")
-        if (self._directory / "stop").exists():
-            raise Interrupted("a file `stop` lies in the run directory: remove it, and run again to go on")
+    def _do(self, target: Target, progress: Callable[[TargetResult], None], *, looks: int) -> TargetResult:
+        result = self._with_fresh_credentials(target, looks)
+        self.results[target.identity] = result
+        progress(result)
+        if result.state is TargetState.FAILED:
+            self._count_failure(result)
+        elif result.state is not TargetState.UNSETTLED:
+            self._failures = 0
+        return result
 
-    def _one(self, target: Target) -> TargetResult:
+    def _with_fresh_credentials(self, target: Target, looks: int) -> TargetResult:
         try:
-            return self._attempt(target)
+            return self._executor.run(self._connection(), target.removal, cause=self._cause(target), looks=looks)
         except Denied as error:
             if not error.expired:
                 raise
             self._reconnect()  # fresh credentials may be there by now
-            return self._attempt(target)
+            return self._executor.run(self._connection(), target.removal, cause=self._cause(target), looks=looks)
 
-    def _application(self, target: Target) -> DeletionExecutor:
+    def _cause(self, target: Target) -> str:
+        return target.cause if self.plan.rule.causes else ""
+
+    def _connection(self) -> Connection:
         connection = self._connect()
         if (connection.account, connection.region) != (self.plan.account, self.plan.region):
             raise Refused(
                 f"the credentials now are for account {connection.account}, region {connection.region}, and the plan "
                 f"is for {self.plan.account}, {self.plan.region}: nothing more is done"
             )
-        return DeletionExecutor(connection, target.removal, self._journal, self._directory.name, ticket=self._ticket)
+        return connection
 
-    def _attempt(self, target: Target) -> TargetResult:
-        try:
-            refused = self._application(target).run()
-        except (Denied, RecordError, Refused):
-            raise
-        except IotJobsError as error:
-            if isinstance(error.__cause__, Denied):  # cancelled, but it must not be deleted: none other is cancelled
-                raise error.__cause__ from error
-            self._journal.write("failed", **identity_of(target.removal), why=str(error))
-            return TargetResult(target, TargetState.FAILED, str(error))
-        why = "; ".join(refusal.message for refusal in refused)
-        return TargetResult(target, TargetState.DRIFTED if refused else TargetState.DELETED, why)
+    def _count_failure(self, result: TargetResult) -> None:
+        self._failures += 1
+        if not self._canary_gone:
+            raise IotJobsError(f"the first one failed ({result.why}); the rest is left alone")
+        if self._failures >= FAILURES_IN_A_ROW:
+            raise IotJobsError(f"{self._failures} in a row failed, the last with: {result.why}; the rest is left alone")
 
-    def _check_canary(self, row: TargetResult) -> None:
+    def _check_canary(self, target: Target) -> None:
         """The first one must be gone, and its thing's queue must have moved on, before any other is touched."""
-        if row.standing is not TargetState.DELETED:
-            raise IotJobsError(f"the first one failed ({row.why}); the rest is left alone")
-        key = row.target.key
-        listed = fetch.thing_executions(self._connect(), key.thing_name)
-        same = (listed["job_id"] == key.job_id) & (listed["execution_number"] == key.execution_number)
-        queued_at = {exact_text(moment.to_pydatetime()) for moment in listed.loc[same, "queued_at"]}
-        if exact_text(row.target.removal.execution.queued_at) in queued_at:
+        result = self.results[target.identity]
+        if result.state is TargetState.DRIFTED:
+            return
+        if result.state is TargetState.UNSETTLED:
+            raise IotJobsError(f"the first one does not show yet ({result.why}); the rest is left alone")
+        if not self._executor.wait_until(lambda: self._left_its_queue(target)):
             raise IotJobsError(
-                f"the first one, {key}, is gone by itself but still in its thing's list; the rest is left alone"
+                f"the first one, {target.key}, is gone by itself but still in its thing's list; the rest is left alone"
             )
-        self._journal.write("canary", **identity_of(row.target.removal))
+        self._canary_gone = True
+        self._journal.write("canary", target.identity)
+
+    def _left_its_queue(self, target: Target) -> bool:
+        key = target.key
+        try:
+            listed = fetch.thing_executions(self._connection(), key.thing_name)
+        except NotFound:  # the thing is no longer registered, and so has no queue
+            return True
+        same = listed[(listed["job_id"] == key.job_id) & (listed["execution_number"] == key.execution_number)]
+        return not any(same_moment(moment, target.identity.queued_at) for moment in same["queued_at"])
+
+    def _raise_if_stopped(self, stop: Callable[[], bool]) -> None:
+        if stop():
+            raise Interrupted("the sweep was stopped; what was done is in the journal, the rest is left alone")
+        if (self._directory / "stop").exists():
+            raise Interrupted("a file `stop` lies in the run directory: remove it, and run again to go on")
 
 
-def after(connection: Connection, rows: Sequence[TargetResult]) -> dict[str, str]:
+def afterwards(connection: Connection, results: Collection[TargetResult]) -> Mapping[str, str]:
     """What the queues and jobs look like after the sweep, by `job/thing/number` of those that are gone.
 
     Reading only; what cannot be read is said to be unknown.
     """
-    gone = [row.target for row in rows if row.standing is TargetState.DELETED]
-    live = [target for target in gone if not target.removal.execution.finished]
-    things = sorted({target.key.thing_name for target in live})
-    jobs = sorted({target.key.job_id for target in live})
+    gone = [each.removal for each in results if each.state is TargetState.DELETED]
+    live = [removal for removal in gone if not removal.execution.finished]
+    things = sorted({removal.key.thing_name for removal in live})
+    jobs = sorted({removal.key.job_id for removal in live})
     queues = map_concurrently(lambda name: fetch.thing_queue(connection, name), things)
     described = map_concurrently(lambda job_id: describe_job(connection, job_id), jobs)
     moved_on = {name: _queue_words(queue) for name, queue in zip(things, queues, strict=True)}
@@ -147,6 +171,8 @@ def _job_words(job: dict[str, Any] | IotJobsError) -> str:
 
 
 def _queue_words(queue: pd.DataFrame | IotJobsError) -> str:
+    if isinstance(queue, NotFound):
+        return "the thing is gone"
     if isinstance(queue, IotJobsError):
         return "its queue could not be read"
     if queue.empty:

@@ -167,7 +167,7 @@ class SweepPanel(static.StaticForm, ipywidgets.VBox):
             return
         phrase, count = self.sweep.current_plan.phrase, len(self._rows)
         self._lines, self.progress.max = [], count
-        self._done = int(self.sweep.results["standing"].isin(["deleted", "drifted"]).sum())
+        self._done = int(self.sweep.results["state"].isin(["deleted", "drifted"]).sum())
         self._run(
             lambda: self.sweep.apply(phrase, stop=self._stop.is_set, progress=self._row_done),
             f"Deleting {count}: one first, and when that one is seen to be gone, the rest …",
@@ -181,7 +181,7 @@ class SweepPanel(static.StaticForm, ipywidgets.VBox):
     def _row_done(self, row: Any) -> None:
         self._done += 1
         why = f": {row.why}" if row.why else ""
-        self._lines.append(f"{self._done} of {self.progress.max}: {row.standing} {row.target.key}{why}")
+        self._lines.append(f"{self._done} of {self.progress.max}: {row.state} {row.removal.key}{why}")
         if time.monotonic() - self._shown_at > _PAUSE_S:
             self._show_progress()
 

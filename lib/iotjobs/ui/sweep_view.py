@@ -28,7 +28,7 @@ class Plan(Protocol):
         """The phrase that confirms it."""
 
     @property
-    def works(self) -> bool:
+    def device_active(self) -> bool:
         """Whether a device is at work on one of the targets."""
 
     @property
@@ -65,11 +65,11 @@ _PLAN_COLUMNS = {
     "consequences": ("What follows", follows),
 }
 _RESULT_COLUMNS = {
-    "standing": ("Now", static.badge),
+    "state": ("Now", static.badge),
     "thing_name": ("Thing", static.text),
     "job_id": ("Job", static.text),
     "execution_number": ("No.", static.text),
-    "was": ("Was", static.badge),
+    "status_before": ("Was", static.badge),
     "why": ("Why", static.text),
     "afterwards": ("What came after", static.text),
 }
@@ -136,23 +136,23 @@ def result_html(sweep: Sweep) -> str:
 
 
 def _caption(results: pd.DataFrame) -> str:
-    return "Each execution" if (results["standing"] == "deleted").all() else "Each execution, failures first"
+    return "Each execution" if (results["state"] == "deleted").all() else "Each execution, failures first"
 
 
 def begun(sweep: Sweep) -> bool:
     """Whether anything of the plan has been carried out or tried."""
-    return bool((sweep.results["standing"] != "left").any())
+    return bool((sweep.results["state"] != "left").any())
 
 
 def _what_now_html(results: pd.DataFrame) -> str:
-    standings = set(results["standing"])
+    states = set(results["state"])
     advice = {
         "failed": "Failed: the reason stands in the row. Run again with the same run_dir to go on.",
         "unsettled": "Unsettled: a call had no answer. Run again with the same run_dir: it looks before it calls.",
         "left": "Left: not touched. Run again with the same run_dir to go on.",
         "drifted": "Drifted: moved since the plan, so nobody approved it as it is now. Make a new plan for it.",
     }
-    items = "".join(f"<li>{words}</li>" for standing, words in advice.items() if standing in standings)
+    items = "".join(f"<li>{words}</li>" for state, words in advice.items() if state in states)
     return f"<ul>{items}</ul>" if items else ""
 
 
@@ -190,9 +190,9 @@ def _caution_html(plan: Plan) -> str:
             f"<b>CAUTION:</b> {running} IN_PROGRESS: the device cannot read the job or report on it any more, and is "
             "not told to stop. Make sure that it can recover to a valid state."
         )
-    if plan.works:
+    if plan.device_active:
         words.append("<b>A device is at work on one of them right now</b>: it reported within the last hour.")
-    return static.box("<br>".join(words), serious=plan.works)
+    return static.box("<br>".join(words), serious=plan.device_active)
 
 
 def _many(count: int, noun: str) -> str:

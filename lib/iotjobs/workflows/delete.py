@@ -1,23 +1,105 @@
-"""The second job of the kit: one execution deleted, guarded. What `delete_job_execution.ipynb` calls."""
+"""The second job of the kit: one execution deleted, guarded. What `delete_job_execution.ipynb` calls.
+
+The work is done by `make_plan` and `apply_plan`; `Deletion` holds what a notebook and its panel show.
+"""
 
 from __future__ import annotations
 
 import html
 import json
-from contextlib import suppress
-from datetime import UTC, datetime
-from typing import Any
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from iotjobs.aws import executions as fetch
-from iotjobs.aws.jobs import describe_job
-from iotjobs.deletion import guards, request
-from iotjobs.deletion.executor import DeletionExecutor
-from iotjobs.deletion.guards import Refusal
-from iotjobs.deletion.plan import DELETE, Plan, QueueContext, may_have_acted
-from iotjobs.errors import NotFound
-from iotjobs.model import UNFINISHED, Execution, ExecutionKey, Outcome, utc_text
-from iotjobs.run.journal import read as read_journal
-from iotjobs.run.run import Run
+from iotjobs.deletion import guards, plan_file, request
+from iotjobs.deletion.executor import Executor
+from iotjobs.deletion.guards import ApplyContext, Refusal
+from iotjobs.deletion.plan import CANCEL, DELETE, Plan
+from iotjobs.deletion.request import DeleteRequest
+from iotjobs.deletion.results import TargetResult, TargetState, counts_of, outcome_of
+from iotjobs.deletion.select import queue_context
+from iotjobs.errors import Denied, InvalidInput, IotJobsError, NotFound
+from iotjobs.model import Outcome, utc_text
+
+if TYPE_CHECKING:
+    from iotjobs.run.directory import Session
+    from iotjobs.run.run import Run
+
+PLAN_FILE = "plan.json"
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionView:
+    """One deletion as it stands. ``open``: the plan may be confirmed."""
+
+    plan: Plan | None = None
+    refusals: tuple[Refusal, ...] = ()
+    result: TargetResult | None = None
+    open: bool = False
+
+
+def make_plan(
+    run: Run, asked: DeleteRequest, *, cancel_first: bool, confirm: str | None, anew: bool = False
+) -> DeletionView:
+    """Describe the execution and say what its deletion would do, or take the plan of this run directory.
+
+    That plan is taken when `confirm` is its phrase, since what was read is what is confirmed; while it is being carried
+    out; and, unless one is asked for ``anew``, when it was carried out. Raises NotFound, Denied, IotJobsError, Refused
+    while another run is at work.
+    """
+    with run.session() as session:
+        started = session.started_plan_id()
+        if started is not None:
+            return _refuse(run, DeletionView(refusals=tuple(guards.is_the_plan_in_progress("of one delete", started))))
+        stored, refused = _plan_of_directory(run, session, asked, cancel_first=cancel_first)
+        if refused and confirm is not None:
+            return _refuse(run, DeletionView(refusals=tuple(refused)))
+        result = None if stored is None else _executor(run, session).settle(run.connection, stored)
+        if stored is not None and result is not None:
+            confirmed = confirm is not None and not guards.phrase_must_match(stored, confirm)
+            done = result.state in (TargetState.DELETED, TargetState.GONE) and confirm is None and not anew
+            if confirmed or done or (result.touched and not result.state.is_final):
+                return _offer(run, DeletionView(stored, result=result))
+        try:
+            execution = fetch.describe_execution(run.connection, asked.key)
+        except NotFound:
+            if stored is None or result is None or result.state not in (TargetState.DELETED, TargetState.GONE):
+                raise
+            return _offer(run, DeletionView(stored, result=result))
+        plan = _plan_for(run, asked, execution, cancel_first=cancel_first)
+        if isinstance(plan, Refusal):
+            return _refuse(run, DeletionView(refusals=(plan,)))
+        session.write_json(PLAN_FILE, plan.as_document())
+        return _offer(run, DeletionView(plan))
+
+
+def apply_plan(run: Run, view: DeletionView, phrase: str) -> DeletionView:
+    """Carry a plan out if `phrase` confirms it. What ended it is not raised but stands in the outcome."""
+    plan = view.plan
+    assert plan is not None  # noqa: S101 - for the type checker
+    with run.session() as session:
+        connection = run.connection
+        context = ApplyContext(connection.account, connection.region, connection.endpoint, _now(run))
+        refused = (
+            guards.refusals(plan)
+            or guards.phrase_must_match(plan, phrase)
+            or guards.is_the_plan_in_progress("of one delete", session.started_plan_id())
+            or guards.made_here(plan, context)
+            or guards.fresh_enough(plan, replace(context, started=view.result is not None and view.result.touched))
+        )
+        if refused:
+            return _refuse(run, replace(view, refusals=tuple(refused)))
+        session.write_json(PLAN_FILE, plan.as_document())
+        run.note(counts={"planned": 1, "deleted": 0})
+        executor = _executor(run, session)
+        ending: IotJobsError | None = None
+        try:
+            result = executor.run(connection, plan)
+        except IotJobsError as error:
+            ending = error
+            result = executor.result(plan)
+        return _finish(run, DeletionView(plan, result=result), ending)
 
 
 def delete_job_execution(run: Run) -> Deletion:
@@ -31,181 +113,81 @@ def delete_job_execution(run: Run) -> Deletion:
 
 
 class Deletion:
-    """One `DeleteJobExecution`: the request, its plan, and its carrying out."""
+    """One `DeleteJobExecution` as a notebook and its panel hold it: ``view`` is how it stands.
+
+    ``request``: which execution, None while none is named. ``skeleton``: what was asked for instead of a call.
+    """
 
     def __init__(self, run: Run) -> None:
         values = run.parameters
         self.run = run
-        self.current_plan: Plan | None = None
-        self.refusals: list[Refusal] = []
-        self._done = False
-        self._by_hand = False
-        self.request: request.DeleteRequest | None = None
+        self.view = DeletionView()
+        self.request: DeleteRequest | None = None
         self.skeleton: dict[str, Any] | None = None
-        self._confirm: str | None = values["confirm"]
-        self._ticket: str | None = values["ticket"]
         self.cancel_first: bool = values["cancel_first"]
-        if values["generate_cli_skeleton"] == "input":
-            self._show_skeleton(request.INPUT_SKELETON)
-            return
+        self._chosen_by_hand = False
+        self._confirm: str | None = values["confirm"]
+        skeleton = values["generate_cli_skeleton"]
         named = {name: values[name] for name in (*request.NAMES, "cli_input_json")}
-        if all(value is None for value in named.values()) and values["generate_cli_skeleton"] is None:
-            self._ask_for_names()
-            return
-        self.request = request.build(**named)
-        if values["generate_cli_skeleton"] == "output":
-            self._show_skeleton(request.OUTPUT_SKELETON)
+        if skeleton == "input":
+            self._show_skeleton(request.INPUT_SKELETON)
+        elif skeleton is None and all(value is None for value in named.values()):
+            missing = "--job-id, --thing-name, --execution-number"
+            reason = f"missing: {missing}; choose an execution in the panel, or set them"
+            run.finish(Outcome.INVALID, reason=reason)
+        else:
+            self.request = request.build(**named)
+            if skeleton == "output":
+                self._show_skeleton(request.OUTPUT_SKELETON)
+
+    @property
+    def current_plan(self) -> Plan | None:
+        """The plan made last."""
+        return self.view.plan
+
+    @property
+    def refusals(self) -> tuple[Refusal, ...]:
+        """Why the plan must not be carried out; empty when it may."""
+        return self.view.refusals
 
     def choose(
-        self,
-        job_id: Any,
-        thing_name: Any,
-        execution_number: Any,
-        *,
-        force: bool = False,
-        cancel_first: bool = True,
+        self, job_id: Any, thing_name: Any, execution_number: Any, *, force: bool = False, cancel_first: bool = True
     ) -> None:
-        """Name another execution, by hand in the panel. Raises InvalidInput."""
-        self.current_plan, self.skeleton, self.request = None, None, None
-        self.refusals, self._done, self._by_hand = [], False, True
+        """Name an execution by hand in the panel; a phrase given as a parameter is not for it. Raises InvalidInput."""
+        namespace = self.request.namespace_id if self.request is not None else None
+        self.view, self.skeleton, self.request, self._confirm = DeletionView(), None, None, None
         self.request = request.build(
-            job_id=job_id, thing_name=thing_name, execution_number=execution_number, force=force
+            job_id=job_id,
+            thing_name=thing_name,
+            execution_number=execution_number,
+            force=force,
+            namespace_id=namespace,
         )
-        self.cancel_first = cancel_first
+        self.cancel_first, self._chosen_by_hand = cancel_first, True
 
     def plan(self) -> Deletion:
-        """Describe the execution and say what its deletion would do. Raises NotFound, Denied, IotJobsError."""
-        self.current_plan, self.refusals, self._done = None, [], False
+        """Make the plan, see `make_plan`."""
+        self.view = DeletionView()
         if self.request is not None and self.skeleton is None:
-            with self.run.session():
-                self._look_around(self.request)
+            self.view = make_plan(
+                self.run,
+                self.request,
+                cancel_first=self.cancel_first,
+                confirm=self._confirm,
+                anew=self._chosen_by_hand,
+            )
         return self
-
-    def _look_around(self, wanted: request.DeleteRequest) -> None:
-        if self._done_before(wanted.key):
-            return
-        other = guards.no_sweep_begun(read_journal(self.run.directory.path / "journal.jsonl")[0])
-        if other:
-            self._say_refused(other)
-            return
-        execution = fetch.describe_execution(self.run.connection, wanted.key)
-        connection = self.run.connection
-        self.current_plan = Plan(
-            execution=execution,
-            force=wanted.force,
-            cancel_first=self.cancel_first,
-            namespace_id=wanted.namespace_id,
-            account=connection.account,
-            region=connection.region,
-            caller_arn=connection.caller_arn,
-            endpoint=connection.endpoint,
-            made_at=datetime.now(UTC),
-            queue_context=self._surroundings(execution),
-        )
-        self.run.directory.write_json("plan.json", self.current_plan.as_document())
-        self._say_planned(self.current_plan)
 
     def apply(self, confirm: str | None = None) -> Deletion:
-        """Carry the plan out if it is confirmed; without a phrase it stays a plan. Raises IotJobsError."""
+        """Carry the plan out if it is confirmed, see `apply_plan`; without a phrase it stays a plan."""
         phrase = confirm if confirm is not None else self._confirm
-        if self.current_plan is not None and phrase is not None and not self._done:
-            with self.run.session():
-                self._carry_out(self.current_plan, phrase)
+        if self.view.open and phrase is not None:
+            self.view = apply_plan(self.run, self.view, phrase)
         return self
-
-    def _carry_out(self, plan: Plan, phrase: str) -> None:
-        refused = guards.refusals(plan) or guards.phrase_must_match(plan, phrase)
-        if not refused:
-            with self.run.directory.exclusive() as session:
-                self.run.note(counts={"planned": 1, "deleted": 0})
-                run_name = self.run.directory.path.name
-                work = DeletionExecutor(self.run.connection, plan, session.journal, run_name, ticket=self._ticket)
-                refused = work.run()
-        if refused:
-            self._say_refused(refused)
-        else:
-            self._say_applied(f"deleted {plan.execution.key}")
-
-    def _surroundings(self, execution: Execution) -> QueueContext:
-        """The job and the queue around an unfinished execution; nothing follows from the end of a finished one.
-
-        A reading that fails ends the plan: without it the consequences are not known. That there is no such job or
-        thing any more is an answer, and no failure.
-        """
-        if execution.finished:
-            return QueueContext()
-        facts: dict[str, Any] = {}
-        with suppress(NotFound):
-            job = describe_job(self.run.connection, execution.key.job_id)
-            facts = {
-                "job_status": job["status"],
-                "target_selection": job["target_selection"],
-                "unfinished_in_job": sum(job[status.value] or 0 for status in UNFINISHED),
-            }
-        with suppress(NotFound):
-            queue = fetch.thing_queue(self.run.connection, execution.key.thing_name)
-            named = zip(queue["job_id"], queue["thing_name"], queue["execution_number"], strict=True)
-            facts |= {"queue": tuple(ExecutionKey(*row) for row in named), "queue_known": True}
-        return QueueContext(**facts)
-
-    def _done_before(self, key: ExecutionKey) -> bool:
-        """Settle what an earlier run in this directory left: a delete on record is not done a second time.
-
-        A confirmation, or a choice by hand, of another execution with the same number is a wish of its own.
-        """
-        directory = self.run.directory.path
-        wanted = {"job_id": key.job_id, "thing_name": key.thing_name, "execution_number": key.execution_number}
-        here = wanted | {"account": self.run.connection.account, "region": self.run.connection.region}
-        mine = [entry for entry in read_journal(directory / "journal.jsonl")[0] if here.items() <= entry.items()]
-        if not mine or mine[-1]["event"] == "drifted" or not may_have_acted(mine, DELETE):
-            return False
-        then = datetime.fromisoformat(mine[-1]["queued_at"])
-        if self._confirm is not None and f"queued {utc_text(then)}" not in self._confirm and not self._by_hand:
-            return False
-        try:
-            now: datetime | None = fetch.describe_execution(self.run.connection, key).queued_at
-        except NotFound:
-            now = None
-        if now == then or (now is not None and self._by_hand):
-            return False
-        if mine[-1]["event"] != "verified":
-            with self.run.directory.exclusive() as session:
-                session.journal.write("verified", **here, queued_at=mine[-1]["queued_at"], settled="found gone")
-        self._say_applied(f"{key} was deleted already by an earlier run in this directory")
-        return True
 
     def _show_skeleton(self, skeleton: dict[str, Any]) -> None:
         self.skeleton = skeleton
         self.run.finish(Outcome.SKELETON, skeleton=skeleton)
-
-    def _ask_for_names(self) -> None:
-        missing = "missing: --job-id, --thing-name, --execution-number; choose an execution in the panel, or set them"
-        self.run.finish(Outcome.INVALID, reason=missing)
-
-    def _say_planned(self, plan: Plan) -> None:
-        refused = guards.refusals(plan)
-        if refused:
-            self._say_refused(refused)
-            return
-        self.run.finish(
-            Outcome.PLANNED,
-            reason="nothing was changed; confirm with the phrase to delete it",
-            confirm=plan.phrase,
-            counts={"planned": 1, "deleted": 0},
-        )
-
-    def _say_refused(self, refusals: list[Refusal]) -> None:
-        self.refusals = refusals
-        self.run.finish(
-            Outcome.REFUSED,
-            reason="; ".join(refusal.message for refusal in refusals),
-            refusals=[refusal.as_document() for refusal in refusals],
-            counts={"planned": 1, "deleted": 0},
-        )
-
-    def _say_applied(self, reason: str) -> None:
-        self._done, self.refusals = True, []
-        self.run.finish(Outcome.APPLIED, reason=reason, counts={"planned": 1, "deleted": 1})
 
     def __repr__(self) -> str:
         return "\n".join(self._lines())
@@ -218,14 +200,14 @@ class Deletion:
     def _lines(self) -> list[str]:
         if self.skeleton is not None:
             return [json.dumps(self.skeleton, indent=4)]
-        if self.current_plan is None:
+        plan = self.view.plan
+        if plan is None:
             named = f": {self.request.key}" if self.request else ": none chosen yet"
             return [f"Delete one job execution{named}", *([self.run.reason] if self.run.reason else [])]
-        plan = self.current_plan
         execution = plan.execution
         who = f"{execution.status}, queued {utc_text(execution.queued_at)}, version {execution.version_number}"
         return [
-            f"Delete {execution.key}, {who}, in account {plan.account}, region {plan.region}",
+            f"Delete {plan.key}, {who}, in account {plan.account}, region {plan.region}",
             f"{'SANDBOX' if self.run.connection.sandbox else 'LIVE'}: {plan.endpoint}, as {plan.caller_arn}",
             *plan.consequences,
             *[f"Step {number}: {step}" for number, step in enumerate(plan.steps, start=1)],
@@ -233,8 +215,110 @@ class Deletion:
         ]
 
     def _verdict(self, plan: Plan) -> list[str]:
-        if self.refusals:
-            return [f"REFUSED by {refusal.guard}: {refusal.message}" for refusal in self.refusals]
+        if self.view.refusals:
+            return [f"REFUSED by {refusal.guard}: {refusal.message}" for refusal in self.view.refusals]
         if self.run.outcome != Outcome.PLANNED:
-            return [f"{'Done' if self._done else 'Failed'}: {self.run.reason}"]
+            return [f"{'Done' if self.run.outcome == Outcome.APPLIED else 'Failed'}: {self.run.reason}"]
         return [f"Nothing is changed yet. To confirm: {plan.phrase}"]
+
+
+def _plan_of_directory(
+    run: Run, session: Session, asked: DeleteRequest, *, cancel_first: bool
+) -> tuple[Plan | None, list[Refusal]]:
+    """The plan that an earlier run made here for the same request, or why it is refused."""
+    path = session.directory.path / PLAN_FILE
+    if not path.exists():
+        return None, []
+    try:
+        plan, refused = plan_file.load(path)
+    except InvalidInput:
+        return None, []
+    if not isinstance(plan, Plan):
+        return None, refused
+    same = (plan.key, plan.force, plan.namespace_id) == (asked.key, asked.force, asked.namespace_id)
+    here = run.connection
+    same = same and (plan.account, plan.region, plan.endpoint) == (here.account, here.region, here.endpoint)
+    same = same and (plan.execution.finished or plan.cancel_first == cancel_first)
+    return (plan if same else None), []
+
+
+def _plan_for(run: Run, asked: DeleteRequest, execution: Any, *, cancel_first: bool) -> Plan | Refusal:
+    """The plan, or the refusal where it could not be read who owns the job. Raises IotJobsError."""
+    connection = run.connection
+    try:
+        context = queue_context(connection, execution)
+    except (Denied, NotFound) as error:
+        if isinstance(error, Denied) and error.action != "iot:DescribeJob":
+            raise
+        return guards.protection_unknown(asked.job_id, error)
+    return Plan(
+        execution=execution,
+        operations=(CANCEL, DELETE) if cancel_first and not execution.finished else (DELETE,),
+        force=asked.force,
+        namespace_id=asked.namespace_id,
+        account=connection.account,
+        region=connection.region,
+        caller_arn=connection.caller_arn,
+        endpoint=connection.endpoint,
+        made_at=_now(run),
+        queue_context=context,
+    )
+
+
+def _executor(run: Run, session: Session) -> Executor:
+    return Executor(session.journal, run_name=session.directory.path.name, ticket=run.parameters["ticket"])
+
+
+def _offer(run: Run, view: DeletionView) -> DeletionView:
+    """Show a plan that may be confirmed, say which guards refuse it, or what became of it already."""
+    plan = view.plan
+    assert plan is not None  # noqa: S101 - for the type checker
+    if view.result is not None and view.result.state.is_final:
+        return _finish(run, view, None, already=True)
+    refused = guards.refusals(plan)
+    if refused:
+        return _refuse(run, replace(view, refusals=tuple(refused)))
+    run.finish(
+        Outcome.PLANNED,
+        reason="nothing was changed; confirm with the phrase to delete it",
+        confirm=plan.phrase,
+        counts={"planned": 1, "deleted": 0},
+    )
+    return replace(view, open=True)
+
+
+def _refuse(run: Run, view: DeletionView) -> DeletionView:
+    run.finish(
+        Outcome.REFUSED,
+        reason=guards.in_a_sentence(view.refusals),
+        refusals=[refusal.as_document() for refusal in view.refusals],
+        counts={"planned": 1, "deleted": 0},
+    )
+    return view
+
+
+def _finish(run: Run, view: DeletionView, ending: IotJobsError | None, *, already: bool = False) -> DeletionView:
+    result = view.result
+    assert result is not None  # noqa: S101 - for the type checker
+    counts = counts_of([result])
+    outcome, key = outcome_of([result], ending), result.removal.key
+    if outcome is Outcome.DENIED and result.touched:
+        outcome = Outcome.PARTIAL
+    refusals: tuple[Refusal, ...] = ()
+    if outcome is Outcome.APPLIED:
+        reason = f"{key} was deleted already, in this run directory" if already else f"deleted {key}"
+    else:
+        cancelled = f"{key} was cancelled, {result.only_cancelled}: " if result.only_cancelled else ""
+        reason = f"{cancelled}{ending or result.why}"
+        refusals = (Refusal(result.guard or result.state, reason, key),)
+    run.finish(
+        outcome,
+        reason=reason,
+        counts={"planned": 1, "deleted": counts["deleted"]},
+        refusals=[refusal.as_document() for refusal in refusals],
+    )
+    return replace(view, refusals=refusals if outcome is Outcome.REFUSED else (), open=False)
+
+
+def _now(run: Run) -> datetime:
+    return run.connection.now()

@@ -1,98 +1,189 @@
 """The third job of the kit: many executions deleted by a rule, guarded. What `sweep.ipynb` calls.
 
-Plan, approve, apply, verify. One run directory is one sweep: run again with it, the sweep goes on where it was.
+Plan, approve, apply, verify. One run directory is one sweep: run again with it, the sweep goes on where it was. The
+work is done by `make_plan` and `apply_plan`, values in, values out; `Sweep` holds what a notebook and its panel show.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from iotjobs.deletion import guards, rule
-from iotjobs.deletion import plan_file as plan_files
+from iotjobs.deletion import guards, plan_file, rule
+from iotjobs.deletion.executor import Executor
 from iotjobs.deletion.guards import ApplyContext, Refusal
 from iotjobs.deletion.results import (
     TargetResult,
     TargetState,
     counts_of,
     outcome_of,
-    results_from_journal,
+    result_from_journal,
     results_table,
+    sentence_of,
 )
-from iotjobs.deletion.select import choose
-from iotjobs.deletion.sweep_executor import SweepExecutor, after
+from iotjobs.deletion.rule import SweepRule
+from iotjobs.deletion.select import Evidence, cause_now, evidence_now, select_targets
+from iotjobs.deletion.sweep_executor import SweepExecutor, afterwards
 from iotjobs.deletion.sweep_plan import Caps, SweepPlan
 from iotjobs.errors import InvalidInput, IotJobsError, RecordError
-from iotjobs.model import ExecutionKey, Outcome
-from iotjobs.run.journal import Journal, read
+from iotjobs.model import ExecutionKey, Identity, Outcome
 
 if TYPE_CHECKING:
+    from iotjobs.run.directory import Session
     from iotjobs.run.run import Run
 
+PLAN_FILE = "plan.json"
 _CAPS = ("max_deletes", "max_fraction")
+_SECONDS_BETWEEN_NOTES = 1.0
+Results = dict[Identity, TargetResult]
+
+
+@dataclass(frozen=True, slots=True)
+class SweepView:
+    """A sweep as it stands: its plan, what speaks against it, and what became of each target, in the plan's order.
+
+    ``left_out``: what fits the rule and is protected. ``open``: the plan may be confirmed.
+    """
+
+    plan: SweepPlan | None = None
+    refusals: tuple[Refusal, ...] = ()
+    left_out: tuple[Refusal, ...] = ()
+    results: Results = field(default_factory=dict)
+    afterwards: dict[str, str] = field(default_factory=dict)
+    open: bool = False
+
+
+def make_plan(run: Run) -> SweepView:
+    """Make the plan, or take that of `plan_file`, of this run directory, or the one in progress there.
+
+    Changes nothing in AWS. Raises InvalidInput, NotFound, Denied, IotJobsError, Refused while another run is at work.
+    """
+    with run.session() as session:
+        asked = rule_of(run)
+        refused: list[Refusal] = []
+        plan = _plan_in_progress(session)
+        if plan is not None:
+            return _go_on(run, session, plan, _another_than(run, asked, plan))
+        if run.parameters["plan_file"] is not None:
+            plan, refused = _from_file(run)
+        elif run.parameters["confirm"] is not None:
+            plan, refused = _from_directory(session, asked)
+        if refused:
+            return _refuse(run, SweepView(refusals=tuple(refused)))
+        if plan is not None:
+            return _offer(run, session, plan, evidence=_evidence(run, plan))
+        return _choose(run, session, asked)
+
+
+def apply_plan(
+    run: Run,
+    view: SweepView,
+    phrase: str | None,
+    *,
+    stop: Callable[[], bool] = lambda: False,
+    progress: Callable[[TargetResult], None] = lambda _result: None,
+) -> SweepView:
+    """Carry a plan out if it is approved, by its phrase or because the run is unattended.
+
+    An error that ends the sweep is not raised but stands in the outcome, so that what became of each shows.
+    """
+    plan = view.plan
+    assert plan is not None  # noqa: S101 - for the type checker
+    with run.session() as session:
+        started = session.started_plan_id()
+        results = _results(plan, session)
+        missing = [name for name in _CAPS if name not in run.parameters.given]
+        refused = (
+            guards.unattended_is_safe(plan, missing) if phrase is None else guards.sweep_phrase_must_match(plan, phrase)
+        )
+        refused = refused or guards.is_the_plan_in_progress(plan.plan_id, started or _single_delete_in(session))
+        if not refused:
+            deleted = [each.removal.key for each in results.values() if each.state.is_final]
+            evidence = _evidence(run, plan, deleted=deleted)
+            refused = guards.sweep_refusals(plan, _context(run, plan, evidence, started=started is not None))
+        if refused:
+            return _refuse(run, replace(view, refusals=tuple(refused), results=results))
+        if started is None:
+            session.write_json(PLAN_FILE, plan.as_document())
+            session.journal.write(
+                "begun",
+                plan_id=plan.plan_id,
+                count=len(plan.targets),
+                by=run.connection.caller_arn,
+                made_by=plan.caller_arn,
+                ticket=run.parameters["ticket"],
+                account=plan.account,
+                region=plan.region,
+            )
+        ending = _carry_out(run, session, plan, results, stop=stop, progress=progress)
+        return _finish(run, session, replace(view, refusals=(), results=results, open=False), ending)
+
+
+def rule_of(run: Run) -> SweepRule:
+    """The rule that a run's parameters name. Raises InvalidInput when they name nothing."""
+    asked = rule.from_parameters(run.parameters.values)
+    if run.parameters["plan_file"] is None and not asked.names_something:
+        raise InvalidInput(
+            "nothing is named: give at least one of job_id, thing_name, causes, statuses, thing_groups; a sweep of "
+            "everything must be meant"
+        )
+    return asked
 
 
 def sweep(run: Run) -> Sweep:
     """Take the rule and the caps from the run's parameters. Makes no call; raises InvalidInput."""
+    with run.recorded():
+        rule_of(run)
     return Sweep(run)
 
 
 class Sweep:
-    """One sweep: its plan, who approved it, and what became of each execution.
-
-    ``current_plan`` is None before `plan` and where there is none; ``rows`` say how each target stands.
-    """
+    """One sweep as a notebook and its panel hold it: ``view`` is how it stands."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.current_plan: SweepPlan | None = None
-        self.refusals: list[Refusal] = []
-        self.left_out: tuple[Refusal, ...] = ()
-        self.rows: list[TargetResult] = []
-        self.afterwards: dict[str, str] = {}
-        self._open = False
-        given = run.parameters
-        self._given, self._said = given.values, given.given
-        self._caps = Caps(given["max_deletes"], given["max_fraction"])
-        self._confirm: str | None = given["confirm"]
-        self._ticket: str | None = given["ticket"]
-        self._unattended: bool = given["unattended"]
-        self._plan_file: str | None = given["plan_file"]
-        self._rule = rule.from_parameters({name: given[name] for name in _RULE})
-        if self._plan_file is None and not self._rule.names_something:
-            raise InvalidInput(
-                "nothing is named: give at least one of job_id, thing_name, causes, statuses, thing_groups; a sweep of "
-                "everything must be meant"
-            )
+        self.view = SweepView()
+
+    @property
+    def current_plan(self) -> SweepPlan | None:
+        """The plan; None before `plan`, and where there is none."""
+        return self.view.plan
+
+    @property
+    def refusals(self) -> tuple[Refusal, ...]:
+        """Why it may not be carried out; empty when it may."""
+        return self.view.refusals
+
+    @property
+    def left_out(self) -> tuple[Refusal, ...]:
+        """What fits the rule and is protected."""
+        return self.view.left_out
+
+    @property
+    def results(self) -> pd.DataFrame:
+        """One row a target, failures first, see `results_table`."""
+        return results_table(self.view.results.values(), self.view.afterwards)
 
     def plan(self) -> Sweep:
-        """Make the plan, or take the one of `plan_file` or of this run directory. Changes nothing in AWS.
-
-        Raises InvalidInput, NotFound, Denied, IotJobsError.
-        """
-        self.current_plan, self.refusals, self.left_out, self.rows = None, [], (), []
-        self._open = False
-        with self.run.session():
-            begun = self._begun()
-            if begun is not None:
-                self._go_on_with(begun)
-            elif self._plan_file is not None:
-                self._take_from_file(Path(self._plan_file).expanduser())
-            else:
-                self._choose()
+        """Make the plan, see `make_plan`."""
+        self.view = SweepView()
+        self.view = make_plan(self.run)
         return self
 
     def prune(self, keys: Collection[ExecutionKey | tuple[str, str, int]]) -> Sweep:
         """Leave some targets out, by hand: the plan is another one then, with another phrase."""
-        if self.current_plan is None or self._begun() is not None:
-            raise InvalidInput("there is no plan that could be pruned: one that was begun goes on as it is")
-        unwanted = {key if isinstance(key, ExecutionKey) else ExecutionKey(*key) for key in keys}
-        self._take(self.current_plan.without(unwanted))
+        plan = self.view.plan
+        with self.run.session() as session:
+            if plan is None or session.started_plan_id() is not None:
+                raise InvalidInput("there is no plan that could be pruned: one that was begun goes on as it is")
+            unwanted = {key if isinstance(key, ExecutionKey) else ExecutionKey(*key) for key in keys}
+            self.view = _offer(self.run, session, plan.without(unwanted), left_out=self.view.left_out)
         return self
 
     def apply(
@@ -100,218 +191,290 @@ class Sweep:
         confirm: str | None = None,
         *,
         stop: Callable[[], bool] = lambda: False,
-        progress: Callable[[TargetResult], None] = lambda _row: None,
+        progress: Callable[[TargetResult], None] = lambda _result: None,
     ) -> Sweep:
-        """Carry the plan out if it is approved; without a phrase it stays a plan.
-
-        An error that ends the sweep is not raised but stands in the outcome, so that what became of each shows.
-        """
-        plan = self.current_plan
-        phrase = confirm if confirm is not None else self._confirm
-        if plan is None or not self._open or (phrase is None and not self._unattended):
-            return self
-        approved = guards.sweep_phrase_must_match(plan, phrase) if phrase is not None else self._unattended_refusals()
-        refused = approved or guards.sweep_refusals(plan, self._here())
-        if refused:
-            self._refuse(refused)
-            return self
-        with self.run.session():
-            self._open = False
-            self.run.note(counts=self._counts())
-            ending: IotJobsError | None = None
-            try:
-                self._carry_out(plan, stop, progress)
-            except IotJobsError as error:
-                ending = error
-            finally:
-                self.rows = results_from_journal(plan, self._entries())
-            self._finish_applied(ending)
+        """Carry the plan out if it is approved, see `apply_plan`; without a phrase it stays a plan."""
+        phrase = confirm if confirm is not None else self.run.parameters["confirm"]
+        if self.view.open and (phrase is not None or self.run.parameters["unattended"]):
+            self.view = apply_plan(self.run, self.view, phrase, stop=stop, progress=progress)
         return self
 
-    @property
-    def results(self) -> pd.DataFrame:
-        """One row a target, failures first, see `sweep_rows.results_table`."""
-        return results_table(self.rows, self.afterwards)
-
     def __repr__(self) -> str:
-        plan = self.current_plan
+        plan = self.view.plan
         about = f"{plan.phrase} in account {plan.account}, region {plan.region}" if plan else "no plan"
         return f"Sweep: {about}\n{self.run.outcome or 'not planned yet'}: {self.run.reason}"
 
-    def _choose(self) -> None:
-        choice = choose(self.run.connection, self._rule, self._caps)
-        self.left_out = choice.left_out
-        if choice.refusals:
-            self._refuse([*choice.refusals], matched=choice.matched)
-        elif choice.plan is not None:
-            self._take(choice.plan, warnings=choice.warnings)
-        elif choice.left_out:
-            self._refuse([*choice.left_out], matched=0)
-        else:
-            moved = f"all {choice.matched} that fit the rule moved while the plan was made: look again"
-            self.run.finish(
-                Outcome.NOTHING_TO_DO,
-                reason=moved if choice.matched else "no execution fits the rule",
-                counts=self._counts(),
-                warnings=choice.warnings,
-            )
 
-    def _take_from_file(self, path: Path) -> None:
-        """A plan made earlier, perhaps by somebody else; parameters beside it may only tighten it."""
-        plan, refused = self._from_file(path)
-        if plan is None:
-            self._refuse(refused)
-        else:
-            self._take(plan)
+# ----------------------------------------------------------------------------------------------- which plan
 
-    def _from_file(self, path: Path) -> tuple[SweepPlan | None, list[Refusal]]:
-        plan, refused = plan_files.load(path)
-        if plan is None:
-            return None, refused
-        given = {name: self._given[name] for name in _RULE if name in self._said}
-        return plan_files.tightened(plan, given=given, caps=self._caps_said())
 
-    def _caps_said(self) -> dict[str, Any]:
-        return {name: getattr(self._caps, name) for name in _CAPS if name in self._said}
+def _plan_in_progress(session: Session) -> SweepPlan | None:
+    """The plan that was begun in this run directory. Raises RecordError when `plan.json` is not that plan any more."""
+    started = session.started_plan_id()
+    if started is None:
+        return None
+    refused: list[Refusal] = []
+    try:
+        plan, refused = plan_file.load(session.directory.path / PLAN_FILE)
+    except InvalidInput as error:
+        plan, refused = None, [Refusal("plan_edited", str(error))]
+    if isinstance(plan, SweepPlan) and plan.plan_id == started:
+        return plan
+    why = refused[0].message if refused else "plan.json is another plan than the one that was begun"
+    raise RecordError(f"the sweep of this run directory cannot go on: {why}; look at its journal.jsonl")
 
-    def _another_than(self, plan: SweepPlan) -> list[Refusal]:
-        """Whether this run asks for another sweep than the one that its directory has begun."""
-        if self._plan_file is None:
-            return guards.same_sweep(plan, self._rule)
-        meant, refused = self._from_file(Path(self._plan_file).expanduser())
-        return refused if meant is None else guards.same_sweep(plan, meant)
 
-    def _take(self, plan: SweepPlan, *, warnings: Sequence[str] = ()) -> None:
-        self.current_plan, self.rows = plan, results_from_journal(plan, [])
-        self.refusals, self._open = [], False
-        if not plan.targets:
-            self.run.finish(Outcome.NOTHING_TO_DO, reason="no execution is left in the plan", counts=self._counts())
-            return
-        self.run.directory.write_json("plan.json", plan.as_document())
-        self._offer(plan, "", warnings)
+def _another_than(run: Run, asked: SweepRule, plan: SweepPlan) -> list[Refusal]:
+    """Whether the run asks for another sweep than the one in progress in its directory."""
+    if run.parameters["plan_file"] is None:
+        same = asked == plan.rule
+        return [] if same else guards.is_the_plan_in_progress("of another rule", plan.plan_id)
+    meant, refused = _from_file(run)
+    if meant is None:
+        return refused
+    begun = {each.identity for each in plan.targets}
+    same = meant.plan_id == plan.plan_id or begun <= {each.identity for each in meant.targets}
+    return [] if same else guards.is_the_plan_in_progress(meant.plan_id, plan.plan_id)
 
-    def _go_on_with(self, plan: SweepPlan) -> None:
-        """The sweep that was begun in this run directory: what was in flight is settled first, by looking."""
-        another = self._another_than(plan)
-        if another:
-            self._refuse(another)
-            return
-        plan = replace(plan, caps=plan.caps.tightened(replace(plan.caps, **self._caps_said())))
-        self.current_plan = plan
-        with self.run.directory.exclusive() as session:
-            self._application(plan, session.journal).settle()
-            self.rows = results_from_journal(plan, session.journal.entries)
-        left = sum(row.standing not in (TargetState.DELETED, TargetState.DRIFTED) for row in self.rows)
-        if left:
-            self._offer(plan, f"this run directory's sweep was begun, and {left} of {len(self.rows)} are left; ", ())
-        else:
-            self._finish_applied(None)
 
-    def _offer(self, plan: SweepPlan, begun: str, warnings: Sequence[str]) -> None:
-        refused = guards.sweep_refusals(plan, self._here())
-        if refused and any(row.standing is TargetState.DELETED for row in self.rows):
-            self._finish_applied(IotJobsError("; ".join(refusal.message for refusal in refused)))
-            return
+def _from_file(run: Run) -> tuple[SweepPlan | None, list[Refusal]]:
+    """The plan of `plan_file`, which the parameters given beside it may only tighten. Raises InvalidInput."""
+    given = run.parameters.given
+    if "thing_groups" in given:
+        raise InvalidInput("thing_groups cannot be given beside plan_file: a plan names its things")
+    path = Path(run.parameters["plan_file"]).expanduser()
+    plan, refused = plan_file.load(path)
+    if not isinstance(plan, SweepPlan):
         if refused:
-            self._refuse(refused)
-            return
-        self._open = True
-        self.run.finish(
-            Outcome.PLANNED,
-            reason=f"{begun}nothing was changed; confirm with the phrase to delete them",
-            confirm=plan.phrase,
-            counts=self._counts(),
-            refusals=[refusal.as_document() for refusal in self.left_out],
-            warnings=warnings,
-            plan_id=plan.plan_id,
-        )
-
-    def _here(self) -> ApplyContext:
-        connection = self.run.connection
-        return ApplyContext(connection.account, connection.region, datetime.now(UTC))
-
-    def _unattended_refusals(self) -> list[Refusal]:
-        missing = [name for name in _CAPS if name not in self._said]
-        if not missing:
-            return []
-        why = f"unattended needs {' and '.join(missing)} given explicitly, since nobody reads the plan"
-        return [Refusal("unattended_needs_caps", f"{why}: give them, or confirm with the phrase")]
-
-    def _carry_out(self, plan: SweepPlan, stop: Callable[[], bool], progress: Callable[[TargetResult], None]) -> None:
-        def noted(row: TargetResult) -> None:
-            self.rows = results_from_journal(plan, journal.entries)
-            self.run.note(counts=self._counts())
-            progress(row)
-
-        with self.run.directory.exclusive() as session:
-            journal = session.journal
-            if not any(entry["event"] == "begun" for entry in journal.entries):
-                who = self.run.connection.caller_arn
-                journal.write(
-                    "begun",
-                    plan_id=plan.plan_id,
-                    count=len(plan.targets),
-                    by=who,
-                    made_by=plan.caller_arn,
-                    ticket=self._ticket,
-                )
-            self._application(plan, journal).run(stop=stop, progress=noted)
-
-    def _application(self, plan: SweepPlan, journal: Journal) -> SweepExecutor:
-        return SweepExecutor(
-            plan=plan,
-            journal=journal,
-            directory=self.run.directory.path,
-            ticket=self._ticket,
-            connect=lambda: self.run.connection,
-            reconnect=self.run.reconnect,
-        )
-
-    def _finish_applied(self, ending: IotJobsError | None) -> None:
-        plan = self.current_plan
-        assert plan is not None  # noqa: S101 - for the type checker
-        warnings = []
-        try:
-            self.afterwards = after(self.run.connection, self.rows)
-        except IotJobsError as error:
-            warnings = [f"what the queues look like afterwards could not be read: {error}"]
-        try:
-            self.run.directory.write_csv("deletions.csv", self.results)
-        except RecordError as error:
-            warnings.append(str(error))
-        counts = self._counts()
-        outcome = outcome_of(self.rows, ending)
-        named = [row for row in self.rows if row.standing is not TargetState.DELETED]
-        refusals = [Refusal(row.standing.value, row.why or "not done", row.target.key).as_document() for row in named]
-        reason = f"{counts['deleted']} of {counts['planned']} deleted"
-        reason += "".join(f", {counts[name]} {name}" for name in ("drifted", "failed", "left") if counts[name])
-        self.run.finish(
-            outcome,
-            reason=f"{reason}{f': {ending}' if ending else ''}",
-            counts=counts,
-            refusals=refusals,
-            warnings=warnings,
-            plan_id=plan.plan_id,
-        )
-
-    def _refuse(self, refusals: list[Refusal], *, matched: int | None = None) -> None:
-        self.refusals = refusals
-        counts = self._counts()
-        self.run.finish(
-            Outcome.REFUSED,
-            reason=guards.in_a_sentence(refusals),
-            refusals=[refusal.as_document() for refusal in [*refusals, *self.left_out] if refusal],
-            counts=counts if matched is None else {**counts, "matched": matched},
-        )
-
-    def _counts(self) -> dict[str, int]:
-        return {**counts_of(self.rows), "protected": len(self.left_out)}
-
-    def _entries(self) -> list[dict[str, Any]]:
-        return read(self.run.directory.path / "journal.jsonl")[0]
-
-    def _begun(self) -> SweepPlan | None:
-        return plan_files.begun(self.run.directory.path, self._entries())
+            return None, refused
+        raise InvalidInput(f"{path.name} holds no plan of a sweep: it takes the plan.json of a sweep's run directory")
+    narrower, wider = rule.narrowed(plan.rule, {name: run.parameters[name] for name in rule.NAMES if name in given})
+    wider += [name for name in _CAPS if name in given and run.parameters[name] > getattr(plan.caps, name)]
+    if wider:
+        why = f"{', '.join(sorted(wider))} would widen the plan; beside a plan parameters may only tighten it"
+        return None, [Refusal("plan_loosened", f"{why}: leave them out, or make a new plan")]
+    return (plan if narrower == plan.rule else plan.restricted(narrower)), []
 
 
-_RULE = ("job_id", "thing_name", "causes", "statuses", "thing_groups", "older_than", "stuck_after", "force", "protect")
+def _from_directory(session: Session, asked: SweepRule) -> tuple[SweepPlan | None, list[Refusal]]:
+    """The plan that an earlier run made here by the same rule: what was read is what is confirmed."""
+    path = session.directory.path / PLAN_FILE
+    if not path.exists():
+        return None, []
+    try:
+        plan, refused = plan_file.load(path)
+    except InvalidInput:
+        return None, []
+    if refused:
+        return None, refused
+    return (plan, []) if isinstance(plan, SweepPlan) and plan.rule == asked else (None, [])
+
+
+def _choose(run: Run, session: Session, asked: SweepRule) -> SweepView:
+    caps = Caps(run.parameters["max_deletes"], run.parameters["max_fraction"])
+    choice = select_targets(run.connection, asked, caps, now=_now(run))
+    view = SweepView(left_out=choice.left_out)
+    if choice.plan is not None:
+        return _offer(run, session, choice.plan, left_out=choice.left_out)
+    if choice.refusals or (choice.left_out and not choice.matched):
+        refused = choice.refusals or choice.left_out
+        return _refuse(run, replace(view, refusals=refused), matched=choice.matched)
+    moved = f"all {choice.matched} that fit the rule moved while the plan was made: look again"
+    run.finish(
+        Outcome.NOTHING_TO_DO,
+        reason=moved if choice.matched else "no execution fits the rule",
+        counts=_counts(view),
+        refusals=[refusal.as_document() for refusal in choice.left_out],
+    )
+    return view
+
+
+def _go_on(run: Run, session: Session, plan: SweepPlan, refused: list[Refusal]) -> SweepView:
+    """The sweep in progress here: what was in flight is settled first, by looking."""
+    if refused:
+        return _refuse(run, SweepView(refusals=tuple(refused)))
+    results = _results(plan, session)
+    executor = _executor(run, session, plan)
+    for identity, result in results.items():
+        if result.state is TargetState.UNSETTLED:
+            results[identity] = executor.settle(run.connection, result.removal)
+    if all(result.state.is_final for result in results.values()):
+        return _finish(run, session, SweepView(plan, results=results), None)
+    deleted = [each.removal.key for each in results.values() if each.state.is_final]
+    evidence = _evidence(run, plan, deleted=deleted)
+    return _offer(run, session, plan, evidence=evidence, results=results)
+
+
+def _offer(
+    run: Run,
+    session: Session,
+    plan: SweepPlan,
+    *,
+    evidence: Evidence = ({}, {}),
+    left_out: tuple[Refusal, ...] = (),
+    results: Results | None = None,
+) -> SweepView:
+    """Show a plan that may be confirmed, or say which guards refuse it."""
+    view = SweepView(plan, left_out=left_out, results=_results(plan, session) if results is None else results)
+    if not plan.targets:
+        run.finish(Outcome.NOTHING_TO_DO, reason="no execution is left in the plan", counts=_counts(view))
+        return view
+    if results is None:
+        session.write_json(PLAN_FILE, plan.as_document())
+    refused = guards.sweep_refusals(plan, _context(run, plan, evidence, started=results is not None))
+    if refused:
+        return _refuse(run, replace(view, refusals=tuple(refused)))
+    pending = sum(not each.state.is_final for each in view.results.values())
+    begun = "" if results is None else f"this run directory's sweep was begun, {pending} of {len(results)} are left; "
+    moved = f"; {len(plan.reading.moved)} more fit and are left out, since they moved" if plan.reading.moved else ""
+    run.finish(
+        Outcome.PLANNED,
+        reason=f"{begun}nothing was changed; confirm with the phrase to delete them{moved}",
+        confirm=plan.phrase,
+        counts=_counts(view),
+        refusals=[refusal.as_document() for refusal in left_out],
+        warnings=_warnings(plan),
+        plan_id=plan.plan_id,
+    )
+    return replace(view, open=True)
+
+
+def _warnings(plan: SweepPlan) -> list[str]:
+    unmatched = [
+        f"the protect pattern {pattern!r} matches no job and no thing that was read; is it spelt right?"
+        for pattern in plan.reading.unmatched
+    ]
+    return [*unmatched, *plan.reading.moved]
+
+
+# --------------------------------------------------------------------------------------------- carrying out
+
+
+def _carry_out(
+    run: Run,
+    session: Session,
+    plan: SweepPlan,
+    results: Results,
+    *,
+    stop: Callable[[], bool],
+    progress: Callable[[TargetResult], None],
+) -> IotJobsError | None:
+    """Do what is left; the error that ended it before its time. `results` is brought up to date."""
+    noted_at = float("-inf")
+
+    def done(result: TargetResult) -> None:
+        nonlocal noted_at
+        if time.monotonic() - noted_at > _SECONDS_BETWEEN_NOTES:
+            noted_at = time.monotonic()
+            run.note(counts=counts_of(results.values()))
+        progress(result)
+
+    run.note(counts=counts_of(results.values()))
+    executor = SweepExecutor(
+        plan,
+        results,
+        executor=_executor(run, session, plan),
+        journal=session.journal,
+        directory=session.directory.path,
+        connect=lambda: run.connection,
+        reconnect=run.reconnect,
+    )
+    try:
+        executor.run(stop=stop, progress=done)
+    except IotJobsError as error:
+        return error
+    finally:
+        results |= _results(plan, session)
+    return None
+
+
+def _executor(run: Run, session: Session, plan: SweepPlan) -> Executor:
+    return Executor(
+        session.journal,
+        run_name=session.directory.path.name,
+        ticket=run.parameters["ticket"],
+        cause_now=lambda connection, removal: cause_now(connection, removal, plan.rule),
+    )
+
+
+def _finish(run: Run, session: Session, view: SweepView, ending: IotJobsError | None) -> SweepView:
+    plan, results = view.plan, list(view.results.values())
+    assert plan is not None  # noqa: S101 - for the type checker
+    warnings = []
+    after: dict[str, str] = {}
+    try:
+        after = dict(afterwards(run.connection, results))
+    except IotJobsError as error:
+        warnings = [f"what the queues look like afterwards could not be read: {error}"]
+    try:
+        session.write_csv("deletions.csv", results_table(results, after))
+    except RecordError as error:
+        warnings.append(str(error))
+    not_deleted = [each for each in results if each.state is not TargetState.DELETED]
+    run.finish(
+        outcome_of(results, ending),
+        reason=f"{sentence_of(results)}{f': {ending}' if ending else ''}",
+        counts=_counts(view),
+        refusals=[Refusal(each.state, each.why or "not done", each.removal.key).as_document() for each in not_deleted],
+        warnings=warnings,
+        plan_id=plan.plan_id,
+    )
+    return replace(view, afterwards=after)
+
+
+def _refuse(run: Run, view: SweepView, *, matched: int | None = None) -> SweepView:
+    """Say why not. Where the plan was begun the outcome tells what was changed, and what was only cancelled."""
+    results = list(view.results.values())
+    touched = any(each.touched for each in results)
+    reason = guards.in_a_sentence(view.refusals)
+    run.finish(
+        Outcome.PARTIAL if touched else Outcome.REFUSED,
+        reason=f"{sentence_of(results)}; {reason}" if touched else reason,
+        refusals=[refusal.as_document() for refusal in dict.fromkeys((*view.refusals, *view.left_out))],
+        counts=_counts(view) | ({} if matched is None else {"matched": matched}),
+    )
+    return view
+
+
+def _evidence(run: Run, plan: SweepPlan, *, deleted: Collection[ExecutionKey] = ()) -> Evidence:
+    """What the guards need to know of now; nothing where the plan is for another place."""
+    if guards.made_here(plan, _context(run, plan, ({}, {}), started=False)):
+        return {}, {}
+    return evidence_now(run.connection, plan, deleted=deleted)
+
+
+def _context(run: Run, plan: SweepPlan, evidence: Evidence, *, started: bool) -> ApplyContext:
+    """The caps that hold: the plan's own, which its phrase binds, and of those given the stricter ones."""
+    connection, given = run.connection, run.parameters.given
+    caps = {name: run.parameters[name] for name in _CAPS if name in given}
+    jobs, totals = evidence
+    return ApplyContext(
+        connection.account,
+        connection.region,
+        connection.endpoint,
+        _now(run),
+        caps=plan.caps.stricter(replace(plan.caps, **caps)),
+        jobs=jobs,
+        job_totals=totals,
+        started=started,
+    )
+
+
+def _results(plan: SweepPlan, session: Session) -> Results:
+    return {
+        each.identity: result_from_journal(each.removal, session.journal.of(each.identity)) for each in plan.targets
+    }
+
+
+def _single_delete_in(session: Session) -> str | None:
+    """What stands for a plan in progress where single executions were deleted: no sweep goes on there."""
+    touched = any(entry["event"] == "calling" for entry in session.journal.entries)
+    return "the delete of one execution" if touched else None
+
+
+def _counts(view: SweepView) -> dict[str, int]:
+    return {**counts_of(view.results.values()), "protected": len(view.left_out)}
+
+
+def _now(run: Run) -> datetime:
+    return run.connection.now()
