@@ -10,10 +10,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from tests.notebooks import shell
 
 import iotjobs
 from iotjobs.run import notebooks as kit
+from tests.notebooks import shell
 
 ROOT = Path(__file__).parents[2]
 SLOW = {"pandas", "boto3", "botocore", "ipywidgets", "papermill", "itables", "matplotlib", "nbconvert", "IPython"}
@@ -38,7 +38,9 @@ def test_help_imports_nothing_slow(arguments: list[str]) -> None:
 
 def test_the_package_can_be_imported_where_there_is_no_fcntl() -> None:
     """As on Windows."""
-    code = "import sys; sys.modules['fcntl'] = None; import iotjobs; [getattr(iotjobs, name) for name in iotjobs.__all__]"
+    code = (
+        "import sys; sys.modules['fcntl'] = None; import iotjobs; [getattr(iotjobs, name) for name in iotjobs.__all__]"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
@@ -73,7 +75,9 @@ def test_a_wheel_has_the_notebooks_and_the_types(tmp_path: Path) -> None:
 def test_the_exit_code_is_the_outcomes_whatever_becomes_of_the_output(tmp_path: Path, redirection: str) -> None:
     command = f'"{sys.executable}" -m iotjobs.cli run delete_job_execution --generate-cli-skeleton --run-dir run'
     script = f"set -o pipefail; {command} {redirection}"
-    ended = subprocess.run(["bash", "-c", script], cwd=tmp_path, check=False, env={**os.environ, "MPLBACKEND": "module://no.such"})
+    ended = subprocess.run(
+        ["bash", "-c", script], cwd=tmp_path, check=False, env={**os.environ, "MPLBACKEND": "module://no.such"}
+    )
     assert (ended.returncode, shell.result(tmp_path / "run")["outcome"]) == (0, "skeleton")
 
 

@@ -24,7 +24,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = PYPROJECT["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 GROUPS = PYPROJECT["dependency-groups"]
-LOCKED_DIRECTLY = [*PROJECT["dependencies"], *EXTRAS["sandbox"], *EXTRAS["test"], *GROUPS["build"]]
+LOCKED_DIRECTLY = [*PROJECT["dependencies"], *EXTRAS["sandbox"], *EXTRAS["test"], *EXTRAS["fleet"], *GROUPS["build"]]
 
 PERMISSIVE = {
     *(
@@ -147,7 +147,7 @@ def test_what_the_kit_imports_is_declared() -> None:
         if top in sys.stdlib_module_names or top == "iotjobs":
             continue
         within = path.relative_to(ROOT / "lib" / "iotjobs").parts[0]
-        declared = {"sandbox": sandbox, "fleet": fleet}.get(within, runtime)
+        declared = {"sandbox": sandbox, "targets": fleet}.get(within, runtime)
         assert {canonicalize_name(name) for name in brings.get(top, [top])} & declared, f"{path.name} imports {top}"
 
 

@@ -374,7 +374,10 @@ class SingleDelete(Workflow):
         return cls(simulation, **names, force=force, cancel_first=rng.random() < 0.7)
 
     def is_settled(self, ended: str) -> bool:
-        ended_otherwise = ended == "partial" and self.simulation.invariants.journal()[-1]["event"] == "drifted"
+        ended_otherwise = ended == "partial" and self.simulation.invariants.journal()[-1]["event"] in (
+            "drifted",
+            "gone",
+        )
         waits = "it is not sent again" in self.simulation.result()["reason"]  # accepted, and never shown
         return ended in ("applied", "refused", "error") or ended_otherwise or waits
 
