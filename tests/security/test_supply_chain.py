@@ -40,7 +40,7 @@ PERMISSIVE = {
         "PSF-2.0",
         "Zlib",
     ),
-    *("Apache 2.0", "Apache License, Version 2.0", "Apache Software License", "BSD License", "DFSG approved"),
+    *("Apache 2.0", "Apache License, Version 2.0", "Apache Software License", "BSD", "BSD License", "DFSG approved"),
     *("ISC License (ISCL)", "MIT License", "Python Software Foundation License"),
 }
 FILE_COPYLEFT = {"MPL-2.0", "Mozilla Public License 2.0 (MPL 2.0)"}  # binds changes of its own files only

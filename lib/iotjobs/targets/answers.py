@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from iotjobs.markup import visible
 from iotjobs.model import Outcome
 from iotjobs.targets.engine import Failure
 from iotjobs.targets.target import Target
@@ -65,24 +66,14 @@ def failed(target: Target, failure: Failure) -> TargetAnswer:
     return TargetAnswer(target.name, target.region, failure.outcome.value, failure.reason, hung=failure.hung)
 
 
-def same_place_once(
-    targets: Sequence[Target], identities: Mapping[str, Identity]
-) -> tuple[list[Target], list[TargetAnswer]]:
-    """The targets to work on, and those left out: two that lead to one account and region at one endpoint are one."""
-    first: dict[tuple[str, str, str], Target] = {}
-    work, left_out = [], []
-    for target in targets:
-        who = identities[target.name]
-        place = (who.account, target.region, who.endpoint)
-        if place in first:
-            why = f"the same account and region as target {first[place].name}: done there"
-            left_out.append(
-                TargetAnswer(target.name, target.region, Outcome.NOTHING_TO_DO.value, why, account=who.account)
-            )
-        else:
-            first[place] = target
-            work.append(target)
-    return work, left_out
+def left_alone(target: Target, outcome: Outcome, reason: str, *, account: str | None = None) -> TargetAnswer:
+    """The answer of a target for which nothing is done."""
+    return TargetAnswer(target.name, target.region, outcome.value, reason, account=account)
+
+
+def named(answer: TargetAnswer) -> str:
+    """One line on how a target's run ended."""
+    return visible(f"{answer.name}: {answer.outcome}. {answer.reason}")
 
 
 def outcome_of(answers: Sequence[TargetAnswer]) -> Outcome:

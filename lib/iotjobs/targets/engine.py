@@ -10,7 +10,7 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _CONNECT_TIMEOUT_S = 15
-_POLL_S = 0.5
+_POLL_S = 0.2
+_LOOK_FOR_WORKERS_S = 5.0
+_NO_WORKERS_S = 120.0
 _AT_ONCE_LOCALLY = 16
 
 Answer = TypeVar("Answer")
@@ -75,79 +77,112 @@ def cluster(scheduler: str | None, *, tasks: int) -> Iterator[Client]:
         yield client
 
 
-def run_tasks(
-    client: Client,
-    task: Callable[..., Answer],
-    targets: Sequence[Target],
-    options: Mapping[str, Any],
-    *,
-    timeout_s: float,
-    each: Mapping[str, Mapping[str, Any]] | None = None,
-    stop: Callable[[], bool] = lambda: False,
-) -> Iterator[tuple[Target, Answer | Failure]]:
-    """Run ``task(target, **options)`` for each target side by side; yield each answer as it comes.
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One task for a target: ``function(target, **options)``, given up when it has no answer after ``timeout_s``.
 
-    ``each`` has more options for a target, by its name.
+    ``then`` makes of its answer the next Work for this target, or the answer of the target.
+    """
+
+    function: Callable[..., Any]
+    options: Mapping[str, Any]
+    timeout_s: float
+    then: Callable[[Target, Any], Any] | None = None
+
+
+def run_tasks(client: Client, work: Mapping[Target, Work]) -> Iterator[tuple[Target, Any]]:
+    """Do each target's work side by side; yield each target's answer as it comes.
 
     A task whose worker died is given to another one, a few times; Dask then blames every task of that worker, so those
     are tried once more, one at a time. A task that raises, that is lost for good, or that gives no answer for
-    ``timeout_s`` seconds after its start is yielded as a Failure; so is what is left when ``stop`` says so or the
-    scheduler is gone.
+    ``timeout_s`` seconds after its start is yielded as a Failure; so is what is left when the scheduler is gone or has
+    no worker.
     """
-    suspects: list[Target] = []
-    own = {target.name: {**options, **(each or {}).get(target.name, {})} for target in targets}
-    for target, answer in _side_by_side(client, task, targets, own, timeout_s=timeout_s, stop=stop):
+    suspects: list[tuple[Target, Work]] = []
+    for target, one, answer in _side_by_side(client, work):
         if answer == _WORKER_LOST:
-            suspects.append(target)
+            suspects.append((target, one))
         else:
             yield target, answer
-    for suspect in suspects:
-        yield from _side_by_side(client, task, [suspect], own, timeout_s=timeout_s, stop=stop)
+    for suspect, one in suspects:
+        for target, _, answer in _side_by_side(client, {suspect: one}):
+            yield target, answer
 
 
-def _side_by_side(
-    client: Client,
-    task: Callable[..., Answer],
-    targets: Sequence[Target],
-    options: Mapping[str, Mapping[str, Any]],
-    *,
-    timeout_s: float,
-    stop: Callable[[], bool],
-) -> Iterator[tuple[Target, Answer | Failure]]:
+def _side_by_side(client: Client, work: Mapping[Target, Work]) -> Iterator[tuple[Target, Work, Any]]:
     topic = f"iotjobs-{uuid.uuid4().hex}"
     started: dict[str, float] = {}
-    client.subscribe_topic(topic, lambda event: started.setdefault(event[1]["target"], time.monotonic()))
-    futures = {
-        client.submit(
-            _announced, task, target, options[target.name], topic, key=f"{topic}-{target.name}", pure=False
-        ): target
-        for target in targets
-    }
+    running: dict[Any, tuple[Target, Work]] = {}
+
+    def submit(target: Target, one: Work) -> None:
+        key = f"{topic}-{one.function.__name__}-{target.name}"
+        future = client.submit(_announced, one.function, target, dict(one.options), topic, key, key=key, pure=False)
+        running[future] = target, one
+
+    client.subscribe_topic(topic, lambda event: started.__setitem__(event[1]["key"], time.monotonic()))
+    for target, one in work.items():
+        submit(target, one)
+    workers = _Workers(client)
     try:
-        while futures:
-            for future in [future for future in futures if future.done()]:
-                yield futures.pop(future), _answer(future)
-            gone = client.status not in ("running", "connecting")
-            for future, target in list(futures.items()):
-                if gone or stop():
-                    why = "the Dask scheduler went away" if gone else "the run was stopped"
-                    yield futures.pop(future), Failure(f"{why} before this target gave an answer", hung=True)
-                elif time.monotonic() - started.get(target.name, time.monotonic()) > timeout_s:
-                    future.cancel()
-                    yield futures.pop(future), Failure(f"no answer within {timeout_s:.0f} s", hung=True)
-            if futures:
+        while running:
+            for future in [future for future in running if future.done()]:
+                target, one = running.pop(future)
+                answer = _answer(future)
+                if one.then is not None and not isinstance(answer, Failure):
+                    answer = one.then(target, answer)
+                if isinstance(answer, Work):
+                    submit(target, answer)
+                else:
+                    yield target, one, answer
+            why_none = workers.why_none()
+            for future, (target, one) in list(running.items()):
+                late = time.monotonic() - started.get(future.key, time.monotonic()) > one.timeout_s
+                if why_none or late:
+                    del running[future]
+                    if not why_none:
+                        future.cancel()
+                    yield target, one, Failure(why_none or f"no answer within {one.timeout_s:.0f} s", hung=True)
+            if running:
                 time.sleep(_POLL_S)
     finally:
         if client.status == "running":
             client.unsubscribe_topic(topic)
 
 
-def _announced(task: Callable[..., Answer], target: Target, options: Mapping[str, Any], topic: str) -> Answer:
+class _Workers:
+    """Whether there is anybody to do the work: a scheduler without workers for a while will not get any."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._last_there = self._last_look = time.monotonic()
+
+    def why_none(self) -> str:
+        """Why no task can be done any more; empty while one can."""
+        if self._client.status not in ("running", "connecting"):
+            return "the Dask scheduler went away before this target gave an answer"
+        now = time.monotonic()
+        if self._client.status == "connecting" or now - self._last_look < _LOOK_FOR_WORKERS_S:
+            return ""
+        self._last_look = now
+        try:
+            there = bool(self._client.nthreads())
+        except (OSError, TimeoutError):  # it is going away: its status says so soon
+            return ""
+        if there:
+            self._last_there = now
+        elif now - self._last_there > _NO_WORKERS_S:
+            return f"the Dask scheduler has had no worker for {_NO_WORKERS_S:.0f} s"
+        return ""
+
+
+def _announced(
+    function: Callable[..., Answer], target: Target, options: Mapping[str, Any], topic: str, key: str
+) -> Answer:
     """Tell the client that the task has begun: a target's time does not run while it waits for a worker."""
     from distributed import get_worker  # noqa: PLC0415 - an extra
 
-    get_worker().log_event(topic, {"target": target.name})
-    return task(target, **options)
+    get_worker().log_event(topic, {"key": key})
+    return function(target, **options)
 
 
 def _answer(future: Any) -> Any:
@@ -163,4 +198,8 @@ def _answer(future: Any) -> Any:
     _log.warning("a task failed", extra={"task": future.key, "error": type(error).__name__})
     if isinstance(error, IotJobsError):
         return Failure(str(error), outcome=error.outcome)
+    if isinstance(error, ModuleNotFoundError):
+        return Failure(
+            f"its worker has no {error.name}: install there what this run has, `pip install 'iotjobs[fleet]'`"
+        )
     return Failure(f"{type(error).__name__}: {error}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,6 +23,7 @@ _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):role/[\w+=,.@/-]{1,512}")
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}")
 _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}")
 MOST_TARGETS = 1000
+_NOT_QUOTED = {"external_id", "endpoint_url"}  # may hold what is nobody else's business
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Target:
     region: str
     profile: str | None = None
     role_arn: str | None = None
-    external_id: str | None = None
+    external_id: str | None = field(default=None, repr=False)  # workers log the arguments of a task that fails
     session_name: str | None = None
     account: str | None = None
     endpoint_url: str | None = None
@@ -50,7 +51,7 @@ class Organization:
     role_name: str
     regions: tuple[str, ...]
     profile: str | None = None
-    external_id: str | None = None
+    external_id: str | None = field(default=None, repr=False)
     session_name: str | None = None
     partition: str = "aws"
 
@@ -147,7 +148,7 @@ def _tables(document: Mapping[str, Any], name: str, path: Path) -> list[Mapping[
 
 
 def _checked(table: Mapping[str, Any], where: str) -> Target:
-    _known(table, [field.name for field in fields(Target)], where)
+    _known(table, [each.name for each in fields(Target)], where)
     target = Target(
         name=_text(table, "name", _NAME, where, "letters, digits and @ . _ + -, not beginning with a dot"),
         region=_text(table, "region", _REGION, where, "an AWS region such as eu-west-1"),
@@ -169,7 +170,7 @@ def _checked(table: Mapping[str, Any], where: str) -> Target:
 
 
 def _organization(table: Mapping[str, Any], where: str) -> Organization:
-    _known(table, [field.name for field in fields(Organization)], where)
+    _known(table, [each.name for each in fields(Organization)], where)
     regions = table.get("regions")
     if not isinstance(regions, list) or not regions:
         raise InvalidInput(f"{where} has no regions: it takes a list such as regions = ['eu-west-1']")
@@ -192,7 +193,8 @@ def _known(table: Mapping[str, Any], names: Sequence[str], where: str) -> None:
 def _text(table: Mapping[str, Any], name: str, pattern: re.Pattern[str], where: str, takes: str) -> str:
     value = table.get(name)
     if not isinstance(value, str) or not pattern.fullmatch(value):
-        raise InvalidInput(f"{where}: {name} is {value!r}; it takes {takes}")
+        quoted = "" if name in _NOT_QUOTED else f" is {value!r}"
+        raise InvalidInput(f"{where}: {name}{quoted or ' cannot be meant'}; it takes {takes}")
     return value
 
 
