@@ -99,6 +99,7 @@ audit: $(AUDIT)  ## known vulnerabilities of what is locked; asks the database o
 
 sbom: $(AUDIT)  ## a software bill of materials (CycloneDX) of the environment: build/sbom.json
 	$(AUDIT)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file build/sbom.json $(BIN)/python
+	sed -i.bak 's|file://$(CURDIR)|file://.|' build/sbom.json && rm build/sbom.json.bak
 
 policies: setup  ## every action of the IAM policies cut in turn, on the embedded service with IAM enforced (minutes)
 	$(BIN)/python -m pytest -q tests/security/policy_matrix.py

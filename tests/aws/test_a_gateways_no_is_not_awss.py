@@ -95,6 +95,16 @@ def test_only_aws_own_form_of_a_no_is_one(
     assert len(front.asked) == 1  # sent once; no redirect was followed
 
 
+def test_a_gateway_that_names_a_code_of_aws_does_not_make_an_execution_gone(
+    aws: StandIn, log_in: LogIn, front: Front
+) -> None:
+    log_in(aws, AWS_ENDPOINT_URL_IOT=front.url)
+    front.status, front.body = 404, b'{"code": "ResourceNotFoundException"}'
+    with pytest.raises(IotJobsError, match="without an error of AWS") as failed:
+        connect().read("DescribeJobExecution", **PUMP)
+    assert not isinstance(failed.value, NotFound)
+
+
 def test_the_code_of_aws_is_kept(aws: StandIn, connection: Connection) -> None:
     with pytest.raises(NotFound) as failed:
         connection.change("DeleteJobExecution", **(PUMP | {"jobId": "no-such-job"}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,12 +12,14 @@ import iotjobs
 from iotjobs.errors import IotJobsError
 from iotjobs.sandbox.fleet import Fleet
 from iotjobs.workflows.delete import Deletion
+from tests.faults.harness.crash_injection import in_no_time
 from tests.faults.harness.http_proxy import HttpProxy, in_order
 
 
 @pytest.fixture(autouse=True)
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+def short_pauses() -> Iterator[None]:
+    with in_no_time():
+        yield
 
 
 def _planned(directory: Path, job_id: str, thing: str, **more: object) -> Deletion:

@@ -7,10 +7,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.notebooks import shell
 
 from iotjobs.model import utc_text
 from iotjobs.sandbox.fleet import Fleet
+from tests.notebooks import shell
 
 DELETE = "delete_job_execution"
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import papermill
 import pytest
-from tests.notebooks import shell
-from tests.processes import gone
 
 from iotjobs import cli
 from iotjobs.run import notebook_runner as runbook
 from iotjobs.run import notebooks as kit
 from iotjobs.run.directory import RunDirectory
+from tests.notebooks import shell
+from tests.processes import gone
 
 
 def test_a_kernel_that_dies_is_an_error(tmp_path: Path) -> None:
@@ -78,9 +78,7 @@ def test_a_usage_error_does_not_keep_what_an_earlier_run_said(tmp_path: Path) ->
     assert (result["confirm"], result["account"]) == (None, None)
 
 
-def test_a_run_stopped_before_its_notebook_begins_is_on_record(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_stopped_before_its_notebook_begins_is_on_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "result.json").write_text('{"outcome": "planned", "confirm": "delete j/t/1 queued then"}')
     monkeypatch.setattr(sys, "argv", ["iotjobs", "run", "investigate", "--run-dir", str(tmp_path)])
     monkeypatch.setattr(kit, "parameters_of", lambda _path: os.kill(os.getpid(), signal.SIGTERM))
@@ -113,7 +111,9 @@ def test_a_kernel_whose_port_was_taken_is_started_again(tmp_path: Path, monkeypa
         return really(*arguments, **more)
 
     monkeypatch.setattr(papermill, "execute_notebook", execute)
-    one = shell.notebook(tmp_path / "one.ipynb", "from iotjobs.model import Outcome\nrun.finish(Outcome.OK)", "run.end()")
+    one = shell.notebook(
+        tmp_path / "one.ipynb", "from iotjobs.model import Outcome\nrun.finish(Outcome.OK)", "run.end()"
+    )
     assert runbook.run(one, {"run_dir": str(tmp_path / "run")}) == 0
     assert len(starts) == 2
 

@@ -59,9 +59,9 @@ def test_nothing_is_left_that_could_act_or_cover_the_page(hostile_report: Path) 
     elements = _Elements(page).elements
     acting = {"script", "link", "iframe", "object", "embed", "base", "form", "input", "button"}
     assert acting.isdisjoint(tag for tag, _ in elements)
-    assert [attributes["http-equiv"] for tag, attributes in elements if tag == "meta" and "http-equiv" in attributes] == [
-        "Content-Security-Policy"
-    ]
+    assert [
+        attributes["http-equiv"] for tag, attributes in elements if tag == "meta" and "http-equiv" in attributes
+    ] == ["Content-Security-Policy"]
     assert [tag for tag, _ in elements].count("style") == 1
     for tag, attributes in elements:
         assert "style" not in attributes, tag

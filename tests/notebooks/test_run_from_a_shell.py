@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.notebooks import shell
 
 import iotjobs
 from iotjobs.sandbox.fleet import Fleet
+from tests.notebooks import shell
 
 ROOT = Path(__file__).parents[2]
 

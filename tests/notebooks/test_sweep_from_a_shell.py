@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.notebooks import shell
 
 from iotjobs.run.directory import RunDirectory
 from iotjobs.run.notebooks import notebooks
 from iotjobs.sandbox.fleet import Fleet
+from tests.notebooks import shell
 
 
 @pytest.fixture

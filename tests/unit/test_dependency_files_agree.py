@@ -19,7 +19,10 @@ def _environment_lines() -> list[str]:
 
 
 def test_the_six_packages_are_named_with_the_ranges_of_the_project() -> None:
-    wanted = {Requirement(text).name: str(Requirement(text).specifier) for text in PROJECT["dependencies"]}
+    wanted = {
+        Requirement(text).name: str(Requirement(text).specifier)
+        for text in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"]]
+    }
     named = {
         found[1]: found[2] for line in _environment_lines() if (found := re.fullmatch(r"([a-z0-9-]+)(>=.*)", line))
     }

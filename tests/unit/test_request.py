@@ -43,6 +43,18 @@ def test_the_json_may_be_in_a_file(tmp_path: Path) -> None:
     assert request.build(cli_input_json=f"file://{file}").key.thing_name == "t"
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-8-sig"])
+def test_a_file_of_powershell_is_read(tmp_path: Path, encoding: str) -> None:
+    file = tmp_path / "request.json"
+    file.write_bytes(json.dumps(AS_JSON).encode(encoding))
+    assert request.build(cli_input_json=f"file://{file}").key.thing_name == "t"
+
+
+def test_a_path_without_its_scheme_is_told_how_to_write_it() -> None:
+    with pytest.raises(InvalidInput, match=r"write file://request\.json"):
+        request.build(cli_input_json="request.json")
+
+
 def test_the_input_skeleton_is_the_one_of_the_service_model() -> None:
     model = botocore.session.get_session().get_service_model("iot").operation_model("DeleteJobExecution")
     assert ArgumentGenerator().generate_skeleton(model.input_shape) == request.INPUT_SKELETON

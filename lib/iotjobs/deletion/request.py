@@ -83,13 +83,15 @@ def _from_json(source: Any) -> dict[str, Any]:
     text = parameters.text(source, name="cli_input_json") or ""
     if text.startswith(_FILE):
         try:
-            text = Path(text.removeprefix(_FILE)).expanduser().read_text(encoding="utf-8-sig")
+            content = Path(text.removeprefix(_FILE)).expanduser().read_bytes()
+            text = content.decode(json.detect_encoding(content))  # PowerShell writes UTF-16
         except (OSError, ValueError, RuntimeError) as error:  # also: not UTF-8, a NUL in the path, no such ~user
             raise InvalidInput(f"cli_input_json: {text} cannot be read: {error}") from error
     try:
         document = json.loads(text, object_pairs_hook=_no_duplicates)
     except (ValueError, RecursionError) as error:  # also: a number of thousands of digits, endless nesting
-        raise InvalidInput(f"cli_input_json is not JSON: {error}") from error
+        hint = f"; if it is the path of a file, write {_FILE}{text}" if _may_be_a_path(text) else ""
+        raise InvalidInput(f"cli_input_json is not JSON: {error}{hint}") from error
     if not isinstance(document, dict):
         raise InvalidInput(f"cli_input_json is a {type(document).__name__}; it takes an object")
     unknown = sorted(set(document) - set(_MEMBERS))
@@ -100,6 +102,10 @@ def _from_json(source: Any) -> dict[str, Any]:
         for member, value in document.items()
         if not (member == "namespaceId" and value == "")
     }
+
+
+def _may_be_a_path(text: str) -> bool:
+    return "\n" not in text and text.lstrip()[:1] not in ("{", "[", "") and ("/" in text or "." in text or "\\" in text)
 
 
 def _typed(member: str, value: Any) -> Any:

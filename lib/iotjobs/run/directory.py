@@ -231,6 +231,16 @@ def _made(path: Path) -> Path:
     return path
 
 
+def ending_before(path: Path) -> dict[str, Any] | None:
+    """How the last run that ended in a directory did: its `outcome` and `finished_at`; None when none did."""
+    try:
+        result = json.loads((path / "result.json").read_text(encoding="utf-8"))
+        ended = result if result["finished_at"] else result["previous"]
+        return {"outcome": str(ended["outcome"]), "finished_at": str(ended["finished_at"])}
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return None
+
+
 def blank_result(notebook: str, started_at: datetime, given: Mapping[str, Any]) -> dict[str, Any]:
     """The contract's keys, with what is known when a run begins."""
     return {

@@ -17,7 +17,7 @@ from typing import Any
 from iotjobs.errors import InvalidInput, Refused
 from iotjobs.model import Outcome, utc_text
 from iotjobs.run import journal
-from iotjobs.run.directory import RunDirectory, blank_result, numbered_steps
+from iotjobs.run.directory import RunDirectory, blank_result, ending_before, numbered_steps
 from iotjobs.run.lock import locked
 from iotjobs.run.process import echo, undisturbed
 from iotjobs.run.report import write_report
@@ -40,7 +40,8 @@ def run(path: Path, given: Mapping[str, Any]) -> int:
     executed = directory.path / path.name
     with _taken(directory):  # no kernel may be at work there; the one of this run takes it next
         blank = blank_result(path.stem, started_at, values)
-        directory.write_result({**blank, "journal": journal.sealed(directory.path)})
+        before = {"journal": journal.sealed(directory.path), "previous": ending_before(directory.path)}
+        directory.write_result({**blank, **before})
     try:
         problem = _execute(path, executed, values)
         result = _result(directory)

@@ -26,7 +26,7 @@ from iotjobs.errors import (
 from iotjobs.model import Outcome, utc_text
 from iotjobs.parameters import Parameters
 from iotjobs.run import journal
-from iotjobs.run.directory import RunDirectory, Session, blank_result
+from iotjobs.run.directory import RunDirectory, Session, blank_result, ending_before
 from iotjobs.run.earlier import EarlierRun, earlier_run
 
 _ERRORS: dict[Outcome, type[IotJobsError]] = {
@@ -82,6 +82,7 @@ def start(notebook: str, namespace: Mapping[str, object] | None = None, /, **val
             raise problem
         journal.verify(directory.path)
         run.read_earlier()
+        run.require_something_new()
     return run
 
 
@@ -110,6 +111,7 @@ class Run:
         self._connection: aws.Connection | None = None
         self._unwatch: Callable[[], None] | None = None
         self._cell_error = ""
+        self._previous = ending_before(directory.path)
         self._result = self._blank()
         directory.write_result(self._result)
 
@@ -119,13 +121,28 @@ class Run:
         if self._connection is not None:
             where = {name: getattr(self._connection, name) for name in _PLACE}
         # a run that is killed leaves the earlier seal
-        return {**blank, **where, "reason": "", "journal": journal.sealed(self.directory.path)}
+        sealed = journal.sealed(self.directory.path)
+        return {**blank, **where, "reason": "", "journal": sealed, "previous": self._previous}
 
     def read_earlier(self) -> None:
         """Read the run that this one is to be compared with, before any call is made. Raises InvalidInput."""
         name = self.parameters.values.get("compare_with")
         if name is not None:
             self.earlier = earlier_run(name, now=datetime.now(UTC), given=self.parameters.as_document())
+
+    def require_something_new(self) -> None:
+        """Refuse to do nothing, night after night, with the outcome `applied`: a schedule with a fixed run_dir.
+
+        On the same day it is a retry, which may find that all is done. Raises Refused.
+        """
+        if self._previous is None or not self.parameters.values.get("unattended"):
+            return
+        ended, today = self._previous["finished_at"], utc_text(self.started_at)
+        if self._previous["outcome"] == Outcome.APPLIED and ended[:10] < today[:10]:
+            raise Refused(
+                f"the sweep of {self.directory.path.name} ended at {ended}, and one run directory is one sweep: give "
+                "each run of a schedule its own, such as runs/$(date -u +%F)-sweep; nothing was changed"
+            )
 
     @contextmanager
     def session(self, *, needs_lock: bool = True) -> Iterator[Session]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from iotjobs.deletion import executor
 from iotjobs.run.journal import Journal
 from tests.faults.harness.fault_injection import Killed
 
@@ -71,6 +73,16 @@ class CrashPoint:
 
         with patch.object(Journal, "write", journal_write), patch.object(os, "fsync", fsync):
             yield
+
+
+@contextmanager
+def in_no_time(
+    sleep: Callable[[float], None] = lambda _seconds: None, clock: Callable[[], float] = time.monotonic
+) -> Iterator[None]:
+    """The kit's pauses pass at once: what an executor is made with by default is another `sleep` and `clock`."""
+    defaults = getattr(getattr(executor, "Executor", object).__init__, "__kwdefaults__", None) or {}
+    with patch.object(time, "sleep", sleep), patch.dict(defaults, sleep=sleep, clock=clock):
+        yield
 
 
 def counting_calls(send: Callable[..., Any], crash: CrashPoint) -> Callable[..., Any]:

@@ -68,7 +68,7 @@ class Invariants:
             self.violations.outside_plan.append(f"not in the plan as it was: {text}")
         if self._owner_of(call.before.job_id) and " owned by " not in (self.phrase or ""):
             self.violations.outside_plan.append(f"a service owns it, and the phrase does not say so: {text}")
-        if any(_did_the_same(call, earlier) for earlier in self.accepted):
+        if self._is_repeated(call):
             self.violations.repeated.append(f"a second time: {text}")
         self._check_record(call, text, late=late)
         self.accepted.append(call)
@@ -81,11 +81,13 @@ class Invariants:
             untrue.append(f"the run ended as {outcome}, and result.json says {result['outcome']}")
         if outcome in UNCHANGED and accepted:
             untrue.append(f"{outcome} says that nothing was changed, but {accepted}")
-        left = [target for target in targets if self._is_gone and not self._is_gone(target)]
+        is_gone = self._is_gone or (lambda _target: True)
+        left = [target for target in targets if not is_gone(target)]
         if outcome == "applied" and left:
             untrue.append(f"applied, but still there: {left}")
-        ours, counted = sum(map(self.was_deleted, targets)), result["counts"].get("deleted")
-        if counted is not None and outcome in ("applied", "partial", "refused") and counted < ours:
+        ours = sum(self.was_deleted(target) and is_gone(target) for target in targets)
+        counted = result["counts"].get("deleted")
+        if counted is not None and outcome in ("applied", "refused") and counted < ours:
             untrue.append(f"{outcome} with {counted} deleted by the record, {ours} by the service")
         for line in self.journal():
             if line["event"] == "verified" and not self._may_be_ours(line):
@@ -121,8 +123,8 @@ class Invariants:
         if not any(_is_snapshot_of(snapshot, call.before) for snapshot in self._lines("before.jsonl")):
             self.violations.unrecorded.append(f"not in before.jsonl as it was: {text}")
         journal = self.journal()
-        lines = [line for line in journal if _announces(line, call)]
-        if not lines or not (late or _announces(journal[-1], call)):
+        lines = [line for line in journal if _is_about(line, call, "calling")]
+        if not lines or not (late or _is_about(journal[-1], call, "calling")):
             self.violations.unrecorded.append(f"not announced in the journal: {text}")
         elif not late:
             self._check_caution(journal, text)
@@ -138,6 +140,16 @@ class Invariants:
         ends = [event for event in ends if event in ("failed", "verified", "drifted")]
         if ends[-_FAILURES_IN_A_ROW:] == ["failed"] * _FAILURES_IN_A_ROW:
             self.violations.unchecked.append(f"after three failures in a row: {text}")
+
+    def _is_repeated(self, call: AcceptedCall) -> bool:
+        """Whether the same was done before, and is on record as done or can be seen.
+
+        What had no answer and does not show yet may be sent again: to look is all that a client can do.
+        """
+        if not any(_did_the_same(call, earlier) for earlier in self.accepted):
+            return False
+        shows_late = call.before.delete_shows_after or call.before.cancel_shows_after
+        return not shows_late or any(_is_about(line, call, "called") for line in self.journal())
 
     def _is_allowed(self, call: AcceptedCall) -> bool:
         target = next((target for target in self.targets() if is_target(call.before, target)), None)
@@ -192,6 +204,6 @@ def _key(line: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(line.get(name) for name in ("job_id", "thing_name", "execution_number", "queued_at"))
 
 
-def _announces(line: Mapping[str, Any], call: AcceptedCall) -> bool:
-    is_it = line.get("event") == "calling" and line.get("operation") == call.operation
+def _is_about(line: Mapping[str, Any], call: AcceptedCall, event: str) -> bool:
+    is_it = line.get("event") == event and line.get("operation") == call.operation
     return is_it and is_target(call.before, line)

@@ -10,7 +10,6 @@ import multiprocessing
 import os
 import resource
 import signal
-import time
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -19,7 +18,7 @@ import iotjobs
 from iotjobs.aws.connection import Connection
 from iotjobs.errors import IotJobsError
 from iotjobs.sandbox.fleet import Fleet
-from tests.faults.harness.crash_injection import CrashPoint, Kill, counting_calls
+from tests.faults.harness.crash_injection import CrashPoint, Kill, counting_calls, in_no_time
 from tests.faults.harness.http_proxy import HttpProxy
 from tests.faults.harness.invariants import Invariants
 
@@ -112,7 +111,7 @@ def _live(parameters: dict[str, Any], environment: dict[str, str], ending: dict[
     with (
         crash.watching(),
         patch.object(Connection, "change", counting_calls(Connection.change, crash)),
-        patch.object(time, "sleep", lambda _seconds: None),
+        in_no_time(),
     ):
         raise SystemExit(_sweep(parameters))
 
