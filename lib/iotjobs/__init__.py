@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from iotjobs.ui.banner import banner
     from iotjobs.ui.changes_view import what_changed
     from iotjobs.ui.delete_panel import delete_panel
-    from iotjobs.ui.estate_view import estate
-    from iotjobs.ui.explorer import explore
+    from iotjobs.ui.fleet_overview import fleet_overview
+    from iotjobs.ui.screens import explore
     from iotjobs.ui.steps_view import what_to_do
     from iotjobs.ui.sweep_panel import sweep_panel
     from iotjobs.ui.sweep_view import sweep_report
@@ -30,8 +30,8 @@ __all__ = [
     "banner",
     "delete_job_execution",
     "delete_panel",
-    "estate",
     "explore",
+    "fleet_overview",
     "investigate",
     "removed",
     "start",
@@ -50,7 +50,7 @@ _MODULES = {
     "iotjobs.ui": (
         "banner",
         "delete_panel",
-        "estate",
+        "fleet_overview",
         "explore",
         "sweep_panel",
         "sweep_report",

@@ -1,16 +1,21 @@
-"""The person's end: views of plain tables. Knows widgets, knows no AWS, and never fetches."""
-
-import os
-
-os.environ.setdefault("ITABLES_CONFIG", "")  # or itables reads the pyproject.toml of wherever a notebook runs
+"""The person's end: views of plain values. Knows widgets, knows no AWS, and never fetches."""
 
 from iotjobs.ui.banner import banner
 from iotjobs.ui.changes_view import what_changed
 from iotjobs.ui.delete_panel import delete_panel
-from iotjobs.ui.estate_view import estate
-from iotjobs.ui.explorer import explore
+from iotjobs.ui.fleet_overview import fleet_overview
+from iotjobs.ui.screens import explore
 from iotjobs.ui.steps_view import what_to_do
 from iotjobs.ui.sweep_panel import sweep_panel
 from iotjobs.ui.sweep_view import sweep_report
 
-__all__ = ["banner", "delete_panel", "estate", "explore", "sweep_panel", "sweep_report", "what_changed", "what_to_do"]
+__all__ = [
+    "banner",
+    "delete_panel",
+    "explore",
+    "fleet_overview",
+    "sweep_panel",
+    "sweep_report",
+    "what_changed",
+    "what_to_do",
+]
