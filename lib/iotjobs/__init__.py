@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from iotjobs.ui.banner import banner
     from iotjobs.ui.changes_view import what_changed
     from iotjobs.ui.delete_panel import delete_panel
-    from iotjobs.ui.estate_view import estate
-    from iotjobs.ui.explorer import explore
+    from iotjobs.ui.fleet_overview import fleet_overview
     from iotjobs.ui.fleet_report import fleet_report
+    from iotjobs.ui.screens import explore
     from iotjobs.ui.steps_view import what_to_do
     from iotjobs.ui.sweep_panel import sweep_panel
     from iotjobs.ui.sweep_view import sweep_report
@@ -33,9 +33,9 @@ __all__ = [
     "banner",
     "delete_job_execution",
     "delete_panel",
-    "estate",
     "explore",
     "fleet",
+    "fleet_overview",
     "fleet_report",
     "fleet_sweep",
     "investigate",
@@ -57,7 +57,7 @@ _MODULES = {
     "iotjobs.ui": (
         "banner",
         "delete_panel",
-        "estate",
+        "fleet_overview",
         "explore",
         "fleet_report",
         "sweep_panel",

@@ -76,6 +76,34 @@ class View:
         return page(self.html)
 
 
+class UpdatingView:
+    """A view of something that changes: `refresh` brings it up to date where it stands in the notebook."""
+
+    def __init__(self, make: Callable[[], View]) -> None:
+        self._make = make
+        self._shown: Any = None
+
+    def refresh(self) -> None:
+        """Show it anew where it was shown."""
+        if self._shown is not None:
+            self._shown.update(self._bundle(), raw=True)
+
+    def __repr__(self) -> str:
+        return repr(self._make())
+
+    def _repr_html_(self) -> str:
+        return self._make()._repr_html_()
+
+    def _bundle(self) -> dict[str, str]:
+        view = self._make()
+        return {"text/html": view._repr_html_(), "text/plain": repr(view)}
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display  # noqa: PLC0415 - the library works without IPython
+
+        self._shown = display(self._bundle(), raw=True, display_id=True)
+
+
 def page(html: Markup) -> Markup:
     """HTML as an output that stands alone: with its style, and kept from MathJax."""
     return render("page.html", html=html, style=style())
@@ -108,7 +136,7 @@ def age(seconds: Any) -> str:
 
 def exact(moment: Any) -> str:
     """A moment to the second, for a hover; what is missing is empty."""
-    return "" if pd.isna(moment) else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+    return moment if isinstance(moment, str) else "" if pd.isna(moment) else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def many(count: int, noun: str, plural: str | None = None) -> str:

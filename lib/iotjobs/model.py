@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -164,6 +164,25 @@ class Identity:
         if isinstance(number, bool) or not isinstance(number, int):
             raise TypeError(f"{number!r} is no execution number")
         return cls(str(document["job_id"]), str(document["thing_name"]), number, queued_at.astimezone(UTC))
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionInfo:
+    """Where and as whom AWS was asked, as plain values for a view."""
+
+    account: str
+    region: str
+    endpoint: str
+    caller_arn: str
+    profile: str | None
+    sandbox: bool
+    endpoint_kind: str
+    warnings: tuple[str, ...]
+
+    @classmethod
+    def of(cls, connection: Any) -> ConnectionInfo:
+        """The values of a connection."""
+        return cls(**{field.name: getattr(connection, field.name) for field in fields(cls)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,7 @@ class FleetSnapshot:
     ``executions`` (EXECUTION_COLUMNS) is what was asked for; ``queues`` (QUEUE_COLUMNS) holds every
     unfinished execution of the things concerned; ``jobs`` (JOB_COLUMNS), ``things`` (THING_COLUMNS) and
     ``timers`` (TIMER_COLUMNS) are the evidence about them. ``as_of`` is when the reading began, UTC, ``place`` where.
+    ``jobs_listed`` is how many jobs the account has in the region, in whatever state; None where that was not asked.
     """
 
     executions: pd.DataFrame
@@ -107,6 +108,7 @@ class FleetSnapshot:
     gaps: tuple[Gap, ...]
     as_of: datetime
     place: Place = Place()
+    jobs_listed: int | None = None
 
 
 def last_change(executions: pd.DataFrame) -> pd.Series:

@@ -1,4 +1,4 @@
-"""The control plane of AWS IoT (`iot`): each function answers one operation as AWS does.
+"""Jobs and executions on the control plane (`iot`): each function answers one operation as AWS does.
 
 Source: API reference of AWS IoT, and the behaviour that people measured there: message wordings, codes, page sizes,
 milliseconds in every time, cancels without a number meaning the newest execution.
@@ -6,44 +6,15 @@ milliseconds in every time, cancels without a number meaning the newest executio
 
 from __future__ import annotations
 
-import base64
-import json
-import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any
 
 from .errors import AwsError, invalid, not_found
-from .fleet import STATUSES, UNFINISHED, Execution, Fleet, Job, Thing
-from .fleet_index import documents, matching
-from .hosts import Host
+from .fleet import STATUSES, UNFINISHED, Execution, Job, Thing
+from .place import Place, page
 
 Document = dict[str, Any]
-Item = TypeVar("Item")
-_INDEX_PAGE_ROWS = 100
 _TERMINAL = frozenset(STATUSES) - UNFINISHED
-JOBS_MOVED = (
-    "IoT Jobs and Commands APIs are now available through iot:Data-ATS endpoints instead of iot:Jobs endpoints. "
-    "Please use iot:Data-ATS."
-)
-
-
-@dataclass
-class Place:
-    """Where a call acts: the fleet of one account and region, and how AWS is set up there."""
-
-    fleet: Fleet
-    account: str
-    region: str
-    partition: str
-    host: Host
-    prefix: str
-    jobs_endpoint: bool = True
-    lists_show_namespaces: bool = True
-    pages: dict[Any, tuple[int, list[Any]]] = field(default_factory=dict)
-
-    def arn(self, kind: str, name: str) -> str:
-        return f"arn:{self.partition}:iot:{self.region}:{self.account}:{kind}/{name}"
 
 
 def list_jobs(place: Place, asked: Document) -> Document:
@@ -58,7 +29,7 @@ def list_jobs(place: Place, asked: Document) -> Document:
         )
 
     jobs = sorted((job for job in place.fleet.jobs.values() if fits(job)), key=lambda job: -job.created_at)
-    return _page(asked, "jobs", jobs, 250, lambda job: _job_summary(place, job))
+    return page(asked, "jobs", jobs, 250, lambda job: _job_summary(place, job))
 
 
 def describe_job(place: Place, asked: Document) -> Document:
@@ -84,7 +55,7 @@ def list_job_executions_for_job(place: Place, asked: Document) -> Document:
     job = _job(place, asked["jobId"])
     status = asked.get("status")
     rows = _listing(place, ("job", job.job_id, status), job, lambda held: status in (None, held.status))
-    return _page(
+    return page(
         asked,
         "executionSummaries",
         rows,
@@ -105,7 +76,7 @@ def list_job_executions_for_thing(place: Place, asked: Document) -> Document:
         return status in (None, held.status) and job_id in (None, held.job_id) and namespace in (None, of)
 
     rows = _listing(place, ("thing", thing.name, status, namespace, job_id), thing, fits)
-    return _page(
+    return page(
         asked,
         "executionSummaries",
         rows,
@@ -194,87 +165,6 @@ def cancel_job(place: Place, asked: Document) -> Document:
     return {"jobArn": place.arn("job", job.job_id), "jobId": job.job_id}
 
 
-def describe_endpoint(place: Place, asked: Document) -> Document:
-    kind = asked.get("endpointType", "iot:Data")
-    dot = "." if place.partition == "aws-cn" else "-"
-    suffix = "amazonaws.com.cn" if place.partition == "aws-cn" else "amazonaws.com"
-    fips = "-fips" if place.host.fips else ""
-    if kind == "iot:Jobs" and not place.jobs_endpoint:
-        raise invalid(JOBS_MOVED)
-    names = {
-        "iot:Jobs": f"{place.prefix}.jobs.iot{fips}.{place.region}.{suffix}",
-        "iot:Data-ATS": f"{place.prefix}{dot}ats.iot{fips}.{place.region}.{suffix}",
-        "iot:Data": f"{place.prefix}.iot.{place.region}.{suffix}",
-    }
-    if kind not in names:
-        raise invalid(f"Endpoint type {kind} is not supported.")
-    return {"endpointAddress": names[kind]}
-
-
-def describe_thing(place: Place, asked: Document) -> Document:
-    thing = _registered(place, asked["thingName"])
-    return {
-        "defaultClientId": thing.name,
-        "thingName": thing.name,
-        "thingId": str(uuid.uuid5(uuid.NAMESPACE_DNS, thing.name)),
-        "thingArn": place.arn("thing", thing.name),
-        "attributes": dict(thing.attributes),
-        "version": 1,
-    }
-
-
-def list_things(place: Place, asked: Document) -> Document:
-    things = [thing for thing in place.fleet.things.values() if thing.registered]
-    return _page(
-        asked,
-        "things",
-        things,
-        250,
-        lambda thing: {
-            "thingName": thing.name,
-            "thingArn": place.arn("thing", thing.name),
-            "attributes": dict(thing.attributes),
-            "version": 1,
-        },
-    )
-
-
-def list_things_in_thing_group(place: Place, asked: Document) -> Document:
-    group = asked["thingGroupName"]
-    names = [thing.name for thing in place.fleet.things.values() if thing.registered and group in thing.groups]
-    if not names:
-        raise not_found(f"Group {group} does not exist")
-    return _page(asked, "things", names, 250, str)
-
-
-def search_index(place: Place, asked: Document) -> Document:
-    if place.fleet.indexing["thingIndexingMode"] == "OFF":
-        raise not_found("Index AWS_Things does not exist")
-    things = matching(place.fleet, asked.get("queryString", ""))
-    return _page(asked, "things", things, _INDEX_PAGE_ROWS, lambda thing: documents(place.fleet, thing))
-
-
-def get_thing_connectivity_data(place: Place, asked: Document) -> Document:
-    if place.fleet.indexing["thingConnectivityIndexingMode"] == "OFF":
-        raise AwsError("IndexNotReadyException", "Thing connectivity indexing is not enabled")
-    thing = place.fleet.things.get(asked["thingName"])
-    if thing is None or thing.connectivity is None:
-        raise not_found(f"No connectivity data for thing {asked['thingName']}")
-    at = thing.connectivity.get("timestamp")
-    return {"thingName": thing.name, **thing.connectivity, "timestamp": None if at is None else at / 1000}
-
-
-def get_indexing_configuration(place: Place, asked: Document) -> Document:
-    return {"thingIndexingConfiguration": dict(place.fleet.indexing)}
-
-
-def update_indexing_configuration(place: Place, asked: Document) -> Document:
-    """Replaces the whole configuration of things."""
-    if "thingIndexingConfiguration" in asked:
-        place.fleet.indexing = {"thingConnectivityIndexingMode": "OFF"} | asked["thingIndexingConfiguration"]
-    return {}
-
-
 # What the operations have in common.
 
 
@@ -313,13 +203,6 @@ def _job(place: Place, job_id: str) -> Job:
     return place.fleet.jobs[job_id]
 
 
-def _registered(place: Place, name: str) -> Thing:
-    thing = place.fleet.things.get(name)
-    if thing is None or not thing.registered:
-        raise not_found(f"Thing {name} cannot be found.")
-    return thing
-
-
 def _job_summary(place: Place, job: Job) -> Document:
     named = {
         "jobArn": place.arn("job", job.job_id),
@@ -354,16 +237,3 @@ def _listing(place: Place, key: Any, owner: Job | Thing, fits: Callable[[Executi
         rows = sorted(filter(fits, owner.executions.values()), key=lambda held: -held.updated_at)
         place.pages[key] = (owner.revision, rows)
     return rows
-
-
-def _page(asked: Document, member: str, rows: Sequence[Item], most: int, write: Callable[[Item], Any]) -> Document:
-    first, size = 0, min(asked.get("maxResults", most), most)
-    if token := asked.get("nextToken"):
-        try:
-            first = int(json.loads(base64.b64decode(token))["from"])
-        except (ValueError, KeyError, TypeError):
-            raise invalid("Invalid nextToken.") from None
-    page = {member: [write(row) for row in rows[first : first + size]]}
-    if first + size < len(rows):
-        page["nextToken"] = base64.b64encode(json.dumps({"from": first + size}).encode()).decode()
-    return page

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .control_plane import Place, check_details, execution, seconds_left
+from .control_plane import check_details, execution, seconds_left
 from .errors import AwsError
 from .fleet import UNFINISHED, Execution
+from .place import Place
 
 Document = dict[str, Any]
 _MOST_PENDING = 10

@@ -77,9 +77,9 @@ class Script:
         """Do something right before the ``call``-th call from now on is looked at."""
         self._rules.append(_Rule(operation, call, call, act, None, after=False))
 
-    def after(self, operation: str, act: Callable[[], object], *, call: int = 1) -> None:
-        """Do something when the ``call``-th call from now on has acted, before it is answered."""
-        self._rules.append(_Rule(operation, call, call, act, None, after=True))
+    def after(self, operation: str, act: Callable[[], object], *, call: int = 1, times: float = 1) -> None:
+        """Do something when calls have acted, from the ``call``-th from now on, before they are answered."""
+        self._rules.append(_Rule(operation, call, call + times - 1, act, None, after=True))
 
     def fail(self, operation: str, fault: Fault, *, call: int = 1, times: float = 1) -> None:
         """Let calls go wrong from the ``call``-th on; ``times`` may be ``inf``."""

@@ -14,17 +14,17 @@ from typing import Any, Self
 
 from botocore.model import OperationModel
 
-from . import control_plane, device_plane, server
-from .control_plane import Place
+from . import control_plane, device_plane, registry, server
 from .errors import AwsError, NotInTheModel
 from .fleet import Fleet
-from .hosts import Host, host, partition
+from .hosts import Host, partition
 from .logins import Key, Logins
+from .permissions import Denials
+from .place import Place
 from .script import Fault, Quotas, Script
 from .service_model import Answer, service_model
 
 _WITHOUT_KEY = {"AssumeRoleWithWebIdentity", "GetRoleCredentials", "CreateToken"}
-_RESOURCES = {"jobId": "job", "thingName": "thing", "thingGroupName": "thinggroup"}
 _THROTTLED = AwsError("ThrottlingException", "Rate exceeded")
 
 
@@ -52,12 +52,6 @@ class Reply:
     wait_s: float = 0.0
     drop: bool = False
     cut: bool = False
-
-
-@dataclass
-class _Denial:
-    action: re.Pattern[str]
-    resource: re.Pattern[str]
 
 
 class StandIn:
@@ -89,7 +83,7 @@ class StandIn:
         self.strangers: list[str] = []
         self._fleets: dict[tuple[str, str], Fleet] = {}
         self._places: dict[tuple[str, str, str], Place] = {}
-        self._denials: list[_Denial] = []
+        self._denials = Denials()
         self._server = server.Server(self)
 
     # For tests.
@@ -112,7 +106,7 @@ class StandIn:
 
     def deny(self, action: str, resource: str = ".*") -> None:
         """Deny an action to everybody, on resources whose ARN matches a pattern; `iotjobsdata:…` on the device plane."""
-        self._denials.append(_Denial(re.compile(action), re.compile(resource)))
+        self._denials.add(action, resource)
 
     def allow_all(self) -> None:
         self._denials.clear()
@@ -203,7 +197,8 @@ class StandIn:
             asked.caller = self.logins.caller(to, headers)
         if not self.quotas.allows(name):
             raise _THROTTLED
-        self._check_permission(to, asked)
+        if asked.caller is not None:
+            self._denials.check(to, asked.model.name, asked.parameters, asked.caller)
         value = self._value(to, asked)
         answer = service.answer(asked.model, value, "")
         for move in after:
@@ -237,14 +232,15 @@ class StandIn:
         if to.service == "sso-oidc":
             return self.logins.oidc(asked.model.name, dict(asked.parameters))
         assert asked.caller is not None
-        plane = control_plane
+        planes = [control_plane, registry]
         if to.service == "iot-jobs-data":
             self._check_way(to, asked.caller)
-            plane = device_plane
+            planes = [device_plane]
+        name = _snake(asked.model.name)
         act: Callable[[Place, Mapping[str, Any]], Mapping[str, Any]] | None
-        act = getattr(plane, _snake(asked.model.name), None)
+        act = next((getattr(plane, name) for plane in planes if hasattr(plane, name)), None)
         if act is None:
-            raise NotInTheModel(f"the stand-in has no {asked.model.name}: give it one in {plane.__name__}")
+            raise NotInTheModel(f"the stand-in has no {asked.model.name}: give it one in {planes[-1].__name__}")
         place = self._place(to, asked.caller.account)
         place.fleet.settle()
         return act(place, asked.parameters)
@@ -267,27 +263,6 @@ class StandIn:
         place.jobs_endpoint, place.lists_show_namespaces = self.jobs_endpoint, self.lists_show_namespaces
         return place
 
-    def _check_permission(self, to: Host, asked: _Asked) -> None:
-        if asked.model is None or asked.caller is None:
-            return
-        action = f"{'iotjobsdata' if to.service == 'iot-jobs-data' else to.service}:{asked.model.name}"
-        arn = f"arn:{to.partition}:iot:{to.region}:{asked.caller.account}:"
-        kinds = {name: kind for name, kind in _RESOURCES.items() if name in asked.parameters}
-        resources = [f"{arn}{kind}/{asked.parameters[name]}" for name, kind in kinds.items()]
-        if asked.model.name == "SearchIndex":
-            resources = [f"{arn}index/AWS_Things"]
-        elif asked.model.name == "AssumeRole":
-            resources = [str(asked.parameters["RoleArn"])]
-        for denial in self._denials:
-            for resource in resources or ["*"]:
-                if denial.action.fullmatch(action) and denial.resource.fullmatch(resource):
-                    code = "AccessDenied" if to.service == "sts" else "AccessDeniedException"
-                    raise AwsError(
-                        code,
-                        f"User: {asked.caller.arn} is not authorized to perform: {action} on resource: {resource} "
-                        f"because no identity-based policy allows the {action} action",
-                    )
-
 
 @dataclass
 class _Asked:
@@ -295,10 +270,6 @@ class _Asked:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     caller: Key | None = None
     fault: Fault | None = None
-
-
-def find_host(name: str) -> Host | None:
-    return host(name)
 
 
 def _prefix(account: str) -> str:

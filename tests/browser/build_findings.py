@@ -2,58 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
-from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 
-from iotjobs.diagnosis.next_steps import NextSteps, next_steps
-from iotjobs.model import COUNT, DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, JOB_COLUMNS, TEXT, TIME, table
+from iotjobs.diagnosis.next_steps import next_steps
+from iotjobs.model import COUNT, DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, JOB_COLUMNS, TEXT, TIME, ConnectionInfo, table
 from iotjobs.snapshot import Place
+from iotjobs.workflows.investigate import Findings
 
 AS_OF = datetime(2026, 11, 20, 10, tzinfo=UTC)
 HOSTILE = "<img src=x onerror=\"window.hacked=1;document.title='hacked'\">"
 
 
-RUN = SimpleNamespace(
-    directory=SimpleNamespace(path="runs/made-investigate"),
-    connection=SimpleNamespace(
-        account="000000000000",
-        region="eu-west-1",
-        caller_arn="arn:aws:iam::000000000000:root",
-        endpoint="http://127.0.0.1:4566",
-        sandbox=True,
-        endpoint_kind="sandbox",
-        warnings=(),
-        profile=None,
-    ),
+CONNECTION = ConnectionInfo(
+    account="000000000000",
+    region="eu-west-1",
+    endpoint="http://127.0.0.1:4566",
+    caller_arn="arn:aws:iam::000000000000:root",
+    profile=None,
+    sandbox=True,
+    endpoint_kind="sandbox",
+    warnings=(),
 )
-
-
-@dataclass(frozen=True)
-class FixedFindings:
-    """The same names as `iotjobs.workflows.investigate.Findings`."""
-
-    executions: pd.DataFrame
-    jobs: pd.DataFrame
-    queues: pd.DataFrame
-    connectivity: pd.DataFrame
-    job_id: str | None = None
-    thing_name: str | None = None
-    warnings: tuple[str, ...] = ()
-    as_of: datetime = AS_OF
-    stuck_after: timedelta = timedelta(hours=24)
-    summary: str = "5 of 7 unfinished executions are stuck: 2 blocked, 1 stalled, 1 device_offline, 1 waiting_turn."
-    run: Any = field(default_factory=lambda: RUN)
-    place: Place = field(default_factory=lambda: Place(region="eu-central-1"))
-    changes: Any = None
-
-    @cached_property
-    def steps(self) -> NextSteps:
-        return next_steps(self.queues, as_of=self.as_of)
 
 
 _ROWS = [
@@ -68,12 +40,28 @@ _ROWS = [
 ]
 
 
-def build_findings(**changes: Any) -> FixedFindings:
+def build_findings(**changes: Any) -> Findings:
     """The made-up fleet; `changes` are parameters such as `thing_name`."""
     queues = _queues()
     extra = {"job_status": TEXT, "thing_groups": TEXT}
     executions = queues[[*EXECUTION_COLUMNS, *DIAGNOSIS_COLUMNS, *extra]]
-    return FixedFindings(executions=executions, jobs=_jobs(), queues=queues, connectivity=_links(), **changes)
+    return findings_of(queues, executions=executions, jobs=_jobs(), connectivity=_links(), **changes)
+
+
+def findings_of(queues: pd.DataFrame, **values: Any) -> Findings:
+    """Findings of these queues; the other values have defaults."""
+    defaults = {
+        "steps": next_steps(queues, as_of=AS_OF),
+        "warnings": (),
+        "as_of": AS_OF,
+        "job_id": None,
+        "thing_name": None,
+        "stuck_after": timedelta(hours=24),
+        "connection": CONNECTION,
+        "place": Place(region=CONNECTION.region, endpoint=CONNECTION.endpoint),
+        "run_dir": "runs/made-investigate",
+    }
+    return Findings(queues=queues, **{**defaults, **values})
 
 
 def _before(hours: float | None) -> pd.Timestamp | None:

@@ -1,14 +1,13 @@
-"""An estate of many executions, made up with a seed: what the views must bear."""
+"""A fleet of many executions, made up with a seed: what the views must bear."""
 
 from __future__ import annotations
-
-from datetime import timedelta
 
 import numpy as np
 import pandas as pd
 
 from iotjobs.model import COUNT, DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, JOB_COLUMNS, TEXT, TIME, table
-from tests.browser.build_findings import AS_OF, FixedFindings
+from iotjobs.workflows.investigate import Findings
+from tests.browser.build_findings import AS_OF, findings_of
 
 _CAUSES = np.array(["stalled", "device_offline", "not_picked_up", "orphaned", "fresh", "waiting_window"])
 _COLUMNS = {
@@ -21,7 +20,7 @@ _COLUMNS = {
 }
 
 
-def many_findings(rows: int = 100_000, *, jobs: int = 200) -> FixedFindings:
+def many_findings(rows: int = 100_000, *, jobs: int = 200) -> Findings:
     """`rows` unfinished executions of `jobs` jobs, four on each thing: a head and three behind it."""
     random = np.random.default_rng(20261120)
     things = rows // 4
@@ -50,13 +49,11 @@ def many_findings(rows: int = 100_000, *, jobs: int = 200) -> FixedFindings:
         "head": place == 1,
     }
     queues = table(_COLUMNS, {name: list(values) for name, values in columns.items()})
-    return FixedFindings(
+    return findings_of(
+        queues,
         executions=queues.sort_values(["stuck", "unblocks", "age_s"], ascending=False, ignore_index=True),
         jobs=_jobs(queues),
-        queues=queues,
         connectivity=table({"thing_name": TEXT, "connected": "boolean", "changed_at": TIME, "reason": TEXT}),
-        stuck_after=timedelta(hours=24),
-        summary=f"{int(queues['stuck'].sum())} of {rows} unfinished executions are stuck.",
     )
 
 

@@ -71,7 +71,7 @@ def _serve(folder: Path, before: list[str]) -> Iterator[Lab]:
             yield Lab(_address(runtime, server, Path(log.name)), folder)
         finally:
             server.terminate()
-            server.wait(timeout=20)
+            server.wait(timeout=60)
 
 
 def _address(runtime: Path, server: subprocess.Popen[bytes], log: Path) -> str:

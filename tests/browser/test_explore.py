@@ -1,4 +1,4 @@
-"""Choose a job and a thing in JupyterLab; the queue follows. Hostile names stay text."""
+"""Choose a step, a row, a job in JupyterLab; the queue follows. By mouse and by keyboard; hostile names stay text."""
 
 from __future__ import annotations
 
@@ -10,45 +10,84 @@ from tests.browser.lab_page import WAIT_MS, Lab, open_and_run
 pytestmark = pytest.mark.browser
 
 
-def test_choosing_a_row_a_job_and_a_thing_changes_the_queue(page: Page, lab: Lab) -> None:
+@pytest.fixture
+def explorer(page: Page, lab: Lab) -> Page:
     notebook = lab.write(
         "explore.ipynb",
-        "from tests.browser.build_findings import build_findings\nfrom iotjobs.ui import banner, estate, explore, what_changed",
-        "findings = build_findings()\nbanner(findings.run)",
-        "explore(findings)",
-        "estate(findings)",
+        "from tests.browser.build_findings import build_findings\nfrom iotjobs.ui import explore, fleet_overview",
+        "findings = build_findings()\nexplore(findings)",
+        "fleet_overview(findings)",
     )
     open_and_run(page, lab, notebook)
+    page.locator(".iotjobs-live").wait_for(timeout=WAIT_MS)
+    return page
 
-    heading = page.locator("h3", has_text="holds back")
+
+def test_choosing_a_row_a_job_and_a_step_changes_the_queue(explorer: Page) -> None:
+    page, heading = explorer, explorer.locator(".iotjobs-live h3", has_text="holds back")
+    executions, jobs = page.locator("table[aria-label=executions]"), page.locator("table[aria-label=jobs]")
     expect(heading).to_have_text(
-        "pump-1: firmware-2 is IN_PROGRESS for 3 d 7 h (stalled) and holds back 2 others", timeout=WAIT_MS
+        "pump-1: firmware-2 #1 is IN_PROGRESS for 3 d 7 h (stalled) and holds back 2 others", timeout=WAIT_MS
     )
+    expect(page.get_by_text("1. Fix or cancel firmware-2 on 1 thing (north)").last).to_be_visible()
+    expect(page.get_by_role("cell", name="config-7 #1 starts; 1 more waits").last).to_be_visible()
+    expect(page.get_by_role("img", name="Time line of pump-1").last).to_be_visible()
 
-    expect(page.get_by_text("1. Fix or cancel firmware-2 on 1 thing (north)")).to_be_visible()
-    expect(page.get_by_role("cell", name="config-7 #1 starts; 1 more waits").first).to_be_visible()
-    expect(page.get_by_alt_text("Time line of pump-1")).to_be_visible()
+    executions.get_by_role("row").filter(has_text="device_offline").first.click()
+    expect(heading).to_contain_text("valve-9: firmware-2 #1 is QUEUED for 3 d 18 h")
+    expect(page.get_by_text("Offline for 5 d").last).to_be_visible()
 
-    page.locator("table.dataTable tbody tr", has_text="device_offline").first.locator("td").first.click()
-    expect(heading).to_contain_text("valve-9: firmware-2 is QUEUED for 3 d 18 h")
-    expect(page.get_by_text("Offline for 5 d")).to_be_visible()
-    expect(page.get_by_alt_text("Time line of valve-9")).to_be_visible()
-
-    jobs = page.locator("table.dataTable").nth(1)
-    jobs.locator("tbody tr", has_text="config-7").locator("td").first.click()
+    jobs.get_by_role("row").filter(has_text="config-7").click()
     expect(page.get_by_text("Executions of config-7, worst first")).to_be_visible()
-    expect(page.locator("table.dataTable").first.locator("tbody tr")).to_have_count(3)
+    expect(executions.locator("tbody tr")).to_have_count(3)
     expect(heading).to_contain_text("pump-1")
 
     page.get_by_role("button", name="Show 2").click()
     expect(page.get_by_text("Executions of step 2, worst first")).to_be_visible()
     expect(heading).to_contain_text("valve-9")
-
-    thing = page.get_by_role("combobox", name="Thing").or_(page.get_by_label("Thing", exact=True)).first
-    thing.fill("fan-3")
-    thing.press("Enter")
-    expect(page.locator("h3", has_text="fan-3: config-7 is QUEUED for 2 h")).to_be_visible()
+    expect(page.get_by_role("button", name="Showing 2")).to_be_visible()
+    page.get_by_role("button", name="All jobs").click()
+    expect(page.get_by_role("heading", name="Executions of all jobs, worst first")).to_be_visible()
 
     assert page.evaluate("window.hacked") is None
     assert page.title() != "hacked"
     assert page.locator("img[src='x']").count() == 0
+
+
+def test_the_table_is_sorted_filtered_and_walked_by_keyboard(explorer: Page) -> None:
+    page = explorer
+    executions = page.locator("table[aria-label=executions]")
+    rows = executions.locator("tbody tr")
+    executions.get_by_role("button", name="Age").click()
+    expect(executions.locator("th[aria-sort=ascending]")).to_have_text("Age ▲")
+    expect(rows.first).to_contain_text("fan-3")
+
+    rows.first.click()
+    page.keyboard.press("/")
+    page.keyboard.type("config stalled")  # words of the evidence and of other columns, in any order
+    expect(rows).to_have_count(0)
+    page.keyboard.press("Control+A")
+    page.keyboard.type("config")
+    expect(rows).to_have_count(3)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    expect(rows.nth(1)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(rows.nth(1)).to_have_attribute("aria-selected", "true")
+
+    page.get_by_role("button", name="Show 2").click()  # what was searched for stays
+    expect(page.get_by_label("Search executions")).to_have_value("config")
+    ids = page.evaluate("[...document.querySelectorAll('.iotjobs-live [id]')].map(element => element.id)")
+    assert len(ids) == len(set(ids))
+
+
+def test_after_the_kernel_is_gone_the_static_form_stands(explorer: Page) -> None:
+    page = explorer
+    static = page.locator(".iotjobs-static")
+    expect(static).to_be_hidden()
+    page.get_by_role("menuitem", name="Kernel", exact=True).click()
+    page.get_by_text("Restart Kernel…", exact=True).click()
+    page.get_by_label("Confirm Kernel Restart").click()
+    expect(static).to_be_visible(timeout=WAIT_MS)
+    expect(page.locator(".iotjobs-live")).to_be_hidden()
+    expect(static.get_by_text("To act on it: menu Run")).to_be_visible()

@@ -26,38 +26,42 @@ def _with_rule(lab: Lab, name: str, *before: str, **rule: object) -> str:
     return name
 
 
+def _live(page: Page) -> Locator:
+    return page.locator(".iotjobs-live")
+
+
 def _delete(page: Page) -> Locator:
-    return page.locator("button.mod-danger")
+    return _live(page).locator("button.mod-danger")
 
 
 def test_plan_prune_count_delete_and_see_what_became_of_it(page: Page, sandbox_lab: Lab) -> None:
     rule = {"job_id": "gateway-os-12", "older_than": "30d", "force": True, "max_fraction": 1.0}
     open_and_run(page, sandbox_lab, _with_rule(sandbox_lab, "sweep-by-hand.ipynb", **rule))
-    count = page.get_by_label("Count", exact=True)
+    count = _live(page).get_by_label("Count", exact=True)
     expect(_delete(page)).to_have_text("Delete 4 executions", timeout=WAIT_MS)
-    expect(page.get_by_text("2 of 4 not finished.")).to_be_visible()
-    expect(page.get_by_text("CAUTION: gateway-hamburg-05 is IN_PROGRESS")).to_be_visible()
+    expect(_live(page).get_by_text("2 of 4 not finished.")).to_be_visible()
+    expect(_live(page).get_by_text("CAUTION: gateway-hamburg-05 is IN_PROGRESS")).to_be_visible()
 
-    page.locator("table.dataTable tbody tr", has_text="gateway-hamburg-05").locator("td").first.click()
-    page.get_by_role("button", name="Leave the 1 selected out").click()
+    _live(page).locator("table[aria-label=plan] tbody tr", has_text="gateway-hamburg-05").click()
+    _live(page).get_by_role("button", name="Leave the 1 selected out").click()
     expect(_delete(page)).to_have_text("Delete 3 executions")
-    expect(page.get_by_text("CAUTION: gateway-hamburg-05")).to_have_count(0)
+    expect(_live(page).get_by_text("CAUTION: gateway-hamburg-05")).to_have_count(0)
 
     count.fill("4")
     expect(_delete(page)).to_be_disabled()
     count.fill("3")
     expect(_delete(page)).to_be_enabled()
     _delete(page).click()
-    expect(page.get_by_text("3 of 3 deleted")).to_be_visible(timeout=WAIT_MS)
-    expect(page.get_by_text("its queue is empty; the job is CANCELED")).to_be_visible()
+    expect(_live(page).get_by_text("3 of 3 deleted")).to_be_visible(timeout=WAIT_MS)
+    expect(_live(page).get_by_text("its queue is empty; the job is CANCELED")).to_be_visible()
     expect(_delete(page)).to_be_hidden()
 
 
 MANY = """
 import boto3
 iot = boto3.Session().client("iot")
-things = [iot.create_thing(thingName=f"stop-{number:03}")["thingArn"] for number in range(120)]
-iot.create_job(jobId="sweep-stop", targets=things, document="{}")
+_arns = [iot.create_thing(thingName=f"stop-{number:03}")["thingArn"] for number in range(120)]
+iot.create_job(jobId="sweep-stop", targets=_arns, document="{}")
 """
 
 
@@ -65,31 +69,31 @@ def test_stop_ends_it_after_the_one_under_way_and_it_can_go_on(page: Page, sandb
     rule = {"job_id": "sweep-stop", "older_than": "0s", "force": True, "max_fraction": 1.0, "max_deletes": 120}
     open_and_run(page, sandbox_lab, _with_rule(sandbox_lab, "sweep-stopped.ipynb", MANY, **rule))
     expect(_delete(page)).to_have_text("Delete 120 executions", timeout=WAIT_MS)
-    page.get_by_label("Count", exact=True).fill("120")
+    _live(page).get_by_label("Count", exact=True).fill("120")
     _delete(page).click()
-    page.get_by_text("of 120: deleted").first.wait_for(timeout=WAIT_MS)
-    page.locator("button.mod-warning").click()
-    expect(page.get_by_text("the sweep was stopped")).to_be_visible(timeout=WAIT_MS)
-    expect(page.get_by_text("Left: not touched.")).to_be_visible()
+    _live(page).get_by_text("of 120: deleted").first.wait_for(timeout=WAIT_MS)
+    _live(page).locator("button.mod-warning").click()
+    expect(_live(page).get_by_text("the sweep was stopped")).to_be_visible(timeout=WAIT_MS)
+    expect(_live(page).get_by_text("Left: not touched.")).to_be_visible()
     expect(_delete(page)).to_be_hidden()
 
-    page.get_by_role("button", name="Look again").click()
-    expect(page.get_by_text("this run directory's sweep was begun")).to_be_visible(timeout=WAIT_MS)
-    page.get_by_label("Count", exact=True).fill("120")
+    _live(page).get_by_role("button", name="Look again").click()
+    expect(_live(page).get_by_text("this run directory's sweep was begun")).to_be_visible(timeout=WAIT_MS)
+    _live(page).get_by_label("Count", exact=True).fill("120")
     _delete(page).click()
-    expect(page.get_by_text("120 of 120 deleted")).to_be_visible(timeout=WAIT_MS)
+    expect(_live(page).get_by_text("120 of 120 deleted")).to_be_visible(timeout=WAIT_MS)
 
 
 def test_what_a_guard_refuses_cannot_be_deleted_until_it_is_left_out(page: Page, sandbox_lab: Lab) -> None:
     rule = {"job_id": "rotate-certificates", "older_than": "3d", "max_fraction": 1.0}
     open_and_run(page, sandbox_lab, _with_rule(sandbox_lab, "sweep-refused.ipynb", **rule))
-    expect(page.get_by_text("REFUSED: nothing will be deleted").first).to_be_visible(timeout=WAIT_MS)
-    expect(page.get_by_text("unfinished_needs_force").first).to_be_visible()
-    expect(page.get_by_label("Count", exact=True)).to_be_disabled()
+    expect(_live(page).get_by_text("REFUSED: nothing will be deleted").first).to_be_visible(timeout=WAIT_MS)
+    expect(_live(page).get_by_text("unfinished_needs_force").first).to_be_visible()
+    expect(_live(page).get_by_label("Count", exact=True)).to_be_disabled()
 
-    for queued in page.locator("table.dataTable tbody tr", has_text="QUEUED").all():
-        queued.locator("td").first.click()
-    page.get_by_role("button", name="Leave the 4 selected out").click()
-    expect(page.get_by_text("REFUSED: nothing will be deleted")).to_have_count(1)  # the cell below was run before
-    page.get_by_label("Count", exact=True).fill("2")
+    for queued in _live(page).locator("table[aria-label=plan] tbody tr", has_text="QUEUED").all():
+        queued.click()
+    _live(page).get_by_role("button", name="Leave the 4 selected out").click()
+    expect(_live(page).get_by_text("REFUSED: nothing will be deleted")).to_have_count(0)
+    _live(page).get_by_label("Count", exact=True).fill("2")
     expect(_delete(page)).to_be_enabled()

@@ -12,8 +12,11 @@ from typing import Any
 
 import pytest
 
-from tests.faults.harness.schedules import GREENGRASS, Fleet, Job
+from tests.faults.harness.fault_injection import Fault
+from tests.faults.harness.schedules import GREENGRASS, Event, Fleet, Job
 from tests.faults.harness.simulation import Simulation, Sweep
+
+CANCEL, DELETE = "CancelJobExecution", "DeleteJobExecution"
 
 
 def _sweep(directory: Path, *jobs: Job, looks: int = 0) -> Sweep:
@@ -25,8 +28,30 @@ def _sweep(directory: Path, *jobs: Job, looks: int = 0) -> Sweep:
     return sweep
 
 
+def _starts_meanwhile(directory: Path) -> Sweep:
+    sweep = _sweep(directory, Job(("QUEUED", "REJECTED")))
+    sweep.simulation.happens(Event(what="device_starts"))
+    sweep.apply()
+    return sweep
+
+
+def _shows_late(directory: Path) -> Sweep:
+    sweep = _sweep(directory, Job(("FAILED",)), looks=30)
+    for _ in range(3):
+        sweep.apply()
+    return sweep
+
+
 def _owned_by_greengrass(directory: Path) -> Sweep:
     sweep = _sweep(directory, Job(("FAILED",), namespace=GREENGRASS))
+    sweep.apply()
+    return sweep
+
+
+def _canceled_by_somebody(directory: Path) -> Sweep:
+    sweep = _sweep(directory, Job(("IN_PROGRESS",)))
+    quicker = Event(on=CANCEL, nth=2, what="canceled_by_somebody")
+    sweep.apply(Fault(on=CANCEL, kind="request_lost"), quicker)
     sweep.apply()
     return sweep
 
@@ -35,6 +60,24 @@ def _no_trouble(directory: Path) -> Sweep:
     sweep = _sweep(directory, Job(("FAILED", "IN_PROGRESS")))
     sweep.apply()
     return sweep
+
+
+def _three_fail_in_a_row(directory: Path) -> Sweep:
+    sweep = _sweep(directory, Job(("FAILED",) * 5))
+    sweep.apply(*(Fault(on=DELETE, nth=nth, kind="too_many_requests") for nth in range(2, 20)))
+    return sweep
+
+
+def _unless_it_is_gone(real: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda then, now: [] if now else real(then, now)
+
+
+def _never_accepted(real: Callable[..., Any]) -> Callable[..., Any]:
+    def sent(entries: Any, operation: str) -> Any:
+        state = real(entries, operation)
+        return type(state).NOT if state is type(state).ACCEPTED else state
+
+    return sent
 
 
 @dataclass(frozen=True)
@@ -51,14 +94,34 @@ def _returns(value: Any) -> Callable[[Any], Any]:
     return lambda _real: lambda *_arguments, **_named: value
 
 
+DELETION = "iotjobs.deletion"
 MUTATIONS = {
+    "what moved is not noticed": Mutation(
+        f"{DELETION}.guards.unchanged", _unless_it_is_gone, _starts_meanwhile, "outside_plan"
+    ),
+    "what was accepted is sent again": Mutation(f"{DELETION}.executor.sent", _never_accepted, _shows_late, "repeated"),
     "nobody owns a job": Mutation(
         "iotjobs.diagnosis.service_owners._owner", _returns(None), _owned_by_greengrass, "outside_plan"
+    ),
+    "anybody's cancel is ours": Mutation(
+        f"{DELETION}.executor._Step._is_cancelled_by_us",
+        lambda _real: lambda _step, now: now is not None and now.status == "CANCELED",
+        _canceled_by_somebody,
+        "outside_plan",
     ),
     "a line is not synced": Mutation(
         "iotjobs.run.journal._put", lambda _real: lambda file, line: file.write(line), _no_trouble, "unrecorded"
     ),
     "no snapshot before": Mutation("iotjobs.run.journal.Journal.snapshot", _returns(None), _no_trouble, "unrecorded"),
+    "a plan is deleted with force": Mutation(
+        f"{DELETION}.executor._Step._parameters",
+        lambda real: lambda step, operation, now: {**real(step, operation, now), "force": True},
+        _no_trouble,
+        "outside_plan",
+    ),
+    "it goes on after failures": Mutation(
+        f"{DELETION}.sweep_executor.SweepExecutor._count_failure", _returns(None), _three_fail_in_a_row, "unchecked"
+    ),
 }
 
 

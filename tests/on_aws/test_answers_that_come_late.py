@@ -2,44 +2,59 @@
 
 from __future__ import annotations
 
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.aws_standin import Fault, StandIn
-from tests.on_aws.notebook_code import confirmed, run
+from tests.on_aws.conftest import LogIn
+from tests.on_aws.notebook_code import run
 from tests.on_aws.test_the_three_jobs_under_every_login import causes
 
 ONE: dict[str, Any] = {"job_id": "firmware", "thing_name": "pump-1", "execution_number": 1}
 DELETE = ("DeleteJobExecution", "firmware", "pump-1")
 
 
-@pytest.fixture(autouse=True)
-def _time_goes_on(aws: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever waits, waits on the service's clock: the test takes no minutes."""
-    monkeypatch.setattr("time.sleep", aws.advance)
+def _time_passes_with_every_look(aws: StandIn, seconds: float) -> None:
+    """The service's clock goes on at each describe, so that a test need not wait for what shows late."""
+    aws.script.after("DescribeJobExecution", lambda: aws.advance(seconds), times=inf)
 
 
 def test_a_sweep_with_deletes_that_show_late_sends_each_once(aws: StandIn, tmp_path: Path) -> None:
+    aws.fleet.job("old", {"pump-5": "FAILED", "pump-6": "FAILED"})
+    planned = run("sweep", tmp_path / "run", job_id="old", max_fraction=1.0)
     aws.fleet.deletes_show_after_s = 10
-    ended = confirmed("sweep", tmp_path / "run", job_id="firmware", statuses="SUCCEEDED", max_fraction=1.0)
+    _time_passes_with_every_look(aws, 5)
+    ended = run("sweep", tmp_path / "run", job_id="old", max_fraction=1.0, confirm=planned.result["confirm"])
     assert ended.outcome == "applied", ended.reason
-    assert len(set(aws.changes())) == len(aws.changes()) == 6
+    assert len(set(aws.changes())) == len(aws.changes()) == 2
+
+
+def test_what_a_run_sent_is_only_looked_at_by_the_next(aws: StandIn, log_in: LogIn, tmp_path: Path) -> None:
+    """The login ends right after AWS accepted the delete, and the number is used again before the next one."""
+    log_in(aws, lasts_s=3600)
+    planned = run("delete_job_execution", tmp_path / "run", **ONE)
+    aws.script.after("DeleteJobExecution", aws.logins.revoke)
+    ended = run("delete_job_execution", tmp_path / "run", **ONE, confirm=planned.result["confirm"])
+    assert ended.outcome in {"denied", "partial"}, ended.reason
+    aws.fleet.use_number_again("firmware", "pump-1")
+    log_in(aws)
+    run("delete_job_execution", tmp_path / "run", **ONE, confirm=planned.result["confirm"])
+    assert aws.changes() == [("DeleteJobExecution", "firmware", "pump-1")]
+    assert aws.fleet.left("firmware")["pump-1"] == "QUEUED"
 
 
 def test_a_cancel_that_shows_late_is_sent_once_and_the_delete_follows(aws: StandIn, tmp_path: Path) -> None:
+    aws.fleet.job("old", {"pump-5": "QUEUED"})
+    rule = {"job_id": "old", "force": True, "max_fraction": 1.0}
+    planned = run("sweep", tmp_path / "run", **rule)
     aws.fleet.cancels_show_after_s = 60
-    rule = {"job_id": "firmware", "statuses": "IN_PROGRESS,QUEUED", "force": True, "max_fraction": 1.0}
-    ended = confirmed("sweep", tmp_path / "run", **rule)
-    phrase = ended.result["parameters"]["confirm"]
-    for _ in range(2):
-        if ended.outcome != "applied":
-            aws.advance(60)
-            ended = run("sweep", tmp_path / "run", **rule, confirm=phrase)
+    _time_passes_with_every_look(aws, 20)
+    ended = run("sweep", tmp_path / "run", **rule, confirm=planned.result["confirm"])
     assert ended.outcome == "applied", ended.reason
-    assert len(set(aws.changes())) == len(aws.changes()) == 6
-    assert not {"pump-2", "pump-3", "pump-4"} & set(aws.fleet.left("firmware"))
+    assert aws.changes() == [("CancelJobExecution", "old", "pump-5"), ("DeleteJobExecution", "old", "pump-5")]
 
 
 @pytest.mark.parametrize(

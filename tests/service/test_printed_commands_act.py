@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from iotjobs.ui.handover import delete_command, sweep_command
 
 import iotjobs
 from iotjobs.sandbox.fleet import Fleet
-from iotjobs.ui.handover import delete_command, sweep_command
 from iotjobs.ui.model import key_of
 from iotjobs.workflows.investigate import Findings
 

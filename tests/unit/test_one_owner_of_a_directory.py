@@ -228,7 +228,7 @@ def test_only_its_owner_can_read_a_run_directory(tmp_path: Path, umask: int) -> 
 @pytest.mark.parametrize("name", ["result.json", "executions.csv", "executions.parquet", "journal.jsonl", ".lock"])
 def test_no_planted_link_is_written_through(tmp_path: Path, name: str) -> None:
     victim, directory = tmp_path / "victim", tmp_path / "run"
-    victim.write_text("not\nours")
+    victim.write_text("not ours, and no whole line")
     directory.mkdir()
     (directory / name).symlink_to(victim)
     try:
@@ -238,7 +238,7 @@ def test_no_planted_link_is_written_through(tmp_path: Path, name: str) -> None:
             session.journal.write("calling")
     except (RecordError, InvalidInput):
         pass
-    assert victim.read_text() == "not\nours"
+    assert victim.read_text() == "not ours, and no whole line"
 
 
 def test_a_hard_link_is_not_written_through(tmp_path: Path) -> None:
@@ -362,6 +362,7 @@ def test_the_first_error_stays_however_many_cells_fail_after_it(tmp_path: Path) 
     run = _start(tmp_path)
     run.cell_failed(iotjobs.errors.Denied("log in again"))
     run.cell_failed(NameError("name 'findings' is not defined"))
+    assert _result(tmp_path)["outcome"] == "denied"
     with pytest.raises(iotjobs.errors.Denied):
         run.end()
     assert (_result(tmp_path)["outcome"], _result(tmp_path)["reason"]) == ("denied", "log in again")

@@ -23,6 +23,7 @@ from iotjobs.aws.credentials import CallerCredentials, Role
 from iotjobs.aws.device_plane import DevicePlane, PlaneSettings
 from iotjobs.aws.endpoints import Kind, Partition
 from iotjobs.aws.masking import address, outside_text
+from iotjobs.aws.pace import shared_paces
 from iotjobs.aws.region import choose_region
 from iotjobs.aws.service_clock import ServiceClock
 from iotjobs.aws.service_errors import CHECK_ENDPOINT, about, our_error
@@ -76,14 +77,18 @@ def connect(
     except boto_errors.BotoCoreError as error:
         raise InvalidInput(f"the AWS configuration cannot be read: {outside_text(error)}") from None
     credentials.established = True
+    transport.paces = shared_paces(
+        connection.account, connection.region, connection.endpoint, limited=not connection.sandbox
+    )
     return connection
 
 
 class Connection:
     """One caller in one account and region; safe to use from several threads.
 
-    ``calls`` counts the answers by operation; ``endpoint`` is the control plane's, without user and query, and
-    ``endpoint_kind`` whose it is: "aws", "sandbox" (it proved to be the embedded service) or "other".
+    ``calls`` counts the answers by operation, ``throttled`` the calls that were throttled; ``endpoint`` is the control
+    plane's, without user and query, and ``endpoint_kind`` whose it is: "aws", "sandbox" (it proved to be the embedded
+    service) or "other".
     """
 
     def __init__(
@@ -103,6 +108,7 @@ class Connection:
         self._keys: set[str] = set()
         self._sts_key = ""
         self.calls: Counter[str] = Counter()
+        self.throttled = transport.traffic.throttled
         self.profile = profile
         self.region = transport.region
         self.account = ""
@@ -138,6 +144,11 @@ class Connection:
             lost and f"the jobs data plane cannot be had, so the control plane is asked, more slowly: {lost}",
         ]
         return tuple(warning for warning in found if warning)
+
+    @property
+    def brake(self) -> str | None:
+        """The operation whose quota the calls waited for longest, None while none had to wait."""
+        return self._transport.traffic.brake()
 
     def now(self) -> datetime:
         """The time at the service, aware, in UTC: this host's clock may be wrong."""

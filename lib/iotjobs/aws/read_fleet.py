@@ -88,6 +88,7 @@ def read_fleet(
         gaps=merged(gaps),
         as_of=as_of,
         place=place,
+        jobs_listed=None if jobs.listed is None else len(jobs.listed),
     )
 
 

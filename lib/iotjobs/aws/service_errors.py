@@ -19,6 +19,7 @@ from typing import Any
 import botocore.exceptions as boto_errors
 
 from iotjobs.aws.masking import outside_text
+from iotjobs.aws.pace import seconds_to_wait
 from iotjobs.errors import (
     Denied,
     InvalidInput,
@@ -247,7 +248,7 @@ def _error_answer(
         where=where,
         action=f"{ {'iot-jobs-data': 'iotjobsdata'}.get(service, service) }:{operation}",
         established=established,
-        retry_after_s=_seconds(metadata.get("HTTPHeaders", {}).get("retry-after")),
+        retry_after_s=seconds_to_wait(metadata.get("HTTPHeaders", {}).get("retry-after")),
     )
 
 
@@ -264,11 +265,3 @@ def _by_status(answer: ErrorAnswer) -> IotJobsError:
         text = f"{answer.where} was answered {answer.status} without an error of AWS{said}; a proxy? {CHECK_ENDPOINT}"
         return Denied(text) if answer.status in {401, 403, 407} else IotJobsError(text)
     return _failed(answer)
-
-
-def _seconds(value: Any) -> float:
-    """What a Retry-After asks to wait; 0 where it asks for nothing or names a date."""
-    try:
-        return max(0.0, float(value))
-    except (TypeError, ValueError):
-        return 0.0

@@ -1,13 +1,16 @@
 """How a call gets to AWS and its answer back: botocore's clients, with a bound for the time and size of an answer.
 
-Reads are retried by botocore in its adaptive mode, one client an operation, so that each operation finds its own quota
-by looking; a changing call is sent once. Redirects are not followed. Times in answers are seconds since the epoch as
-floats, since parsing them is most of boto3's cost. `Transport` is what a test puts in its place.
+Every call waits for the pace of its operation. Reads are tried again: at once behind the pace where they were
+throttled, after a pause that doubles where the answer was lost or the service failed; a changing call is sent once.
+Redirects are not followed. Times in answers are seconds since the epoch as floats, since parsing them is most of
+boto3's cost. `Transport` is what a test puts in its place.
 """
 
 from __future__ import annotations
 
+import itertools
 import queue
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -27,10 +30,28 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from iotjobs.aws import response_parsing
 from iotjobs.aws.credentials import CallerCredentials
 from iotjobs.aws.masking import address
+from iotjobs.aws.pace import Paces, Traffic, seconds_to_wait
 from iotjobs.errors import InvalidInput
 
 _CHUNK_BYTES = 1 << 16
-_POOL_CONNECTIONS = 16
+_POOL_CONNECTIONS = 64
+_LONGEST_PAUSE_S = 20.0
+#: AWS SDKs and Tools Reference Guide, "Retry behavior": what the standard mode tries again.
+_THROTTLES = frozenset(
+    {
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "Throttling",
+        "ThrottledException",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+_TRANSIENT_CODES = frozenset({"PriorRequestNotComplete", "RequestTimeout", "RequestTimeoutException"})
+_TRANSIENT_STATUSES = frozenset({500, 502, 503, 504})
+_TOO_MANY = 429
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +84,7 @@ class Transport(Protocol):
     region: str
     limits: Limits
     on_access_key: Callable[[str, str], None]
+    traffic: Traffic
 
     def endpoint(self, service: str) -> str:
         """The URL that the settings give for a service."""
@@ -97,10 +119,13 @@ class BotoTransport:
         self.limits = limits or Limits()
         self.on_access_key: Callable[[str, str], None] = lambda _service, _key: None
         self._endpoint_url = endpoint_url
+        self.traffic = Traffic()
+        #: The paces of calls, once it is known in which account they are.
+        self.paces: Paces | None = None
         self._session = session
         self._credentials = credentials
         self._user_agent = user_agent(run_id)
-        self._clients: dict[tuple[str, str, int, str | None], Any] = {}
+        self._clients: dict[tuple[str, str | None], Any] = {}
         self._making = threading.Lock()  # botocore's session makes one client at a time
         self._this = threading.local()
 
@@ -110,10 +135,38 @@ class BotoTransport:
 
     def send(self, call: Call) -> dict[str, Any]:
         """The answer as botocore parses it. Raises botocore's errors, and Denied without usable credentials."""
-        client = self._client(call)
-        with self._credentials.held(), self._until(time.monotonic() + self.limits.call_s):
-            answer: dict[str, Any] = getattr(client, botocore.xform_name(call.operation))(**call.parameters)
-        return answer
+        method = getattr(self._client(call), botocore.xform_name(call.operation))
+        until = time.monotonic() + self.limits.call_s
+        with self._credentials.held(), self._until(until):
+            for attempt in itertools.count(1):
+                try:
+                    answer: dict[str, Any] = method(**call.parameters)
+                except (boto_errors.ClientError, boto_errors.ConnectionError, boto_errors.HTTPClientError) as error:
+                    pause_s = self._pause_s(call, error, attempt)
+                    if attempt >= call.attempts or pause_s is None:
+                        raise
+                    time.sleep(max(0.0, min(pause_s, until - time.monotonic())))
+                else:
+                    return answer
+        raise AssertionError("the attempts have no end")
+
+    def _pause_s(self, call: Call, error: Exception, attempt: int) -> float | None:
+        """How long to wait before a call is tried again, None when that is of no use."""
+        pause_s = random.random() * min(2.0 ** (attempt - 1), _LONGEST_PAUSE_S)  # noqa: S311 - so that not all come at once
+        if not isinstance(error, boto_errors.ClientError):
+            return pause_s
+        metadata = error.response.get("ResponseMetadata", {})
+        code, status = error.response.get("Error", {}).get("Code", ""), metadata.get("HTTPStatusCode")
+        if code in _THROTTLES or status == _TOO_MANY:
+            self.traffic.note_throttled(call.operation)
+            retry_after_s = seconds_to_wait(metadata.get("HTTPHeaders", {}).get("retry-after"))
+            sent_at = getattr(self._this, "sent_at", None)
+            if self.paces is None or sent_at is None:
+                return max(pause_s, retry_after_s)
+            longest = self.limits.call_s
+            self.paces.of(call.service, call.operation).refused(sent_at, retry_after_s=min(retry_after_s, longest))
+            return 0.0 if retry_after_s < longest else None
+        return pause_s if code in _TRANSIENT_CODES or status in _TRANSIENT_STATUSES else None
 
     @contextmanager
     def _until(self, moment: float) -> Iterator[None]:
@@ -125,7 +178,7 @@ class BotoTransport:
             self._this.until = outer
 
     def _client(self, call: Call) -> Any:
-        key = (call.service, call.operation, call.attempts, call.endpoint)
+        key = (call.service, call.endpoint)
         client = self._clients.get(key)  # without the lock: nobody waits for somebody else's client
         if client is None:
             with self._making:
@@ -135,7 +188,7 @@ class BotoTransport:
 
     def _new_client(self, call: Call) -> Any:
         config = botocore.config.Config(
-            retries={"mode": "standard" if call.attempts == 1 else "adaptive", "total_max_attempts": call.attempts},
+            retries={"mode": "standard", "total_max_attempts": 1},
             connect_timeout=self.limits.connect_s,
             read_timeout=self.limits.silence_s,
             max_pool_connections=_POOL_CONNECTIONS,
@@ -155,14 +208,26 @@ class BotoTransport:
             ) from None
         # the very session that botocore made of proxies, certificates and the rest
         send = client._endpoint.http_session.send  # noqa: SLF001 - an event may answer for it, but not be given it
-        client.meta.events.register("before-send", lambda request, **_: self._exchange(call.service, send, request))
-        client.meta.events.register(f"before-parse.{call.service}.{call.operation}", response_parsing.before_parse)
+        client.meta.events.register(
+            "before-send",
+            lambda request, event_name, **_: self._exchange(call.service, event_name.rpartition(".")[2], send, request),
+        )
+        client.meta.events.register("before-parse", response_parsing.before_parse)
         return client
 
     def _exchange(
-        self, service: str, send: Callable[[AWSPreparedRequest], AWSResponse], request: AWSPreparedRequest
+        self,
+        service: str,
+        operation: str,
+        send: Callable[[AWSPreparedRequest], AWSResponse],
+        request: AWSPreparedRequest,
     ) -> AWSResponse:
         self.on_access_key(service, _access_key(request))
+        self._this.sent_at = None
+        if self.paces is not None and service != "sts":
+            asked_at = time.monotonic()
+            self._this.sent_at = self.paces.of(service, operation).wait()
+            self.traffic.note_wait(operation, time.monotonic() - asked_at)
         until = self._this.until or time.monotonic() + self.limits.call_s
         within_s = min(self.limits.attempt_s, until - time.monotonic())
         if within_s <= 0:

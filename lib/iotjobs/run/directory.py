@@ -154,7 +154,7 @@ class RunDirectory:
             if isinstance(readable[column].dtype, pd.DatetimeTZDtype):
                 readable[column] = readable[column].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
             elif readable[column].dtype in ("str", "object"):
-                readable[column] = readable[column].map(_harmless)
+                readable[column] = readable[column].map(harmless)
         with self._writing(name), files.replacing(self.path / name) as file:
             readable.to_csv(file, index=False)
 
@@ -265,7 +265,7 @@ def numbered_steps(result: Mapping[str, Any]) -> list[str]:
     return [f"{step['rank']}. {step['what']}: {step['effect']}" for step in result.get("steps", [])[:_MOST_STEPS]]
 
 
-def _harmless(cell: Any) -> Any:
+def harmless(cell: Any) -> Any:
     """Keep a spreadsheet from running a cell, or what it takes for one, as a formula.
 
     A lone carriage return is written without quotes, and what follows it would start a row of its own.

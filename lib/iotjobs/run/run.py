@@ -6,7 +6,7 @@ end: first as unfinished, then by `finish`, and by a hook of IPython when any ce
 
 from __future__ import annotations
 
-import html
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -23,6 +23,7 @@ from iotjobs.errors import (
     RecordError,
     Refused,
 )
+from iotjobs.markup import UpdatingView, View, render, visible
 from iotjobs.model import Outcome, utc_text
 from iotjobs.parameters import Parameters
 from iotjobs.run import journal
@@ -40,6 +41,7 @@ _ERRORS: dict[Outcome, type[IotJobsError]] = {
 
 
 _PLACE = ("account", "region", "endpoint", "caller_arn", "sandbox")
+_log = logging.getLogger(__name__)
 _watching: list[Run] = []
 
 
@@ -105,7 +107,7 @@ class Run:
     """One run of one notebook.
 
     ``parameters``: typed, and which of them were given. ``earlier``: the investigation to compare with, if one is.
-    ``outcome`` and ``reason``: how it ended, as far as that is known.
+    ``outcome`` and ``reason``: how it ended, as far as that is known. ``listeners`` are called when that changes.
     """
 
     def __init__(
@@ -126,6 +128,7 @@ class Run:
         self._connection: aws.Connection | None = None
         self._unwatch: Callable[[], None] | None = None
         self._cell_error = ""
+        self.listeners: list[Callable[[], None]] = []
         self._previous = ending_before(directory.path)
         self._result = self._blank()
         directory.write_result(self._result)
@@ -214,6 +217,15 @@ class Run:
             **more,
         }
         self.directory.write_result(self._result)
+        self._tell()
+
+    def _tell(self) -> None:
+        """Bring the notebook's views up to date; one that cannot be is no reason to lose what was done."""
+        for listener in self.listeners:
+            try:
+                listener()
+            except Exception:  # noqa: BLE001 - a front end may have gone, and much else
+                _log.exception("a view could not be brought up to date")
 
     def _warnings_of_place(self) -> list[str]:
         """What the run directory and the connection have to say, whatever the run does."""
@@ -240,13 +252,14 @@ class Run:
             return journal.sealed(self.directory.path)
         return journal.seal(self.directory.path)
 
-    def end(self) -> Ending:
+    def end(self) -> UpdatingView:
         """Close the notebook: raise why when the outcome is a failure, else show where the files lie.
 
-        While a panel's work goes on nothing is closed: then it says so.
+        While a panel's work goes on nothing is closed: then it says so. Where a person works with a panel, a failure is
+        shown and not raised, since the panel may go on; what is shown then follows it.
         """
         if self.directory.busy:
-            return Ending(self, at_work=True)
+            return self._ending()
         if self.outcome is None:
             self.finish(Outcome.ERROR, reason="the notebook ended before it did anything")
         assert self.outcome is not None  # noqa: S101 - for the type checker
@@ -255,9 +268,14 @@ class Run:
             self.directory.write_result(self._result)
         self.unwatch_cells()
         self.directory.leave()
-        if self.outcome.exit_code:
+        if self.outcome.exit_code and not (self.listeners and _at_a_notebook()):
             raise _ERRORS[self.outcome](self.reason or self.outcome.value)
-        return Ending(self)
+        return self._ending()
+
+    def _ending(self) -> UpdatingView:
+        view = UpdatingView(lambda: _ending_view(self))
+        self.listeners.append(view.refresh)
+        return view
 
     @contextmanager
     def recorded(self) -> Iterator[None]:
@@ -330,18 +348,20 @@ def _ending_of(error: BaseException) -> tuple[Outcome, str]:
     return outcome, f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
-class Ending:
+def _ending_view(run: Run) -> View:
     """The closing line of a run, as text and as HTML."""
+    outcome = run.outcome.value if run.outcome else "not ended"
+    at_work = "A panel of this notebook is still at work." if run.directory.busy else ""
+    directory = run.directory.shown
+    html = render("ending.html", outcome=outcome, reason=run.reason, at_work=at_work, directory=directory)
+    text = f"Outcome: {outcome}. {run.reason} {at_work}".strip()
+    return View(html, f"{visible(text)}\nFiles: {visible(directory)}")
 
-    def __init__(self, run: Run, *, at_work: bool = False) -> None:
-        outcome = run.outcome.value if run.outcome else ""
-        ended = f"Outcome: {outcome}. {run.reason}".strip()
-        if at_work:
-            ended = "A panel of this notebook is still at work: run this cell again when it has ended."
-        self._text = f"{ended}\nFiles: {run.directory.path.name}"
 
-    def __repr__(self) -> str:
-        return self._text
+def _at_a_notebook() -> bool:
+    """Whether a person's front end asked for the cell that runs: it names the cell, and no headless client does."""
+    from IPython import get_ipython  # noqa: PLC0415 - the library works without IPython
 
-    def _repr_html_(self) -> str:
-        return f"<p>{html.escape(self._text).replace(chr(10), '<br>')}</p>"
+    kernel = getattr(get_ipython(), "kernel", None)
+    request = kernel.get_parent("shell") if kernel is not None else {}
+    return bool((request or {}).get("metadata", {}).get("cellId"))

@@ -127,26 +127,36 @@ def _side_by_side(client: Client, work: Mapping[Target, Work]) -> Iterator[tuple
         while running:
             for future in [future for future in running if future.done()]:
                 target, one = running.pop(future)
-                answer = _answer(future)
-                if one.then is not None and not isinstance(answer, Failure):
-                    answer = one.then(target, answer)
+                answer = _answer_or_next(target, one, future)
                 if isinstance(answer, Work):
                     submit(target, answer)
                 else:
                     yield target, one, answer
-            why_none = workers.why_none()
-            for future, (target, one) in list(running.items()):
-                late = time.monotonic() - started.get(future.key, time.monotonic()) > one.timeout_s
-                if why_none or late:
-                    del running[future]
-                    if not why_none:
-                        future.cancel()
-                    yield target, one, Failure(why_none or f"no answer within {one.timeout_s:.0f} s", hung=True)
+            for future, failure in _given_up(running, started, workers.why_none()):
+                target, one = running.pop(future)
+                yield target, one, failure
             if running:
                 time.sleep(_POLL_S)
     finally:
         if client.status == "running":
             client.unsubscribe_topic(topic)
+
+
+def _given_up(
+    running: Mapping[Any, tuple[Target, Work]], started: Mapping[str, float], why_none: str
+) -> Iterator[tuple[Any, Failure]]:
+    """The tasks that will give no answer: all of them where nobody can do them, or those whose time is over."""
+    for future, (_, one) in list(running.items()):
+        if why_none:
+            yield future, Failure(why_none, hung=True)
+        elif time.monotonic() - started.get(future.key, time.monotonic()) > one.timeout_s:
+            future.cancel()
+            yield future, Failure(f"no answer within {one.timeout_s:.0f} s", hung=True)
+
+
+def _answer_or_next(target: Target, one: Work, future: Any) -> Any:
+    answer = _answer(future)
+    return answer if one.then is None or isinstance(answer, Failure) else one.then(target, answer)
 
 
 class _Workers:

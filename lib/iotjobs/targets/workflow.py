@@ -75,7 +75,7 @@ def fleet(run: Run, *, progress: Progress = lambda _line: None) -> FleetView:
 
 
 def plan_fleet(run: Run, *, progress: Progress = lambda _line: None) -> FleetView:
-    """Make every target's plan; or take the plans of `plan_file`, or of this directory when they were begun or confirmed.
+    """Make every target's plan; or take those of `plan_file`, or of this directory when they were begun or confirmed.
 
     Changes nothing in AWS. Raises as `fleet`.
     """

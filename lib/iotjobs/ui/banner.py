@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iotjobs.markup import View, render, visible
+from iotjobs.model import ConnectionInfo
 
 if TYPE_CHECKING:
-    from iotjobs.aws.connection import Connection
     from iotjobs.run.run import Run
 
 _MEANINGS = {
@@ -19,13 +19,13 @@ _MEANINGS = {
 
 def banner(run: Run) -> View:
     """The banner of a run's connection, the same live and in a report."""
-    return connection_banner(run.connection)
+    return connection_banner(ConnectionInfo.of(run.connection))
 
 
-def connection_banner(here: Connection) -> View:
+def connection_banner(here: ConnectionInfo) -> View:
     """The banner of a connection."""
     word, meaning = _MEANINGS[here.endpoint_kind]
     facts = {"Account": here.account, "Region": here.region, "Endpoint": here.endpoint, "Caller": here.caller_arn}
-    warnings = "".join(f"\n{warning}" for warning in here.warnings)
-    text = visible(f"{word}: account {here.account}, {here.region}, {here.endpoint}, as {here.caller_arn}{warnings}")
+    line = f"{word}: account {here.account}, {here.region}, {here.endpoint}, as {here.caller_arn}"
+    text = "\n".join(map(visible, [line, *here.warnings]))
     return View(render("banner.html", here=here, word=word, meaning=meaning, facts=facts), text)

@@ -1,76 +1,77 @@
-"""Figures: the ages, the causes by job and group, a thing's time line. matplotlib is imported when one is drawn."""
+"""Figures as SVG in the page: they take the page's colours, say figures on hover, and have a text alternative."""
 
 from __future__ import annotations
 
-import base64
-import io
-from collections.abc import Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from itertools import count
+from math import ceil, floor, log10
+from typing import Any
 
 import pandas as pd
+from markupsafe import Markup
 
-from iotjobs.diagnosis.colours import CAUSE_LOOKS, STATUS_LOOKS, Look
+from iotjobs.diagnosis.evidence_text import duration_text
 from iotjobs.diagnosis.overview import AGE_EDGES, by_group, by_job, unfinished_of
+from iotjobs.markup import exact, many, render
 from iotjobs.model import UNFINISHED, Cause, Status
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 _MOST_BARS = 12
 _MOST_IN_TIMELINE = 15
-_DAY = 86400
-_HOUR = 3600
+_HOUR, _DAY = 3600, 86400
 _LONGEST_NAME = 30
-_DPI = 150
-_WIDTH = 7.0
+#: The drawing: names on the left, then what the scale spans, all in units of the SVG.
+_LEFT, _SPAN, _RIGHT = 205, 440, 45
 #: A time line reaches back this much further than its oldest unfinished execution; what ended before is left out.
 _LOOK_BACK = 1.5
 _SHORTEST = 3 * _DAY
+_TICK_HOURS = (1, 2, 3, 6, 12, 24, 48, 96, 168, 336, 720, 1440, 2880, 8760)
+_MOST_TICKS = 7
+_figure_numbers = count(1)
 
 
-def figures_of(executions: pd.DataFrame) -> dict[str, bytes]:
-    """The figures of an executions table as PNG, by what they show; none when nothing is unfinished."""
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A part of a bar from ``x`` on, in the look of a cause or status; ``title`` stands on hover."""
+
+    x: float
+    width: float
+    look: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar: its name, its parts, what stands at its end, and marks (`x`, `title`) on it."""
+
+    name: str
+    segments: tuple[Segment, ...]
+    end: str = ""
+    marks: tuple[tuple[float, str], ...] = ()
+
+
+def figures_of(executions: pd.DataFrame) -> list[Markup]:
+    """The ages, the causes by device group and by job; none when nothing is unfinished."""
     rows = unfinished_of(executions)
     if rows.empty:
-        return {}
-    drawn = {"Ages by cause": age_figure(rows)}
+        return []
     jobs, groups = by_job(executions), by_group(executions)
+    figures = [_ages(rows)]
     if len(groups) > 1:
-        drawn["Causes by device group"] = cause_figure(groups, whose="device group")
+        figures.append(_causes(groups, whose="device group"))
     if len(jobs) > 1:
-        drawn["Causes by job"] = cause_figure(jobs, whose="job")
-    return {title: png(figure) for title, figure in drawn.items()}
+        figures.append(_causes(jobs, whose="job"))
+    return figures
 
 
-def age_figure(unfinished: pd.DataFrame) -> Figure:
-    """How many executions are how old, and of what cause. `unfinished` as `estate.unfinished_of` makes it."""
-    counts = pd.crosstab(unfinished["age"].astype(str), unfinished["cause"]).reindex(list(AGE_EDGES), fill_value=0)
-    figure, axes = _blank(bars=len(counts))
-    _stack(axes, counts)
-    old = int((unfinished["age_s"] >= 7 * _DAY).sum())
-    axes.set_title(f"Age since queued: {old} of {len(unfinished)} are older than 7 days", loc="left")
-    return figure
-
-
-def cause_figure(counted: pd.DataFrame, *, whose: str) -> Figure:
-    """How many executions have which cause, for each row of `estate.by_job` or `by_group`; the worst ones."""
-    shown = counted.head(_MOST_BARS)
-    counts = shown.set_index(pd.Index([_short(str(name)) for name in shown["name"]]))
-    figure, axes = _blank(bars=len(counts))
-    _stack(axes, counts[[cause.value for cause in Cause if cause.value in counts.columns]])
-    more = len(counted) - len(shown)
-    rest = f", the worst {len(shown)} of {len(counted)}" if more else ""
-    axes.set_title(f"Unfinished executions by {whose} and cause{rest}", loc="left")
-    return figure
-
-
-def timeline_png(executions: pd.DataFrame, queue: pd.DataFrame, *, thing_name: str, as_of: datetime) -> bytes | None:
-    """A thing's time line as PNG, None when the thing has no execution to show.
+def timeline_of(
+    executions: pd.DataFrame, queue: pd.DataFrame, link: Any | None, *, thing_name: str, as_of: datetime
+) -> Markup:
+    """A thing's time line, empty when the thing has no execution to show.
 
     `queue` is the thing's in the order of delivery; of `executions` those of the thing that ended are added, as
-    far back as the queue makes worth while.
+    far back as the queue makes worth while. `link` is the thing's row of `Findings.connectivity`.
     """
     ended = executions[(executions["thing_name"] == thing_name) & ~executions["status"].isin(UNFINISHED)]
     now = pd.Timestamp(as_of)
@@ -80,108 +81,125 @@ def timeline_png(executions: pd.DataFrame, queue: pd.DataFrame, *, thing_name: s
     elif len(ended):
         reach = max(reach, 1.1 * float((now - ended["queued_at"].max()).total_seconds()))
     recent = ended[_ended_at(ended) > now - pd.Timedelta(seconds=reach)].sort_values("queued_at")
-    rows = [*recent.tail(_MOST_IN_TIMELINE // 3).to_dict("records"), *queue.to_dict("records")][:_MOST_IN_TIMELINE]
+    recent = recent.tail(_MOST_IN_TIMELINE // 3)
+    rows = [*recent.to_dict("records"), *queue.to_dict("records")][:_MOST_IN_TIMELINE]
     if not rows:
-        return None
-    left_out = len(ended) - len(recent.tail(_MOST_IN_TIMELINE // 3))
+        return Markup()
+    left_out = len(ended) - len(recent)
     earliest = min(row["queued_at"] for row in rows)
     reach = min(reach, max(1.05 * float((now - earliest).total_seconds()), _HOUR))
-    return png(_timeline(rows, thing_name=thing_name, now=now, reach=reach, left_out=left_out))
+    scale = _Scale(now - pd.Timedelta(seconds=reach), now)
+    bars = [*_link_bar(link, scale), *(_bar_of(row, scale) for row in rows)]
+    left = f"; {left_out} that ended earlier are not shown" if left_out else ""
+    return _svg(f"Time line of {thing_name}, UTC{left}", bars, scale.ticks())
 
 
-def image(data: bytes, *, alt: str) -> str:
-    """A PNG as an `img` that stands alone; `alt` must be escaped already."""
-    encoded = base64.b64encode(data).decode("ascii")
-    return f'<img alt="{alt}" src="data:image/png;base64,{encoded}" style="width:100%;max-width:{_WIDTH * 110:.0f}px">'
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """Moments to places in the drawing."""
+
+    start: pd.Timestamp
+    end: pd.Timestamp
+
+    def place(self, moment: pd.Timestamp) -> float:
+        share = (max(moment, self.start) - self.start) / (self.end - self.start)
+        return _LEFT + _SPAN * float(share)
+
+    def ticks(self) -> list[tuple[float, str]]:
+        hours = (self.end - self.start).total_seconds() / _HOUR
+        step = next((step for step in _TICK_HOURS if hours / step <= _MOST_TICKS), _TICK_HOURS[-1])
+        first = ceil(self.start.timestamp() / (step * _HOUR))
+        last = floor(self.end.timestamp() / (step * _HOUR))
+        moments = [pd.Timestamp(number * step * _HOUR, unit="s", tz="UTC") for number in range(first, last + 1)]
+        words = "%d %b" if step * _HOUR >= _DAY else "%d %b %H:%M"
+        return [(self.place(moment), moment.strftime(words)) for moment in moments]
 
 
-def png(figure: Figure) -> bytes:
-    """A figure as PNG, without the library's version or the time in it."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
-    return buffer.getvalue()
+def _bar_of(row: dict[Any, Any], scale: _Scale) -> Bar:
+    finished = row["status"] not in UNFINISHED
+    ended = _ended_at(pd.DataFrame([row])).iloc[0] if finished else scale.end
+    started = row["started_at"] if pd.notna(row["started_at"]) else ended
+    parts = [_span(row["queued_at"], started, Status.QUEUED, scale)]
+    parts.append(_span(started, ended, row["status"] if finished else Status.IN_PROGRESS, scale))
+    marks = []
+    if pd.notna(row["last_updated_at"]) and row["last_updated_at"] >= scale.start:
+        marks.append((scale.place(row["last_updated_at"]), f"last report {exact(row['last_updated_at'])}"))
+    name = f"{row['job_id']} #{row['execution_number']}"
+    return Bar(
+        name, tuple(part for part in parts if part.width > 0), str(row["status"]) if finished else "", tuple(marks)
+    )
 
 
-def _timeline(rows: list[dict[Any, Any]], *, thing_name: str, now: pd.Timestamp, reach: float, left_out: int) -> Figure:
-    figure, axes = _blank(bars=len(rows))
-    unit, name = (_DAY, "days") if reach > 2 * _DAY else (_HOUR, "hours")
-    for place, row in enumerate(rows):
-        finished = row["status"] not in UNFINISHED
-        ended = _ended_at(pd.DataFrame([row])).iloc[0] if finished else now
-        begun = row["started_at"] if pd.notna(row["started_at"]) else ended
-        queued_at, started_at, ended_at = (
-            (moment - now).total_seconds() / unit for moment in (row["queued_at"], begun, ended)
-        )
-        _bar(axes, place, queued_at, started_at, Status.QUEUED)
-        _bar(axes, place, started_at, ended_at, row["status"] if finished else Status.IN_PROGRESS)
-        if finished and started_at >= ended_at:  # it never started: its end is all there is to see
-            _mark(axes, place, ended_at, row["status"])
-    axes.set_yticks(range(len(rows)), [f"{_short(str(row['job_id']))} #{row['execution_number']}" for row in rows])
-    axes.set_ylim(-0.6, len(rows) - 0.4)
-    axes.invert_yaxis()
-    axes.set_xlim(-reach / unit, 0)
-    axes.set_xlabel(f"{name} from now" + (f"; {left_out} that ended earlier are not shown" if left_out else ""))
-    _legend(axes)
-    axes.set_title(f"Time line of {_short(thing_name)}", loc="left")
-    return figure
+def _link_bar(link: Any | None, scale: _Scale) -> Iterator[Bar]:
+    if link is None or pd.isna(link["connected"]) or pd.isna(link["changed_at"]):
+        return
+    word = "connected" if link["connected"] else "offline"
+    since = max(link["changed_at"], scale.start)
+    segment = _span(since, scale.end, word, scale, f"{word} since {exact(link['changed_at'])}")
+    yield Bar("connection", (segment,), word)
+
+
+def _span(start: pd.Timestamp, end: pd.Timestamp, look: str, scale: _Scale, title: str = "") -> Segment:
+    lasted = duration_text((end - start).total_seconds())
+    place = scale.place(start)
+    words = title or f"{look} for {lasted}, from {exact(start)}"
+    return Segment(place, max(0.0, scale.place(end) - place), str(look), words)
+
+
+def _ages(unfinished: pd.DataFrame) -> Markup:
+    counts = pd.crosstab(unfinished["age"].astype(str), unfinished["cause"]).reindex(list(AGE_EDGES), fill_value=0)
+    old = int((unfinished["age_s"] >= 7 * _DAY).sum())
+    verb = "is" if old == 1 else "are"
+    return _stacks(f"Age since queued: {old} of {many(len(unfinished), 'execution')} {verb} older than 7 days", counts)
+
+
+def _causes(counted: pd.DataFrame, *, whose: str) -> Markup:
+    largest = counted.sort_values("unfinished", ascending=False, kind="stable").head(_MOST_BARS)
+    more = len(counted) - len(largest)
+    rest = f", the largest {len(largest)} of {len(counted)}" if more else ""
+    return _stacks(f"Unfinished executions by {whose} and cause{rest}", largest.set_index("name"))
+
+
+def _stacks(title: str, counts: pd.DataFrame) -> Markup:
+    """Bars of counts by cause, one column a cause."""
+    causes = [cause.value for cause in Cause if cause.value in counts.columns and counts[cause.value].any()]
+    most = max(1, int(counts[causes].sum(axis=1).max()))
+    bars = []
+    for name, row in counts[causes].iterrows():
+        at, segments = 0, []
+        for cause in causes:
+            number = int(row[cause])
+            if number:
+                segments.append(Segment(_LEFT + _SPAN * at / most, _SPAN * number / most, cause, f"{number} {cause}"))
+            at += number
+        bars.append(Bar(str(name), tuple(segments), str(at)))
+    return _svg(title, bars, [(_LEFT + _SPAN * number / most, str(number)) for number in _round_numbers(most)])
+
+
+def _round_numbers(most: int) -> range:
+    step = 10 ** floor(log10(most))
+    step = next(size for size in (max(1, step // 5), max(1, step // 2), step, 2 * step) if most / size <= _MOST_TICKS)
+    return range(0, most + 1, step)
+
+
+def _svg(title: str, bars: list[Bar], ticks: list[tuple[float, str]]) -> Markup:
+    looks = list(dict.fromkeys(segment.look for bar in bars for segment in bar.segments))
+    return render(
+        "chart.html",
+        title=title,
+        bars=[(bar, _short(bar.name)) for bar in bars],
+        ticks=ticks,
+        looks=looks,
+        number=next(_figure_numbers),
+        left=_LEFT,
+        width=_LEFT + _SPAN + _RIGHT,
+        marked=any(bar.marks for bar in bars),
+    )
 
 
 def _ended_at(executions: pd.DataFrame) -> pd.Series:
     return executions["last_updated_at"].fillna(executions["started_at"]).fillna(executions["queued_at"])
 
 
-def _blank(*, bars: int) -> tuple[Figure, Axes]:
-    from matplotlib.figure import Figure  # noqa: PLC0415 - slow to import
-
-    figure = Figure(figsize=(_WIDTH, 1.3 + 0.3 * max(bars, 2)), layout="constrained")
-    axes = figure.add_subplot()
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(axis="y", length=0)
-    return figure, axes
-
-
-def _stack(axes: Axes, counts: pd.DataFrame) -> None:
-    """Draw bars of counts by cause, one column a cause, the most to deal with nearest the axis."""
-    left = pd.Series(0, index=counts.index)
-    places = list(range(len(counts)))
-    for name, look in _in_order(counts, CAUSE_LOOKS).items():
-        _barh(axes, places, counts[name].tolist(), left.tolist(), look, label=name)
-        left = left + counts[name]
-    axes.set_yticks(places, list(counts.index))
-    axes.locator_params(axis="x", integer=True)
-    for place, total in zip(places, left, strict=True):
-        axes.annotate(f" {total}", (total, place), va="center")
-    axes.set_xlim(0, max(1.0, float(left.max()) * 1.08))
-    axes.invert_yaxis()
-    axes.set_xlabel("executions")
-    _legend(axes)
-
-
-def _in_order(counts: pd.DataFrame, looks: Mapping[str, Look]) -> dict[str, Look]:
-    return {name: look for name, look in looks.items() if name in counts.columns and counts[name].any()}
-
-
-def _bar(axes: Axes, place: int, start: float, end: float, status: str) -> None:
-    if end > start:
-        _barh(axes, [place], [end - start], [start], STATUS_LOOKS[status], label=str(status))
-
-
-def _mark(axes: Axes, place: int, at: float, status: str) -> None:
-    axes.plot([at], [place], marker="|", color=STATUS_LOOKS[status].fill, markersize=12, label=str(status), ls="none")
-
-
-def _barh(axes: Axes, places: list[int], widths: list[Any], left: list[Any], look: Look, *, label: str) -> None:
-    axes.barh(
-        places, widths, left=left, color=look.fill, hatch=look.hatch, edgecolor="white", linewidth=0.5, label=label
-    )
-
-
-def _legend(axes: Axes) -> None:
-    handles, labels = axes.get_legend_handles_labels()
-    unique = dict(zip(labels, handles, strict=True))
-    axes.legend(unique.values(), unique.keys(), loc="upper left", bbox_to_anchor=(1, 1.05), frameon=False, fontsize=9)
-
-
 def _short(name: str) -> str:
-    plain = name.replace("$", r"\$")
-    return plain if len(plain) <= _LONGEST_NAME else f"{plain[:18]}…{plain[-10:]}"
+    return name if len(name) <= _LONGEST_NAME else f"{name[:18]}…{name[-10:]}"

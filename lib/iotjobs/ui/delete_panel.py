@@ -6,48 +6,17 @@ A click that was queued behind a running one finds the panel unarmed and does no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets
+from markupsafe import Markup
 
+from iotjobs.markup import render
 from iotjobs.ui import static
-from iotjobs.ui.callbacks import shown
+from iotjobs.ui.callbacks import report_errors
 
-
-class Plan(Protocol):
-    """What the panel needs of a plan."""
-
-    @property
-    def phrase(self) -> str:
-        """The phrase that confirms it."""
-
-
-class Deletion(Protocol):
-    """What the panel needs of `iotjobs.workflows.delete.Deletion`."""
-
-    def choose(self, job_id: str, thing_name: str, execution_number: int, *, force: bool, cancel_first: bool) -> object:
-        """Choose another execution."""
-
-    def plan(self) -> object:
-        """Look at the execution and make a plan."""
-
-    def apply(self, confirm: str) -> object:
-        """Carry the plan out."""
-
-    @property
-    def current_plan(self) -> Plan | None:
-        """The plan made last."""
-
-    @property
-    def request(self) -> Any:
-        """The request that the parameters made, None when a person is to choose."""
-
-    @property
-    def refusals(self) -> Sequence[object]:
-        """Why the plan must not be carried out; empty when it may."""
-
-    def _repr_html_(self) -> str: ...
+if TYPE_CHECKING:
+    from iotjobs.workflows.delete import Deletion
 
 
 class DeletePanel(static.StaticForm, ipywidgets.VBox):
@@ -55,7 +24,7 @@ class DeletePanel(static.StaticForm, ipywidgets.VBox):
 
     def __init__(self, deletion: Deletion, *, job_id: str, thing_name: str, execution_number: str, force: bool) -> None:
         self.deletion = deletion
-        self._plan: Plan | None = None
+        self._plan: Any = None
         self.running = False
         self.output = ipywidgets.Output()
         self.job = _text("Job", job_id)
@@ -81,10 +50,10 @@ class DeletePanel(static.StaticForm, ipywidgets.VBox):
             ]
         )
         for field in self._fields:
-            field.observe(shown(self.output, self._field_changed), "value")
-        self.typed.observe(shown(self.output, self.refresh), "value")
-        self.show_plan.on_click(shown(self.output, self._make_plan))
-        self.delete.on_click(shown(self.output, self._delete))
+            field.observe(report_errors(self.output, self._field_changed), "value")
+        self.typed.observe(report_errors(self.output, self.refresh), "value")
+        self.show_plan.on_click(report_errors(self.output, self._make_plan))
+        self.delete.on_click(report_errors(self.output, self._delete))
         self.refresh()
 
     @property
@@ -101,12 +70,12 @@ class DeletePanel(static.StaticForm, ipywidgets.VBox):
             and self.typed.value == self.thing.value
         )
 
-    def static_html(self) -> str:
+    def static_html(self) -> Markup:
         """The plan and the phrase that confirms it."""
         plan = self.deletion.current_plan
         if plan is None:
-            return "<p>No plan yet: give the job, the thing and the number.</p>"
-        return f"<p>To confirm this plan:</p>{static.copyable(plan.phrase)}"
+            return render("no_plan.html", reason=self.deletion.run.reason)
+        return render("confirm.html", phrase="" if self.deletion.refusals else plan.phrase)
 
     def refresh(self, _change: Any = None) -> None:
         """Wake up or put to sleep what may be touched now."""
@@ -164,7 +133,7 @@ class _Busy:
 
     def __enter__(self) -> None:
         self._panel.running = True
-        self._panel.result.value = f"<p>{self._words}</p>"
+        self._panel.result.value = render("lines.html", lines=[self._words])
         self._panel.refresh()
 
     def __exit__(self, *_error: object) -> None:
@@ -193,7 +162,7 @@ def _outcome_html(outcome: object) -> str:
     html = getattr(outcome, "_repr_html_", None)
     if callable(html):
         return str(html())
-    return "" if outcome is None else f"<p>{static.text(outcome)}</p>"
+    return "" if outcome is None else render("lines.html", lines=[outcome])
 
 
 def _text(label: str, value: str) -> ipywidgets.Text:

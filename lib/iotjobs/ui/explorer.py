@@ -1,150 +1,166 @@
-"""The investigation on one screen: what to do now, the executions, the queue of the chosen thing, the jobs."""
+"""The investigation on one screen: where you are, what to do now, the jobs, the executions, the selected thing."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
-from itables.widget import ITable
+from markupsafe import Markup
 
-from iotjobs.diagnosis.evidence_text import duration_text
-from iotjobs.model import UNFINISHED
+from iotjobs.markup import macro, render
+from iotjobs.model import UNFINISHED, ExecutionKey
 from iotjobs.ui import static
-from iotjobs.ui.callbacks import shown
-from iotjobs.ui.changes_view import changes_sentence
-from iotjobs.ui.model import choose_job, executions_of, first_selection, key_of
-from iotjobs.ui.pickers import Pickers
-from iotjobs.ui.steps_view import StepsView, after_steps_html, doubts_html, steps_html
-from iotjobs.ui.tables import MOST_LIVE_ROWS, STYLE, executions_table, jobs_table, show_executions
-from iotjobs.ui.thing_panel import thing_html
+from iotjobs.ui.banner import connection_banner
+from iotjobs.ui.callbacks import report_errors
+from iotjobs.ui.fleet_tables import EXECUTION_COLUMNS, executions_grid, jobs_grid
+from iotjobs.ui.model import executions_of, first_selection, key_of, select_job
+from iotjobs.ui.steps_view import StepsView, after_steps_html, steps_html, summary_html
+from iotjobs.ui.thing_panel import handover_html, thing_html
 
 if TYPE_CHECKING:
+    from iotjobs.workflows.details import ExecutionDetails
     from iotjobs.workflows.investigate import Findings
 
-_STATIC_COLUMNS = {
-    "thing_name": ("Thing", static.text),
-    f"{static.WHOLE_ROW}execution": ("Execution", static.execution),
-    "status": ("Status", static.badge),
-    "cause": ("Cause", static.cause),
-    "unblocks": ("Holds back", static.text),
-    "age_s": ("Age", static.age),
-    "suggestion": ("Suggestion", static.text),
-    "thing_groups": ("Groups", static.text),
-}
 _MOST_STATIC = 40
+
+LookUp = Callable[[ExecutionKey], "ExecutionDetails"]
 
 
 class Explorer(static.StaticForm, ipywidgets.VBox):
-    """Views of one `Selection` over one set of findings. `selection` may be set from Python as well."""
+    """Views of one `Selection` over one set of findings. `selection` may be set from Python as well.
 
-    def __init__(self, findings: Findings) -> None:
+    ``look_up`` fetches what a device last said of an execution, when a person asks; None: there is no button for it.
+    """
+
+    def __init__(self, findings: Findings, *, look_up: LookUp | None = None) -> None:
         self.findings = findings
         self.selection = first_selection(findings)
+        self._look_up = look_up
         self.output = ipywidgets.Output()
-        self.summary = ipywidgets.HTML(_summary_html(findings))
         self.steps = StepsView(findings, self.selection, self.output)
-        self.doubts = ipywidgets.HTML(after_steps_html(findings) + doubts_html(findings))
-        self.pickers = Pickers(findings, self.selection, self.output)
-        self.thing = ipywidgets.HTML(thing_html(findings, self.selection))
+        self.scope = ipywidgets.HTML()
+        self.all_jobs = ipywidgets.Button(description="All jobs", icon="times")
         self._rows = executions_of(findings, self.selection)
-        self.heading = ipywidgets.HTML(_heading(self._caption()))
-        self.jobs: ITable = jobs_table(findings.jobs)
-        self.executions: ITable = executions_table(self._rows)
-        self._mark_selected()
+        self.jobs = jobs_grid(findings.jobs)
+        self.jobs.reveal = True
+        self.executions = executions_grid(self._rows)
+        self.thing = ipywidgets.HTML()
+        self.ask = ipywidgets.Button(
+            description="What did the device last say?", icon="comment", layout=ipywidgets.Layout(width="auto")
+        )
+        self.details = ipywidgets.HTML()
+        self.handover = ipywidgets.HTML()
         super().__init__(
             [
-                self.summary,
+                ipywidgets.HTML(connection_banner(findings.connection).html),
+                ipywidgets.HTML(summary_html(findings)),
                 self.steps,
-                self.doubts,
-                self.output,
-                self.pickers,
-                self.heading,
-                self.executions,
-                self.thing,
-                ipywidgets.HTML(_heading("Jobs, worst first: click one to see its executions above") + STYLE),
+                ipywidgets.HTML(after_steps_html(findings)),
+                ipywidgets.HTML(_heading("Jobs, worst first: choose one to see its executions below")),
                 self.jobs,
+                ipywidgets.HBox([self.scope, self.all_jobs], layout=ipywidgets.Layout(flex_flow="row wrap")),
+                self.executions,
+                self.output,
+                self.thing,
+                self.ask,
+                self.details,
+                self.handover,
             ],
             layout=ipywidgets.Layout(width="100%"),
         )
-        self.add_class("iotjobs-explorer")
-        self.selection.observe(shown(self.output, self._scope_changed), ["job_id", "step"])
-        self.selection.observe(shown(self.output, self._thing_changed), ["thing_name", "execution"])
-        self.jobs.observe(shown(self.output, self._job_clicked), "selected_rows")
-        self.executions.observe(shown(self.output, self._execution_clicked), "selected_rows")
+        self._show_scope()
+        self._show_thing()
+        self._mark_selected()
+        self.selection.observe(report_errors(self.output, self._scope_changed), ["job_id", "step"])
+        self.selection.observe(report_errors(self.output, self._thing_changed), ["thing_name", "execution"])
+        self.jobs.observe(report_errors(self.output, self._job_chosen), "chosen")
+        self.executions.observe(report_errors(self.output, self._execution_chosen), "chosen")
+        self.all_jobs.on_click(report_errors(self.output, self._show_all))
+        self.ask.on_click(report_errors(self.output, self._ask))
 
-    def static_html(self) -> str:
-        """The summary, the steps, the executions and the queue of the chosen thing as plain HTML."""
+    def static_html(self) -> Markup:
+        """The summary, the steps, the selected thing, the executions and the jobs as plain HTML."""
         unfinished = self._rows[self._rows["status"].isin(UNFINISHED)]
-        shown_rows = unfinished if len(unfinished) else self._rows
-        table = static.html_table(
-            shown_rows, _STATIC_COLUMNS, caption=self._caption(click=False), below="evidence", most=_MOST_STATIC
-        )
-        return (
-            f"{_summary_html(self.findings)}{steps_html(self.findings)}{after_steps_html(self.findings)}"
-            f"{doubts_html(self.findings)}"
-            f"{thing_html(self.findings, self.selection)}{table}"
+        rows = unfinished if len(unfinished) else self._rows
+        table = static.html_table(rows, EXECUTION_COLUMNS, caption=self._caption(), below="evidence", most=_MOST_STATIC)
+        return render(
+            "explorer_static.html",
+            banner=connection_banner(self.findings.connection).html,
+            summary=summary_html(self.findings),
+            steps=steps_html(self.findings) + after_steps_html(self.findings),
+            thing=thing_html(self.findings, self.selection) if self.selection.thing_name else "",
+            handover=handover_html(self.findings, self.selection),
+            table=table,
         )
 
-    def _caption(self, *, click: bool = True) -> str:
-        chosen = self.selection
-        whose = "all jobs" if chosen.job_id is None else chosen.job_id
-        if chosen.step is not None:
-            whose = f"step {chosen.step + 1}"
-        way = ": click one to see its thing's queue below" if click else ""
-        more = len(self._rows) - MOST_LIVE_ROWS
-        part = f" (the worst {MOST_LIVE_ROWS} of {len(self._rows)}; all are in executions.csv)" if more > 0 else ""
-        return f"Executions of {whose}, worst first{part if click else ''}{way}"
+    def _caption(self) -> str:
+        selection = self.selection
+        whose = "all jobs" if selection.job_id is None else selection.job_id
+        if selection.step is not None:
+            whose = f"step {selection.step + 1}"
+        ended = int((~self._rows["status"].isin(UNFINISHED)).sum())
+        note = f" ({ended} of them finished)" if ended else ""
+        return f"Executions of {whose}, worst first{note}"
+
+    def _show_scope(self) -> None:
+        self.scope.value = _heading(self._caption())
+        narrowed = self.selection.step is not None or self.selection.job_id is not None
+        self.all_jobs.layout.display = "" if narrowed else "none"
+
+    def _show_thing(self) -> None:
+        self.thing.value = thing_html(self.findings, self.selection)
+        self.handover.value = handover_html(self.findings, self.selection)
+        self.details.value = ""
+        can_ask = self._look_up is not None and self.selection.execution is not None
+        self.ask.layout.display = "" if can_ask else "none"
 
     def _scope_changed(self, _change: Any) -> None:
         self._rows = executions_of(self.findings, self.selection)
-        self.heading.value = _heading(self._caption())
-        show_executions(self.executions, self._rows)
-        jobs = self.findings.jobs["job_id"].head(MOST_LIVE_ROWS).tolist()
+        self._show_scope()
+        self.executions.show(self._rows)
+        jobs = self.findings.jobs["job_id"].tolist()
         job_id = self.selection.job_id
-        self.jobs.selected_rows = [jobs.index(job_id)] if job_id in jobs else []
+        self.jobs.chosen = (jobs.index(job_id),) if job_id in jobs else ()
         self._mark_selected()
 
     def _thing_changed(self, _change: Any) -> None:
-        self.thing.value = thing_html(self.findings, self.selection)
+        self._show_thing()
         self._mark_selected()
 
     def _mark_selected(self) -> None:
-        chosen = self.selection.execution
-        keys = [(str(job), str(thing), int(number)) for job, thing, number in self._row_keys()]
-        self.executions.selected_rows = [keys.index(chosen)] if chosen in keys else []
-
-    def _row_keys(self) -> Any:
+        selected = self.selection.execution
         columns = ["job_id", "thing_name", "execution_number"]
-        return self._rows[columns].head(MOST_LIVE_ROWS).itertuples(index=False, name=None)
+        if selected is None:
+            self.executions.chosen = ()
+            return
+        same = (self._rows[columns] == list(selected)).all(axis="columns")
+        self.executions.chosen = tuple(self._rows.index[same][:1])
 
-    def _job_clicked(self, change: Any) -> None:
+    def _job_chosen(self, change: Any) -> None:
         if change["new"]:
             job_id = str(self.findings.jobs.iloc[change["new"][0]]["job_id"])
-            choose_job(self.selection, self.findings, job_id)
+            if job_id != self.selection.job_id:
+                select_job(self.selection, self.findings, job_id)
 
-    def _execution_clicked(self, change: Any) -> None:
-        if change["new"] and change["new"][0] < len(self._rows):
-            self.selection.choose_execution(key_of(self._rows.iloc[change["new"][0]]))
+    def _execution_chosen(self, change: Any) -> None:
+        if change["new"]:
+            self.selection.set_execution(key_of(self._rows.iloc[change["new"][0]]))
+
+    def _show_all(self, _button: Any) -> None:
+        select_job(self.selection, self.findings, None)
+
+    def _ask(self, _button: Any) -> None:
+        if self._look_up is None or self.selection.execution is None:
+            return
+        self.details.value = render("asking.html")
+        try:
+            details = self._look_up(ExecutionKey(*self.selection.execution))
+        except BaseException:
+            self.details.value = ""
+            raise
+        self.details.value = render("details.html", details=details)
 
 
-def explore(findings: Findings) -> Explorer:
-    """Show findings to choose from: a job, an execution or a thing; the rest of the view follows."""
-    return Explorer(findings)
-
-
-def _heading(words: str) -> str:
-    return f'<h3 style="margin:10px 0 0 0">{static.text(words)}</h3>'
-
-
-def _summary_html(findings: Findings) -> str:
-    wait = duration_text(findings.stuck_after.total_seconds())
-    changes = changes_sentence(findings)
-    scope = [f"{name} {value}" for name, value in (("job", findings.job_id), ("thing", findings.thing_name)) if value]
-    looked_at = " and ".join(scope) or "every job that is not finished"
-    when = f"{findings.as_of:%Y-%m-%d %H:%M} UTC"
-    return (
-        f'<div style="line-height:1.4"><p style="font-size:17px;margin:6px 0 2px 0"><b>What do I do now?</b> '
-        f"{static.text(findings.summary)}</p>"
-        f'<p style="margin:2px 0;opacity:.85">Looked at {static.text(looked_at)}, {when}; stuck is what has not moved '
-        f"for {wait}.</p>{f'<p>{changes}</p>' if changes else ''}</div>"
-    )
+def _heading(words: str) -> Markup:
+    return macro("heading")(words)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
+from markupsafe import Markup
 
 from iotjobs.diagnosis.evidence_text import duration_text
 from iotjobs.diagnosis.next_steps import Step
+from iotjobs.markup import View, many, render, visible
 from iotjobs.model import UNFINISHED
-from iotjobs.ui.callbacks import shown
-from iotjobs.ui.model import Selection, choose_step
-from iotjobs.ui.static import box, swatch, text
+from iotjobs.ui.callbacks import report_errors
+from iotjobs.ui.changes_view import changes_sentence
+from iotjobs.ui.model import Selection, select_job, select_step
 
 if TYPE_CHECKING:
     from iotjobs.workflows.investigate import Findings
@@ -21,103 +23,94 @@ MOST_STEPS = 7
 
 
 class StepsView(ipywidgets.GridBox):
-    """One line a step and a button before it."""
+    """One line a step and a button before it, which stays pressed while its executions are shown."""
 
     def __init__(self, findings: Findings, selection: Selection, output: ipywidgets.Output) -> None:
-        self.buttons: list[ipywidgets.Button] = []
+        self._findings, self._selection = findings, selection
+        self.buttons: list[ipywidgets.ToggleButton] = []
         cells: list[ipywidgets.Widget] = []
         for place, step in enumerate(findings.steps.ranked[:MOST_STEPS]):
-            button = ipywidgets.Button(
+            button = ipywidgets.ToggleButton(
                 description=f"Show {place + 1}",
                 tooltip="Show the executions of this step in the table, and the queue of the worst",
-                layout=ipywidgets.Layout(width="72px"),
+                layout=ipywidgets.Layout(width="84px"),
             )
-            button.on_click(shown(output, _choosing(place, findings, selection)))
+            button.observe(report_errors(output, self._pressing(place)), "value")
             self.buttons.append(button)
             cells += [button, ipywidgets.HTML(step_html(step, place + 1))]
-        super().__init__(cells, layout=ipywidgets.Layout(grid_template_columns="80px 1fr", grid_gap="2px 4px"))
+        columns = "92px minmax(0, 1fr)"
+        super().__init__(cells, layout=ipywidgets.Layout(grid_template_columns=columns, grid_gap="2px 4px"))
+        selection.observe(report_errors(output, self._press), "step")
+
+    def _pressing(self, place: int) -> Any:
+        def press(change: Any) -> None:
+            if change["new"] and self._selection.step != place:
+                select_step(self._selection, self._findings, place)
+            elif not change["new"] and self._selection.step == place:
+                select_job(self._selection, self._findings, None)
+
+        return press
+
+    def _press(self, _change: Any) -> None:
+        for place, button in enumerate(self.buttons):
+            button.value = place == self._selection.step
+            button.description = f"{'Showing' if button.value else 'Show'} {place + 1}"
 
 
-def _choosing(place: int, findings: Findings, selection: Selection) -> Any:
-    def choose(_button: Any) -> None:
-        choose_step(selection, findings, place)
-
-    return choose
-
-
-def step_html(step: Step, rank: int) -> str:
+def step_html(step: Step, rank: int) -> Markup:
     """One step: what, the figures, and why."""
-    since = duration_text(step.oldest_s)
-    holds = f", where {step.holds_back} wait{'s' if step.holds_back == 1 else ''} behind it" if step.holds_back else ""
-    begin = f" Begin with {step.begin_with}{holds}." if step.things > 1 else f" It is {step.begin_with}{holds}."
-    return (
-        '<div style="line-height:1.35;padding-top:3px">'
-        f"<b>{rank}. {text(step.what)}</b>: {text(step.effect)}.<br>"
-        f'<span style="opacity:.85">{swatch(step.cause)}{text(step.cause)}: {text(step.why)}. '
-        f"Nothing has moved for up to {since}.{text(begin)}</span></div>"
+    waits = f"{many(step.holds_back, 'execution')} wait{'s' if step.holds_back == 1 else ''}"
+    holds = f", where {waits} behind it" if step.holds_back else ""
+    begin = f"Begin with {step.begin_with}{holds}." if step.things > 1 else f"It is {step.begin_with}{holds}."
+    return render("step.html", step=step, rank=rank, begin=begin, since=duration_text(step.oldest_s))
+
+
+def steps_html(findings: Findings) -> Markup:
+    """All steps as a list, for where no button answers."""
+    steps = enumerate(findings.steps.ranked[:MOST_STEPS], start=1)
+    return Markup().join(step_html(step, rank) for rank, step in steps)
+
+
+def after_steps_html(findings: Findings) -> Markup:
+    """What the steps leave out: the smaller ones, what goes on by itself, and what could not be read."""
+    return render("after_steps.html", lines=_after_steps(findings), warnings=findings.warnings)
+
+
+def summary_html(findings: Findings) -> Markup:
+    """What was found, what was looked at and when."""
+    scope = [f"{name} {value}" for name, value in (("job", findings.job_id), ("thing", findings.thing_name)) if value]
+    return render(
+        "summary.html",
+        findings=findings,
+        scope=" and ".join(scope) or "every job that is not finished",
+        wait=duration_text(findings.stuck_after.total_seconds()),
+        changes=changes_sentence(findings),
     )
 
 
-def steps_html(findings: Findings) -> str:
-    """All steps as a list, for where no button answers."""
-    lines = [
-        f'<div style="margin:6px 0">{step_html(step, rank)}</div>'
-        for rank, step in enumerate(findings.steps.ranked[:MOST_STEPS], start=1)
-    ]
-    return "".join(lines)
+def what_to_do(findings: Findings) -> View:
+    """The ranked steps, what needs none, and what could not be read: a list without buttons."""
+    steps = findings.steps.ranked[:MOST_STEPS]
+    lines = [f"{rank}. {step.what}: {step.effect}" for rank, step in enumerate(steps, start=1)]
+    html = summary_html(findings) + steps_html(findings) + after_steps_html(findings)
+    return View(html, "\n".join(map(visible, [findings.summary, *lines])))
 
 
-def after_steps_html(findings: Findings) -> str:
-    """What the steps leave out: the smaller ones, and what goes on by itself."""
+def _after_steps(findings: Findings) -> list[str]:
     steps, lines = findings.steps, []
     unfinished = int(findings.executions["status"].isin(UNFINISHED).sum())
-    if steps.unfinished > unfinished:
-        others = steps.unfinished - unfinished
-        lines.append(f"The steps also count {others} executions of other jobs in the queues of these things.")
+    if steps.unfinished > unfinished and not findings.statuses:
+        others = many(steps.unfinished - unfinished, "execution")
+        lines.append(f"The steps also count {others} of other jobs in the queues of these things.")
     smaller = steps.ranked[MOST_STEPS:]
     if smaller:
         count = sum(step.executions + step.frees for step in smaller)
-        lines.append(f"{len(smaller)} smaller steps, about {count} executions, are in the table below.")
-    self_resolving = sum(steps.self_resolving.values())
-    if self_resolving:
+        verb = "is" if len(smaller) == 1 else "are"
+        lines.append(f"{many(len(smaller), 'smaller step')}, {many(count, 'execution')}, {verb} in the table below.")
+    alone = sum(steps.self_resolving.values())
+    if alone:
         causes = ", ".join(f"{count} {cause}" for cause, count in steps.self_resolving.items())
-        behind = f"; {steps.behind_self_resolving} more wait behind them" if steps.behind_self_resolving else ""
-        lines.append(
-            f"Leave alone what goes on by itself: {self_resolving} "
-            f"execution{'' if self_resolving == 1 else 's'} ({causes}){behind}."
-        )
-    elif not steps.ranked:
-        lines.append("Nothing: no execution is unfinished.")
-    return "".join(f'<p style="margin:4px 0">{text(line)}</p>' for line in lines)
-
-
-class WhatToDo:
-    """The steps once more, where Run All Cells leaves a person: above the notebook's last cell."""
-
-    def __init__(self, findings: Findings) -> None:
-        self._findings = findings
-
-    def __repr__(self) -> str:
-        steps = self._findings.steps.ranked[:MOST_STEPS]
-        lines = [f"{rank}. {step.what}: {step.effect}" for rank, step in enumerate(steps, start=1)]
-        return "\n".join([self._findings.summary, *lines])
-
-    def _repr_html_(self) -> str:
-        findings = self._findings
-        return (
-            f'<p style="font-size:17px"><b>What do I do now?</b> {text(findings.summary)}</p>'
-            f"{steps_html(findings)}{after_steps_html(findings)}{doubts_html(findings)}"
-        )
-
-
-def what_to_do(findings: Findings) -> WhatToDo:
-    """The ranked steps, what needs none, and what could not be read."""
-    return WhatToDo(findings)
-
-
-def doubts_html(findings: Findings) -> str:
-    """An honest line when not everything could be read, empty otherwise."""
-    if not findings.warnings:
-        return ""
-    warnings = "".join(f"<li>{text(warning)}</li>" for warning in findings.warnings)
-    return box(f"<b>Not everything could be read, so the steps above may lack something:</b><ul>{warnings}</ul>")
+        behind = steps.behind_self_resolving
+        rest = f"; {behind} more wait{'s' if behind == 1 else ''} behind" if behind else ""
+        lines.append(f"Leave alone what goes on by itself: {many(alone, 'execution')} ({causes}){rest}.")
+    return lines

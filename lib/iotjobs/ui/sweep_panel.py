@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 import pandas as pd
-from itables.widget import ITable
+from markupsafe import Markup
 
+from iotjobs.markup import many, render
 from iotjobs.model import Outcome
 from iotjobs.ui import static, sweep_view
-from iotjobs.ui.background import in_background
-from iotjobs.ui.callbacks import shown
-from iotjobs.ui.tables import STYLE, plan_table, show_plan
+from iotjobs.ui.callbacks import in_background, report_errors
+from iotjobs.ui.grid import Grid, GridColumn
+
+if TYPE_CHECKING:
+    from iotjobs.workflows.sweep import Sweep
 
 _LINES = 6
 _PAUSE_S = 0.25
@@ -29,17 +32,15 @@ _NO_ROWS = pd.DataFrame(
 )
 
 
-class Sweep(sweep_view.Sweep, Protocol):
-    """What the panel needs of `iotjobs.workflows.sweep.Sweep`."""
-
-    def plan(self) -> object:
-        """Make the plan, or take up the one that was begun."""
-
-    def prune(self, keys: Collection[tuple[str, str, int]]) -> object:
-        """Leave some targets out."""
-
-    def apply(self, confirm: str, *, stop: Callable[[], bool], progress: Callable[[Any], None]) -> object:
-        """Carry the plan out, until it is done or `stop` says so; `progress` hears of each row."""
+_COLUMNS = (
+    GridColumn("Plan", "status", sweep_view.mark, "short"),
+    GridColumn("Thing", "thing_name", kind="long"),
+    GridColumn("Job", "job_id", static.execution, "long"),
+    GridColumn("Status", "status", static.badge("status"), "short"),
+    GridColumn("Cause", "cause", static.cause, "short"),
+    GridColumn("Queued", "queued_at", static.moment("queued_at"), "short"),
+    GridColumn("What follows", "consequences", sweep_view.follows, "words"),
+)
 
 
 class SweepPanel(static.StaticForm, ipywidgets.VBox):
@@ -53,7 +54,7 @@ class SweepPanel(static.StaticForm, ipywidgets.VBox):
         self._done, self._shown_at = 0, 0.0
         self.output = ipywidgets.Output()
         self.head = ipywidgets.HTML()
-        self.table: ITable = plan_table(_NO_ROWS)
+        self.table = Grid(_NO_ROWS, _COLUMNS, label="plan", length=25, several=True)
         self.leave_out = _button("Leave the selected rows out", "minus-circle", "")
         self.look_again = _button("Look again", "refresh", "")
         self.left_out = ipywidgets.HTML()
@@ -63,7 +64,7 @@ class SweepPanel(static.StaticForm, ipywidgets.VBox):
         self.progress = ipywidgets.IntProgress(layout=ipywidgets.Layout(width="320px"))
         self.said = ipywidgets.HTML()
         self.result = ipywidgets.HTML()
-        self._rows_box = ipywidgets.VBox([ipywidgets.HTML(STYLE), self.table])
+        self._rows_box = ipywidgets.VBox([self.table])
         super().__init__(
             [
                 self.head,
@@ -77,12 +78,12 @@ class SweepPanel(static.StaticForm, ipywidgets.VBox):
             ],
             layout=ipywidgets.Layout(width="100%"),
         )
-        self.table.observe(shown(self.output, self.refresh), "selected_rows")
-        self.typed.observe(shown(self.output, self.refresh), "value")
-        self.leave_out.on_click(shown(self.output, self._leave_out))
-        self.look_again.on_click(shown(self.output, self._look_again))
-        self.delete.on_click(shown(self.output, self._delete))
-        self.stop.on_click(shown(self.output, self._stop_it))
+        self.table.observe(report_errors(self.output, self.refresh), "chosen")
+        self.typed.observe(report_errors(self.output, self.refresh), "value")
+        self.leave_out.on_click(report_errors(self.output, self._leave_out))
+        self.look_again.on_click(report_errors(self.output, self._look_again))
+        self.delete.on_click(report_errors(self.output, self._delete))
+        self.stop.on_click(report_errors(self.output, self._stop_it))
         self.show()
 
     @property
@@ -100,7 +101,7 @@ class SweepPanel(static.StaticForm, ipywidgets.VBox):
         """Whether the plan stands, nothing is under way, and the count typed is exactly the plan's."""
         return not self.running and self._count_fits
 
-    def static_html(self) -> str:
+    def static_html(self) -> Markup:
         """The plan and the phrase that confirms it."""
         return sweep_view.plan_html(self.sweep)
 
@@ -109,16 +110,17 @@ class SweepPanel(static.StaticForm, ipywidgets.VBox):
         self.typed.value = ""
         self.head.value = sweep_view.head_html(self.sweep)
         self.left_out.value = sweep_view.left_out_html(self.sweep)
-        show_plan(self.table, self._rows)
-        self.result.value = _scrolled(sweep_view.result_html(self.sweep)) if sweep_view.begun(self.sweep) else ""
+        self.table.show(self._rows)
+        started = sweep_view.has_started(self.sweep)
+        self.result.value = _scrolled(sweep_view.result_html(self.sweep)) if started else ""
         self.refresh()
 
     def refresh(self, _change: Any = None) -> None:
         """Wake up or put to sleep what may be touched now."""
         count, chosen = len(self._rows), len(self._chosen)
-        begun = sweep_view.begun(self.sweep)
+        begun = sweep_view.has_started(self.sweep)
         self.delete.disabled = not self.armed
-        self.delete.description = f"Delete {count} execution{'' if count == 1 else 's'}" if count else "Delete"
+        self.delete.description = f"Delete {many(count, 'execution')}" if count else "Delete"
         self.typed.disabled = self.running or not self.confirmable
         self.typed.placeholder = f"type {count} to wake the button" if self.confirmable else ""
         self.leave_out.disabled = self.running or begun or not chosen
@@ -137,13 +139,14 @@ class SweepPanel(static.StaticForm, ipywidgets.VBox):
     @property
     def _rows(self) -> pd.DataFrame:
         plan = self.sweep.current_plan
-        return _NO_ROWS if plan is None else plan.table
+        return _NO_ROWS if plan is None else sweep_view.dangers_first(plan.table)
 
     @property
     def _chosen(self) -> list[tuple[str, str, int]]:
         rows = self._rows
-        ticked = [place for place in self.table.selected_rows or [] if place < len(rows)]
-        keys = rows.iloc[ticked][["job_id", "thing_name", "execution_number"]].itertuples(index=False, name=None)
+        keys = rows.iloc[list(self.table.chosen)][["job_id", "thing_name", "execution_number"]].itertuples(
+            index=False, name=None
+        )
         return [(str(job_id), str(thing_name), int(number)) for job_id, thing_name, number in keys]
 
     def _leave_out(self, _button: Any) -> None:
@@ -165,11 +168,12 @@ class SweepPanel(static.StaticForm, ipywidgets.VBox):
         if not self._count_fits:
             self._at_work.release()
             return
-        phrase, count = self.sweep.current_plan.phrase, len(self._rows)
+        plan, count = self.sweep.current_plan, len(self._rows)
+        assert plan is not None  # noqa: S101 - for the type checker
         self._lines, self.progress.max = [], count
         self._done = int(self.sweep.results["state"].isin(["deleted", "drifted"]).sum())
         self._run(
-            lambda: self.sweep.apply(phrase, stop=self._stop.is_set, progress=self._row_done),
+            lambda: self.sweep.apply(plan.phrase, stop=self._stop.is_set, progress=self._row_done),
             f"Deleting {count}: one first, and when that one is seen to be gone, the rest …",
         )
 
@@ -194,7 +198,7 @@ class SweepPanel(static.StaticForm, ipywidgets.VBox):
         self._shown_at = time.monotonic()
         self._lines = self._lines[-_LINES:]
         self.progress.value = self._done
-        self.said.value = "".join(f"<div>{static.text(line)}</div>" for line in self._lines)
+        self.said.value = render("lines.html", lines=self._lines)
 
     def _run(self, work: Callable[[], object], words: str) -> None:
         """Do the work beside the main thread; until it has ended everything but Stop is dead. `_at_work` is held."""
@@ -212,7 +216,7 @@ class SweepPanel(static.StaticForm, ipywidgets.VBox):
                 self._lines, self.said.value = [], ""
                 self.show()
 
-        in_background(shown(self.output, carried_out), name="iotjobs-sweep")
+        in_background(report_errors(self.output, carried_out), name="iotjobs-sweep")
 
 
 def sweep_panel(sweep: Sweep) -> SweepPanel:
@@ -220,8 +224,8 @@ def sweep_panel(sweep: Sweep) -> SweepPanel:
     return SweepPanel(sweep)
 
 
-def _scrolled(html: str) -> str:
-    return f'<div style="max-height:460px;overflow:auto">{html}</div>'
+def _scrolled(html: Markup) -> Markup:
+    return render("scrolled.html", html=html)
 
 
 def _button(description: str, icon: str, style: str) -> ipywidgets.Button:

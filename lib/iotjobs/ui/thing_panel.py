@@ -1,48 +1,61 @@
-"""One thing: who holds its queue back, the queue itself, its connectivity, and what to do. Escaped HTML."""
+"""One thing: who holds its queue back, the queue, its connectivity, what to do, and the commands to hand over."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from markupsafe import Markup
 
+from iotjobs.diagnosis import commands
 from iotjobs.diagnosis.evidence_text import NO_TIME_ON_RECORD, duration_text
 from iotjobs.diagnosis.queue_effects import with_consequences
-from iotjobs.ui.charts import image, timeline_png
-from iotjobs.ui.handover import handover_html
-from iotjobs.ui.model import Selection, key_of, queue_of
-from iotjobs.ui.static import WHOLE_ROW, advice, age, badge, cause, execution, html_table, text
+from iotjobs.markup import macro, many, render
+from iotjobs.model import UNFINISHED, Status, Suggestion
+from iotjobs.ui.advice import advice
+from iotjobs.ui.charts import timeline_of
+from iotjobs.ui.model import Selection, key_of, link_of, queue_of, row_of
+from iotjobs.ui.static import Column, Row, age, badge, cause, execution, html_table
 
 if TYPE_CHECKING:
     from iotjobs.workflows.investigate import Findings
 
-_QUEUE_COLUMNS = {
-    "position": ("Place", text),
-    f"{WHOLE_ROW}execution": ("Execution", execution),
-    "status": ("Status", badge),
-    "cause": ("Cause", cause),
-    "so_for_s": ("So for", age),
-    "when_it_ends": ("When it ends", text),
-}
+#: What is to be taken away, rather than waited for or mended.
+TAKE_AWAY = (Suggestion.CANCEL, Suggestion.DELETE, Suggestion.FORCE_DELETE)
+
+
+def _last_report(row: Row) -> Markup:
+    """When a device last reported; what is QUEUED has no report."""
+    return macro("moment")(row["last_updated_at"] if row["status"] == Status.IN_PROGRESS else None)
+
+
+_QUEUE_COLUMNS = (
+    Column("Place", "position", "number"),
+    Column("Execution", execution, "long"),
+    Column("Status", badge("status"), "short"),
+    Column("Cause", cause, "short"),
+    Column("So for", age("so_for_s", "since"), "short"),
+    Column("Last report", _last_report, "short"),
+    Column("When it ends", "when_it_ends", "long"),
+)
 
 
 def head_sentence(findings: Findings, thing_name: str) -> str:
-    """Name the head of a thing's queue, for how long it has been so, and what it holds back, as unescaped text."""
+    """Name the head of a thing's queue, for how long it has been so, and what it holds back."""
     queue = with_consequences(queue_of(findings, thing_name), as_of=findings.as_of)
     if queue.empty:
         return f"{thing_name}: nothing unfinished; its queue is empty."
     head, behind = queue.iloc[0], len(queue) - 1
     so_for = duration_text(float(head["so_for_s"]))
-    holds = f" and holds back {behind} other{'s' if behind > 1 else ''}" if behind else "; nothing waits behind it"
-    return f"{thing_name}: {head['job_id']} is {head['status']} for {so_for} ({head['cause']}){holds}"
+    holds = f" and holds back {many(behind, 'other')}" if behind else "; nothing waits behind it"
+    return f"{thing_name}: {execution(head)} is {head['status']} for {so_for} ({head['cause']}){holds}"
 
 
 def connectivity_sentence(findings: Findings, thing_name: str) -> str:
-    """Say whether the thing is connected and since when, as unescaped text."""
-    rows = findings.connectivity[findings.connectivity["thing_name"] == thing_name]
-    if rows.empty or pd.isna(rows.iloc[0]["connected"]):
+    """Say whether the thing is connected and since when."""
+    row = link_of(findings, thing_name)
+    if row is None or pd.isna(row["connected"]):
         return "Connectivity is not known."
-    row = rows.iloc[0]
     if pd.isna(row["changed_at"]):
         return "Connected." if row["connected"] else f"Not connected, with no time on record: {NO_TIME_ON_RECORD}."
     ago = duration_text((findings.as_of - row["changed_at"]).total_seconds())
@@ -53,54 +66,88 @@ def connectivity_sentence(findings: Findings, thing_name: str) -> str:
     return f"Offline for {ago}, since {moment}{reason}."
 
 
-def thing_html(findings: Findings, selection: Selection) -> str:
-    """The whole panel of the chosen thing."""
+def thing_html(findings: Findings, selection: Selection) -> Markup:
+    """The selected thing: its head, its link, what to do, its queue and its time line."""
     thing = selection.thing_name
     if thing is None:
-        return "<p>Choose a row or a thing to see its queue.</p>"
+        return render("thing.html", thing=None)
     queue = queue_of(findings, thing)
-    head = queue.iloc[0] if len(queue) else None
-    chosen = _chosen_row(findings, selection)
-    advised = head if head is not None else chosen
-    parts = [
-        f'<h3 style="margin:12px 0 4px 0">{text(head_sentence(findings, thing))}</h3>',
-        f"<p>{text(connectivity_sentence(findings, thing))}</p>",
+    advised = queue.iloc[0] if len(queue) else row_of(findings, selection.execution)
+    link = link_of(findings, thing)
+    connected = None if link is None or pd.isna(link["connected"]) else bool(link["connected"])
+    rows = with_consequences(queue, as_of=findings.as_of)
+    rows["below"] = rows["evidence"] + "; suggestion: " + rows["suggestion"].str.replace("_", " ")
+    caption = f"Queue of {thing} in the order of delivery (AWS promises none across jobs); the head is bold"
+    doubtful = "queue_known" in queue and not queue["queue_known"].fillna(value=False).all()
+    return render(
+        "thing.html",
+        thing=thing,
+        head=head_sentence(findings, thing),
+        link=connectivity_sentence(findings, thing),
+        advice=None if advised is None else advice(advised, connected=connected),
+        queue=html_table(rows, _QUEUE_COLUMNS, caption=caption, emphasis="head", below="below") if len(queue) else "",
+        doubtful=doubtful,
+        timeline=timeline_of(findings.executions, queue, link, thing_name=thing, as_of=findings.as_of),
+    )
+
+
+def handover_html(findings: Findings, selection: Selection) -> Markup:
+    """The commands that plan to take the selected execution away, and those like it; empty where none is selected."""
+    row = row_of(findings, selection.execution)
+    return Markup() if row is None else _handover(row, findings)
+
+
+def _handover(row: Any, findings: Findings) -> Markup:
+    unfinished = row["status"] in UNFINISHED
+    return render(
+        "handover.html",
+        key=key_of(row),
+        suggested=row["suggestion"] in TAKE_AWAY,
+        unfinished=unfinished,
+        delete=delete_command(row, findings),
+        parameters=delete_parameters(row),
+        sweep=sweep_command(row, findings) if unfinished and row["suggestion"] in TAKE_AWAY else None,
+        row=row,
+    )
+
+
+def delete_command(row: Any, findings: Findings) -> str:
+    """The command that plans the deletion of one execution, in the account and region of the findings."""
+    live = True if row["status"] in UNFINISHED else None
+    return commands.iotjobs(
+        findings.place,
+        "run",
+        "delete_job_execution",
+        job_id=str(row["job_id"]),
+        thing_name=str(row["thing_name"]),
+        execution_number=int(row["execution_number"]),
+        cancel_first=live,
+        force=live,
+    )
+
+
+def delete_parameters(row: Any) -> str:
+    """The lines for the parameters cell of `delete_job_execution.ipynb`: the same as the command's."""
+    key = key_of(row)
+    lines = [
+        f"job_id = {key.job_id!r}",
+        f"thing_name = {key.thing_name!r}",
+        f"execution_number = {key.execution_number}",
     ]
-    if advised is not None:
-        parts.append(f"<p><b>What to do now:</b> {text(advice(advised['suggestion']))}.</p>")
-    if head is not None:
-        rows = with_consequences(queue, as_of=findings.as_of)
-        rows["below"] = rows["evidence"] + "; suggestion: " + rows["suggestion"]
-        caption = f"Queue of {thing} in the order of delivery (AWS promises none across jobs); the head is bold"
-        parts.append(html_table(rows, _QUEUE_COLUMNS, caption=caption, emphasis="head", below="below"))
-        parts.append(_queue_doubt(queue))
-    parts.append(timeline_html(findings, thing))
-    if head is not None:
-        parts.append(handover_html(head, findings, what="the head of the queue"))
-    if chosen is not None and (head is None or key_of(chosen) != key_of(head)):
-        parts.append(handover_html(chosen, findings, what="the row you chose"))
-    return f'<div style="line-height:1.45">{"".join(parts)}</div>'
+    if row["status"] in UNFINISHED:
+        lines += ["force = True", "cancel_first = True"]
+    return "\n".join(lines)
 
 
-def timeline_html(findings: Findings, thing_name: str) -> str:
-    """The time line of a thing as an image that stands alone, empty when there is nothing to show."""
-    queue = queue_of(findings, thing_name)
-    data = timeline_png(findings.executions, queue, thing_name=thing_name, as_of=findings.as_of)
-    return image(data, alt=text(f"Time line of {thing_name}")) if data else ""
-
-
-def _queue_doubt(queue: pd.DataFrame) -> str:
-    if "queue_known" not in queue or queue["queue_known"].fillna(value=False).all():
-        return ""
-    return "<p><b>This queue could not be read whole:</b> other jobs may have executions in it.</p>"
-
-
-def _chosen_row(findings: Findings, selection: Selection) -> Any | None:
-    if selection.execution is None:
-        return None
-    job_id, thing_name, number = selection.execution
-    table = findings.executions
-    rows = table[
-        (table["job_id"] == job_id) & (table["thing_name"] == thing_name) & (table["execution_number"] == number)
-    ]
-    return rows.iloc[0] if len(rows) else None
+def sweep_command(row: Any, findings: Findings) -> str:
+    """The command that plans to take away all executions of a row's job that are stuck for the same cause."""
+    seconds = int(findings.stuck_after.total_seconds())
+    return commands.iotjobs(
+        findings.place,
+        "run",
+        "sweep",
+        job_id=str(row["job_id"]),
+        causes=str(row["cause"]),
+        older_than=f"{seconds // 3600}h" if seconds % 3600 == 0 else f"{seconds}s",
+        force=True,
+    )

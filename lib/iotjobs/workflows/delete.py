@@ -52,12 +52,13 @@ def make_plan(
         started = session.started_plan_id()
         if started is not None:
             return _refuse(run, DeletionView(refusals=tuple(guards.is_the_plan_in_progress("of one delete", started))))
-        stored, refused = _plan_of_directory(run, session, asked, cancel_first=cancel_first)
+        stored, refused = _plan_of_directory(run, session, asked)
         if refused and confirm is not None:
             return _refuse(run, DeletionView(refusals=tuple(refused)))
         result = None if stored is None else _executor(run, session).settle(run.connection, stored)
         if stored is not None and result is not None:
-            confirmed = confirm is not None and not guards.phrase_must_match(stored, confirm)
+            same_way = stored.execution.finished or stored.cancel_first == cancel_first
+            confirmed = same_way and confirm is not None and not guards.phrase_must_match(stored, confirm)
             done = result.state in (TargetState.DELETED, TargetState.GONE) and confirm is None and not anew
             if confirmed or done or (result.touched and not result.state.is_final):
                 return _offer(run, DeletionView(stored, result=result))
@@ -90,8 +91,8 @@ def apply_plan(run: Run, view: DeletionView, phrase: str) -> DeletionView:
         )
         if refused:
             return _refuse(run, replace(view, refusals=tuple(refused)))
-        session.write_json(PLAN_FILE, plan.as_document())
         run.note(counts={"planned": 1, "deleted": 0})
+        session.write_json(PLAN_FILE, plan.as_document())
         executor = _executor(run, session)
         ending: IotJobsError | None = None
         try:
@@ -222,9 +223,7 @@ class Deletion:
         return [f"Nothing is changed yet. To confirm: {plan.phrase}"]
 
 
-def _plan_of_directory(
-    run: Run, session: Session, asked: DeleteRequest, *, cancel_first: bool
-) -> tuple[Plan | None, list[Refusal]]:
+def _plan_of_directory(run: Run, session: Session, asked: DeleteRequest) -> tuple[Plan | None, list[Refusal]]:
     """The plan that an earlier run made here for the same request, or why it is refused."""
     path = session.directory.path / PLAN_FILE
     if not path.exists():
@@ -238,7 +237,6 @@ def _plan_of_directory(
     same = (plan.key, plan.force, plan.namespace_id) == (asked.key, asked.force, asked.namespace_id)
     here = run.connection
     same = same and (plan.account, plan.region, plan.endpoint) == (here.account, here.region, here.endpoint)
-    same = same and (plan.execution.finished or plan.cancel_first == cancel_first)
     return (plan if same else None), []
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -13,11 +13,13 @@ from iotjobs.diagnosis.changes import Changes
 from iotjobs.diagnosis.diagnose import diagnose_executions, diagnose_queues
 from iotjobs.diagnosis.next_steps import NextSteps, next_steps
 from iotjobs.diagnosis.overview import worst_causes
+from iotjobs.markup import many
 from iotjobs.model import (
     DIAGNOSIS_COLUMNS,
     EXECUTION_COLUMNS,
     UNFINISHED,
     Cause,
+    ConnectionInfo,
     Outcome,
     Status,
     utc_text,
@@ -31,13 +33,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What an investigation found.
+    """What an investigation found: plain values.
 
     ``executions``: EXECUTION_COLUMNS, DIAGNOSIS_COLUMNS, `job_status`, `thing_groups`; worst first.
     ``queues``: every unfinished execution of the things concerned, with `position` and `head`, by thing in
     the order of delivery. ``jobs``: JOB_COLUMNS, `stuck` (count), `worst_cause`; worst first.
     ``connectivity``: `thing_name`, `connected`, `changed_at`, `reason`. ``steps``: what to do now.
     ``changes``: what changed since an earlier run, None when there is none to compare with.
+    ``connection`` and ``place`` say where it was read, ``run_dir`` where the files are. ``jobs_listed``: how many jobs
+    there are, in whatever state; None where that was not asked.
     """
 
     executions: pd.DataFrame
@@ -50,14 +54,33 @@ class Findings:
     job_id: str | None
     thing_name: str | None
     stuck_after: timedelta
-    run: Run
-    place: Place = field(default_factory=Place)
+    connection: ConnectionInfo
+    place: Place
+    run_dir: str
+    statuses: tuple[Status, ...] = ()
+    jobs_listed: int | None = None
     changes: Changes | None = None
 
     @property
     def summary(self) -> str:
         """One sentence: how many are stuck, and why. What to do about it are the `steps`."""
         return summarise(self.executions)
+
+    @property
+    def caveat(self) -> str:
+        """Why the summary is no all-clear although it may read like one; empty where it is whole."""
+        return caveat(self)
+
+
+#: How bad the end of an execution is, the worst last; those that have not ended are ranked by what they hold back.
+_WORST_LAST = (
+    Status.SUCCEEDED,
+    Status.REMOVED,
+    Status.CANCELED,
+    Status.REJECTED,
+    Status.TIMED_OUT,
+    Status.FAILED,
+)
 
 
 def investigate(run: Run) -> Findings:
@@ -98,8 +121,11 @@ def _investigate(run: Run) -> Findings:
         job_id=values["job_id"],
         thing_name=values["thing_name"],
         stuck_after=stuck_after,
-        run=run,
+        connection=ConnectionInfo.of(connection),
         place=snapshot.place,
+        run_dir=run.directory.shown,
+        statuses=tuple(values["statuses"] or ()),
+        jobs_listed=snapshot.jobs_listed,
         changes=None if earlier is None else changes_since(earlier, connection, executions, jobs, given=given),
     )
     _record(run, findings)
@@ -113,13 +139,31 @@ def summarise(executions: pd.DataFrame) -> str:
     if stuck.empty:
         return f"No execution is stuck: {len(unfinished)} unfinished of {len(executions)} read."
     causes = ", ".join(f"{count} {cause}" for cause, count in stuck["cause"].value_counts().items())
-    return f"{len(stuck)} of {len(unfinished)} unfinished executions are stuck: {causes}."
+    verb = "is" if len(stuck) == 1 else "are"
+    return f"{len(stuck)} of {many(len(unfinished), 'unfinished execution')} {verb} stuck: {causes}."
+
+
+def caveat(findings: Findings) -> str:
+    """Say what the summary leaves out by a filter, or that there is no job to speak of at all."""
+    where = f"account {findings.connection.account}, region {findings.connection.region}"
+    if findings.jobs_listed == 0:
+        return f"There is no job at all in {where}. Is this the region, and the account?"
+    if not findings.statuses:
+        return ""
+    names = ",".join(findings.statuses)
+    filtered = f"Filter statuses={names}: {many(len(findings.executions), 'execution')} fit."
+    if set(findings.statuses) >= set(UNFINISHED):
+        return filtered
+    unfinished = int(findings.jobs[[status.value for status in UNFINISHED]].fillna(0).to_numpy().sum())
+    counted = many(unfinished, "unfinished execution")
+    return f"{filtered} By their own counts these jobs have {counted}; whether one of those is stuck was not looked at."
 
 
 def _record(run: Run, findings: Findings) -> None:
     """Write the tables and the result of an investigation."""
     run.directory.write_executions(findings.executions)
-    reason, counts, warnings = findings.summary, _counts(findings.executions), list(findings.warnings)
+    reason = f"{findings.caveat} {findings.summary}".strip()
+    counts, warnings = _counts(findings.executions), list(findings.warnings)
     if findings.changes is not None:
         run.directory.write_csv("changes.csv", findings.changes.table)
         counts |= findings.changes.counts
@@ -146,8 +190,9 @@ def _executions(snapshot: FleetSnapshot, queues: pd.DataFrame) -> pd.DataFrame:
     table["job_status"] = table["job_id"].map(job_status)
     table["thing_groups"] = table["thing_name"].map(groups).fillna("")
     unfinished = table["status"].isin(UNFINISHED)
-    ranked = table.assign(unfinished=unfinished, weight=table["unblocks"].fillna(0)).sort_values(
-        ["stuck", "unfinished", "weight", "age_s"], ascending=False, kind="stable", ignore_index=True
+    badness = table["status"].map({status.value: rank for rank, status in enumerate(_WORST_LAST)}).fillna(-1)
+    ranked = table.assign(unfinished=unfinished, weight=table["unblocks"].fillna(0), badness=badness).sort_values(
+        ["stuck", "unfinished", "badness", "weight", "age_s"], ascending=False, kind="stable", ignore_index=True
     )
     return ranked[[*EXECUTION_COLUMNS, *DIAGNOSIS_COLUMNS, "job_status", "thing_groups"]]
 

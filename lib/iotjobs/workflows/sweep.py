@@ -109,6 +109,7 @@ def apply_plan(
             refused = guards.sweep_refusals(plan, _context(run, plan, evidence, started=started is not None))
         if refused:
             return _refuse(run, replace(view, refusals=tuple(refused), results=results))
+        run.note(counts=counts_of(results.values()))
         if started is None:
             session.write_json(PLAN_FILE, plan.as_document())
             session.journal.write(
@@ -369,7 +370,6 @@ def _carry_out(
             run.note(counts=counts_of(results.values()))
         progress(result)
 
-    run.note(counts=counts_of(results.values()))
     executor = SweepExecutor(
         plan,
         results,

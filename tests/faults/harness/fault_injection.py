@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConn
 from botocore.parsers import ResponseParserError
 
 from iotjobs.aws.connection import Connection
+from iotjobs.aws.pace import Traffic
 from iotjobs.aws.transport import Call, Limits
 from tests.faults.harness.service_model import AcceptedCall, ExecutionRecord, ServiceModel, service_error
 
@@ -205,6 +206,7 @@ class ModelTransport:
         self.region = injector().service.region
         self.limits = Limits()
         self.on_access_key: Callable[[str, str], None] = lambda _service, _key: None
+        self.traffic = Traffic()
         self._injector = injector
 
     def endpoint(self, service: str) -> str:  # noqa: ARG002 - one for all

@@ -374,12 +374,9 @@ class SingleDelete(Workflow):
         return cls(simulation, **names, force=force, cancel_first=rng.random() < 0.7)
 
     def is_settled(self, ended: str) -> bool:
-        ended_otherwise = ended == "partial" and self.simulation.invariants.journal()[-1]["event"] in (
-            "drifted",
-            "gone",
-        )
+        last = self.simulation.invariants.journal()[-1]["event"] if ended == "partial" else ""
         waits = "it is not sent again" in self.simulation.result()["reason"]  # accepted, and never shown
-        return ended in ("applied", "refused", "error") or ended_otherwise or waits
+        return ended in ("applied", "refused", "error") or last in ("drifted", "gone") or waits
 
     def _work(self, run: Run) -> Any:
         return iotjobs.delete_job_execution(run)

@@ -106,6 +106,7 @@ def _live(parameters: dict[str, Any], environment: dict[str, str], ending: dict[
     os.environ |= environment
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # Python's own way: a full file is an OSError
     if ending.get("unprivileged"):
+        _ = "".encode("ascii"), iotjobs.start, iotjobs.sweep  # imported while it may read the installation
         os.setuid(_UNPRIVILEGED)
     crash = _ProcessCrash(Path(parameters["run_dir"]), ending.get("kill"), ending.get("full_after_line"))
     with (

@@ -1,0 +1,206 @@
+"""A live table: sorted by its headers, filtered as one types, walked by keyboard, over all rows.
+
+The kernel sorts, filters and cuts pages of plain tables however long they are, and `templates/grid.html` makes the
+page's HTML, as for every other view; `grid.js` says what a person did. So no row is out of reach, and nothing that a
+device wrote is ever markup.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import pandas as pd
+import traitlets
+
+from iotjobs.markup import render, visible
+from iotjobs.run.directory import harmless
+from iotjobs.ui.static import Row
+
+_PAGE_LENGTHS = (5, 8, 25, 100)
+_HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class GridColumn:
+    """A column: `name` is what it sorts by, searches and copies; `cell` is what it shows of a row.
+
+    ``kind`` as in `static.Column`. ``hidden`` columns are searched and copied, not shown.
+    """
+
+    title: str
+    name: str
+    cell: Callable[[Row], Any] | None = None
+    kind: str = ""
+    hidden: bool = False
+
+
+class Grid(anywidget.AnyWidget):
+    """A live table of a frame; its rows are known by their places in it. Observe `chosen`.
+
+    With ``reveal`` the view that it is in is scrolled to when it is first shown.
+    """
+
+    _esm = _HERE / "grid.js"
+    html = traitlets.Unicode().tag(sync=True)
+    label = traitlets.Unicode().tag(sync=True)
+    reveal = traitlets.Bool(default_value=False).tag(sync=True)
+    chosen = traitlets.Tuple()
+
+    def __init__(
+        self,
+        frame: pd.DataFrame,
+        columns: tuple[GridColumn, ...],
+        *,
+        label: str,
+        length: int = 8,
+        several: bool = False,
+    ) -> None:
+        super().__init__(label=label)
+        self._columns = columns
+        self._several = several
+        self._length = length
+        self._search = ""
+        self._filters: dict[str, str] = {}
+        self._sort: tuple[str, bool] | None = None
+        self._page = 0
+        self._set(frame)
+        self.observe(self._draw_page_of_choice, "chosen")
+        self.on_msg(self._heard)
+
+    def show(self, frame: pd.DataFrame) -> None:
+        """Show another frame of the same columns; what was sorted, searched and filtered for stays."""
+        self._set(frame)
+
+    @property
+    def matches(self) -> pd.DataFrame:
+        """The rows that fit what is searched and filtered for, in the order shown; the index is their places."""
+        return self._frame.loc[self._places]
+
+    def csv(self) -> str:
+        """The matching rows as CSV, with a header; what a spreadsheet would run as a formula is text."""
+        file = io.StringIO()
+        writer = csv.writer(file)
+        writer.writerow([column.title for column in self._columns])
+        rows = self.matches[[column.name for column in self._columns]]
+        writer.writerows([harmless(visible(value)) for value in row] for row in rows.itertuples(index=False, name=None))
+        return file.getvalue()
+
+    def _set(self, frame: pd.DataFrame) -> None:
+        self._frame = frame.reset_index(drop=True)
+        self._texts: dict[str, pd.Series] = {}
+        self._places: list[int] = []
+        self._page = 0
+        self.chosen = ()
+        self._match()
+
+    def _match(self) -> None:
+        fits = pd.Series(True, index=self._frame.index)
+        for word in self._search.lower().split():
+            fits &= self._text_of(column.name for column in self._columns).str.contains(word, regex=False)
+        for name, part in self._filters.items():
+            fits &= self._text_of([name]).str.contains(part.lower().strip(), regex=False)
+        rows = self._frame[fits]
+        if self._sort is not None:
+            name, ascending = self._sort
+            rows = rows.sort_values(name, ascending=ascending, kind="stable")
+        self._places = rows.index.tolist()
+        self._page = min(self._page, max(0, ceil(len(self._places) / self._length) - 1))
+        self._draw()
+
+    def _text_of(self, names: Iterable[str]) -> pd.Series:
+        """The columns as one lowercase text a row; made when first asked for."""
+        text = pd.Series("", index=self._frame.index, dtype="str")
+        for name in names:
+            if name not in self._texts:
+                self._texts[name] = self._frame[name].astype("str").fillna("").str.lower()
+            text = text + " " + self._texts[name]
+        return text
+
+    def _draw(self) -> None:
+        first = self._page * self._length
+        places = self._places[first : first + self._length]
+        columns = [column for column in self._columns if not column.hidden]
+        records = self._frame.loc[places].to_dict("records")
+        rows = [
+            {
+                "place": place,
+                "chosen": place in self.chosen,
+                "cells": [column.cell(row) if column.cell else row[column.name] for column in columns],
+            }
+            for place, row in zip(places, records, strict=True)
+        ]
+        self.html = render(
+            "grid.html",
+            label=self.label,
+            columns=columns,
+            rows=rows,
+            sort=self._sort,
+            search=self._search,
+            filters=self._filters,
+            first=first,
+            matching=len(self._places),
+            of_all=len(self._frame),
+            pages=max(1, ceil(len(self._places) / self._length)),
+            page=self._page,
+            length=self._length,
+            lengths=sorted({*_PAGE_LENGTHS, self._length}),
+            several=self._several,
+        )
+
+    def _draw_page_of_choice(self, _change: Any) -> None:
+        """Show the page of what was chosen elsewhere."""
+        if self.chosen and self.chosen[0] in self._places:
+            self._page = self._places.index(self.chosen[0]) // self._length
+        self._draw()
+
+    def _heard(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
+        act, value = str(content.get("do")), str(content.get("value", ""))
+        if act == "choose":
+            self._choose(int(value))
+        elif act == "sort":
+            self._sort = self._next_sort(value)
+            self._match()
+        elif act == "search":
+            self._search, self._page = value, 0
+            self._match()
+        elif act == "filter":
+            name = str(content.get("name"))
+            self._filters = (
+                {**self._filters, name: value}
+                if value.strip()
+                else {each: part for each, part in self._filters.items() if each != name}
+            )
+            self._page = 0
+            self._match()
+        elif act == "page":
+            self._page = max(0, int(value))
+            self._match()
+        elif act == "length":
+            self._length, self._page = int(value), 0
+            self._match()
+        elif act in ("copy", "csv"):
+            self.send({"do": act, "text": self.csv(), "name": f"{self.label}.csv"})
+
+    def _choose(self, place: int) -> None:
+        if place not in self._frame.index:
+            return
+        if not self._several:
+            self.chosen = (place,)
+        else:
+            rest = tuple(other for other in self.chosen if other != place)
+            self.chosen = rest if place in self.chosen else (*rest, place)
+
+    def _next_sort(self, name: str) -> tuple[str, bool] | None:
+        """Up, down, and back to the order that the rows came in."""
+        if name not in {column.name for column in self._columns}:
+            return self._sort
+        if self._sort is None or self._sort[0] != name:
+            return (name, True)
+        return (name, False) if self._sort[1] else None

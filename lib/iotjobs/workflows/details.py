@@ -1,0 +1,74 @@
+"""One execution beyond its status: what the device last said of it, and what its job is. Reads only."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from iotjobs.aws.connection import Connection
+from iotjobs.errors import IotJobsError
+from iotjobs.model import ExecutionKey
+
+_LONGEST_DOCUMENT = 600
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionDetails:
+    """What `DescribeJobExecution`, `DescribeJob` and `GetJobDocument` say, as lines for a person.
+
+    ``last_said`` is the device's `statusDetails`; ``facts`` are titles and texts, in the order to read them;
+    ``gaps`` say what could not be read.
+    """
+
+    key: ExecutionKey
+    last_said: str
+    facts: dict[str, str]
+    gaps: tuple[str, ...] = ()
+
+
+def look_up(connection: Connection, key: ExecutionKey) -> ExecutionDetails:
+    """Ask for one execution and its job. A part that cannot be read is a gap.
+
+    Source: DescribeJobExecution, DescribeJob, GetJobDocument.
+    """
+    gaps: list[str] = []
+
+    def read(operation: str, part: str, **parameters: Any) -> dict[str, Any]:
+        try:
+            return dict(connection.read(operation, **parameters).get(part) or {})
+        except IotJobsError as error:
+            gaps.append(f"{operation}: {error}")
+            return {}
+
+    names = {"jobId": key.job_id, "thingName": key.thing_name, "executionNumber": key.execution_number}
+    execution = read("DescribeJobExecution", "execution", **names)
+    job = read("DescribeJob", "job", jobId=key.job_id)
+    said = details_text((execution.get("statusDetails") or {}).get("detailsMap") or {})
+    facts = {
+        "The device last said": said or ("" if gaps else "nothing: it sent no status details"),
+        "At": str(execution.get("lastUpdatedAt") or ""),
+        "Version": str(execution.get("versionNumber") or ""),
+        "Job": str(job.get("description") or ""),
+        "Comment": str(job.get("comment") or ""),
+        "Reason": str(job.get("reasonCode") or ""),
+        "Job document": _document(connection, key.job_id, gaps),
+    }
+    return ExecutionDetails(key, said, {title: text for title, text in facts.items() if text}, tuple(gaps))
+
+
+def details_text(details: dict[str, Any]) -> str:
+    """Status details in one line: `progress: 80%, step: flash`."""
+    return ", ".join(f"{name}: {value}" for name, value in sorted(details.items()))
+
+
+def _document(connection: Connection, job_id: str, gaps: list[str]) -> str:
+    try:
+        document = str(connection.read("GetJobDocument", jobId=job_id).get("document") or "")
+    except IotJobsError as error:
+        gaps.append(f"GetJobDocument: {error}")
+        return ""
+    with suppress(ValueError):  # a document need not be JSON
+        document = json.dumps(json.loads(document))
+    return document if len(document) <= _LONGEST_DOCUMENT else f"{document[:_LONGEST_DOCUMENT]}…"
