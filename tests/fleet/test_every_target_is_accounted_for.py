@@ -21,7 +21,7 @@ def test_each_target_answers_or_is_named_with_why_not(tmp_path: Path) -> None:
         begun = time.monotonic()
         work = {target: Work(tasks.name_of, {"folder": str(tmp_path)}, timeout_s=15) for target in targets}
         answers = {target.name: answer for target, answer in run_tasks(client, work)}
-    assert time.monotonic() - begun < 40
+    assert time.monotonic() - begun < 90
     assert {name: answers[name] for name in ("a", "b", "dies")} == {
         name: f"{name} in eu-west-1" for name in ("a", "b", "dies")
     }
