@@ -71,7 +71,10 @@ def _serve(folder: Path, before: list[str]) -> Iterator[Lab]:
             yield Lab(_address(runtime, server, Path(log.name)), folder)
         finally:
             server.terminate()
-            server.wait(timeout=60)
+            try:
+                server.wait(timeout=30)
+            except subprocess.TimeoutExpired:  # its kernels are slow to end on a busy machine
+                server.kill()
 
 
 def _address(runtime: Path, server: subprocess.Popen[bytes], log: Path) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from iotjobs.aws.connection import Connection
 from iotjobs.errors import IotJobsError
-from iotjobs.model import ExecutionKey
+from iotjobs.model import ExecutionKey, utc_text
 
 _LONGEST_DOCUMENT = 600
 
@@ -48,7 +49,7 @@ def look_up(connection: Connection, key: ExecutionKey) -> ExecutionDetails:
     said = details_text((execution.get("statusDetails") or {}).get("detailsMap") or {})
     facts = {
         "The device last said": said or ("" if gaps else "nothing: it sent no status details"),
-        "At": str(execution.get("lastUpdatedAt") or ""),
+        "At": _moment_text(execution.get("lastUpdatedAt")),
         "Version": str(execution.get("versionNumber") or ""),
         "Job": str(job.get("description") or ""),
         "Comment": str(job.get("comment") or ""),
@@ -56,6 +57,10 @@ def look_up(connection: Connection, key: ExecutionKey) -> ExecutionDetails:
         "Job document": _document(connection, key.job_id, gaps),
     }
     return ExecutionDetails(key, said, {title: text for title, text in facts.items() if text}, tuple(gaps))
+
+
+def _moment_text(seconds: float | None) -> str:
+    return "" if seconds is None else utc_text(datetime.fromtimestamp(seconds, tz=UTC))
 
 
 def details_text(details: dict[str, Any]) -> str:
