@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from iotjobs.deletion.restore import removed
     from iotjobs.run.run import Run, start
+    from iotjobs.targets.workflow import FleetSweep, fleet, fleet_sweep
     from iotjobs.ui.banner import banner
     from iotjobs.ui.changes_view import what_changed
     from iotjobs.ui.delete_panel import delete_panel
     from iotjobs.ui.fleet_overview import fleet_overview
+    from iotjobs.ui.fleet_report import fleet_report
     from iotjobs.ui.screens import explore
     from iotjobs.ui.steps_view import what_to_do
     from iotjobs.ui.sweep_panel import sweep_panel
@@ -25,13 +27,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Findings",
+    "FleetSweep",
     "Run",
     "Sweep",
     "banner",
     "delete_job_execution",
     "delete_panel",
     "explore",
+    "fleet",
     "fleet_overview",
+    "fleet_report",
+    "fleet_sweep",
     "investigate",
     "removed",
     "start",
@@ -47,11 +53,13 @@ __version__ = metadata.version("iotjobs")
 _MODULES = {
     "iotjobs.deletion.restore": ("removed",),
     "iotjobs.run.run": ("Run", "start"),
+    "iotjobs.targets.workflow": ("FleetSweep", "fleet", "fleet_sweep"),
     "iotjobs.ui": (
         "banner",
         "delete_panel",
         "fleet_overview",
         "explore",
+        "fleet_report",
         "sweep_panel",
         "sweep_report",
         "what_changed",

@@ -14,6 +14,7 @@ import iotjobs
 from iotjobs.errors import IotJobsError
 from iotjobs.model import Outcome
 from iotjobs.parameters import Parameter
+from iotjobs.publish.command import prune, publish
 from iotjobs.run import notebooks as kit
 from iotjobs.run.process import echo, ending_is_an_interrupt, flush_or_drop, open_closed_streams
 from iotjobs.sandbox.__main__ import sandbox
@@ -130,6 +131,8 @@ def lab(*, in_sandbox: bool, options: tuple[str, ...]) -> None:
     sys.exit(subprocess.run(command, check=False).returncode)
 
 
+cli.add_command(publish)
+cli.add_command(prune)
 cli.add_command(sandbox)
 
 

@@ -219,25 +219,89 @@ def _common(notebook: str, run_dir: str = "") -> tuple[Parameter, ...]:
 _TICKET = Parameter("ticket", text, "a ticket or reason, kept on an execution that is cancelled and in the record")
 _CONFIRM = Parameter("confirm", text, "the phrase of the plan; without it nothing is deleted")
 
+_INVESTIGATE = (
+    Parameter("job_id", job_id, "the job to look at; None: every job that is not finished"),
+    Parameter("thing_name", thing_name, 'the thing to look at, in quotes: "007" is text'),
+    Parameter(
+        "stuck_after",
+        duration,
+        "an execution without any change for this long is stuck: 90m, 24h, 30d",
+        default="24h",
+    ),
+    Parameter("statuses", statuses, "only executions in these statuses, comma-separated: QUEUED,IN_PROGRESS"),
+    Parameter(
+        "compare_with",
+        text,
+        "run directory of an earlier investigation: what got stuck, what moved, what is gone since",
+    ),
+)
+_SWEEP = (
+    Parameter("job_id", job_id, "only executions of this job"),
+    Parameter("thing_name", thing_name, 'only executions of this thing, in quotes: "007" is text'),
+    Parameter("causes", causes, "only these causes, comma-separated: orphaned,device_offline"),
+    Parameter("statuses", statuses, "only these statuses, comma-separated: FAILED,REJECTED"),
+    Parameter("thing_groups", comma_list, "only things of these groups or of the groups below them, comma-separated"),
+    Parameter(
+        "older_than",
+        duration,
+        "only what has not changed for this long: 90m, 24h, 30d",
+        default="30d",
+        cell_has_none=True,
+    ),
+    Parameter(
+        "stuck_after",
+        duration,
+        "for causes: an execution without any change for this long is stuck",
+        default="24h",
+        cell_has_none=True,
+    ),
+    Parameter(
+        "force",
+        flag,
+        "True: also QUEUED and IN_PROGRESS; each is cancelled by its version first",
+        default=False,
+        type=bool,
+        cell_has_none=True,
+    ),
+    Parameter("max_deletes", count, "more than this, and nothing is deleted", default=25, type=int, cell_has_none=True),
+    Parameter(
+        "max_fraction",
+        fraction,
+        "more than this part of a job's executions, and nothing is deleted",
+        default=0.1,
+        type=float,
+        cell_has_none=True,
+    ),
+    Parameter(
+        "protect",
+        comma_list,
+        "names to leave alone, things or jobs, comma-separated patterns of whole names: prod-*,pump-?",
+    ),
+    Parameter(
+        "plan_file",
+        text,
+        "a plan.json made earlier, to be applied as it is; other parameters may only tighten it",
+    ),
+    _TICKET,
+    _CONFIRM,
+    Parameter(
+        "unattended",
+        flag,
+        "True: confirm itself, for a scheduler; max_deletes and max_fraction must be given then",
+        default=False,
+        type=bool,
+        cell_has_none=True,
+    ),
+)
+_TARGETS = (
+    Parameter("targets", text, "where to look: PROFILE@REGION,… or the path of a TOML file of [[target]] tables"),
+    Parameter("scheduler", text, "address of a Dask scheduler, such as tcp://10.0.0.1:8786; None: a local cluster"),
+    Parameter("target_timeout", duration, "a target that gives no answer for this long is given up", default="1h"),
+)
+
 #: Every notebook of the kit, with its parameters in the order of its parameters cell.
 NOTEBOOKS: dict[str, tuple[Parameter, ...]] = {
-    "investigate": (
-        Parameter("job_id", job_id, "the job to look at; None: every job that is not finished"),
-        Parameter("thing_name", thing_name, 'the thing to look at, in quotes: "007" is text'),
-        Parameter(
-            "stuck_after",
-            duration,
-            "an execution without any change for this long is stuck: 90m, 24h, 30d",
-            default="24h",
-        ),
-        Parameter("statuses", statuses, "only executions in these statuses, comma-separated: QUEUED,IN_PROGRESS"),
-        Parameter(
-            "compare_with",
-            text,
-            "run directory of an earlier investigation: what got stuck, what moved, what is gone since",
-        ),
-        *_common("investigate"),
-    ),
+    "investigate": (*_INVESTIGATE, *_common("investigate")),
     "delete_job_execution": (
         Parameter("job_id", job_id, "the ID of the job whose execution on a particular device will be deleted"),
         Parameter(
@@ -276,68 +340,20 @@ NOTEBOOKS: dict[str, tuple[Parameter, ...]] = {
         _CONFIRM,
         *_common("delete_job_execution"),
     ),
-    "sweep": (
-        Parameter("job_id", job_id, "only executions of this job"),
-        Parameter("thing_name", thing_name, 'only executions of this thing, in quotes: "007" is text'),
-        Parameter("causes", causes, "only these causes, comma-separated: orphaned,device_offline"),
-        Parameter("statuses", statuses, "only these statuses, comma-separated: FAILED,REJECTED"),
+    "sweep": (*_SWEEP, *_common("sweep", "the same again goes on with it; ")),
+    "fleet": (*_TARGETS, *_INVESTIGATE, *_common("fleet")),
+    "fleet_sweep": (
+        *_TARGETS,
         Parameter(
-            "thing_groups", comma_list, "only things of these groups or of the groups below them, comma-separated"
-        ),
-        Parameter(
-            "older_than",
-            duration,
-            "only what has not changed for this long: 90m, 24h, 30d",
-            default="30d",
+            "max_total_deletes",
+            count,
+            "more than this in all targets together, and nothing is deleted anywhere",
+            default=100,
+            type=int,
             cell_has_none=True,
         ),
-        Parameter(
-            "stuck_after",
-            duration,
-            "for causes: an execution without any change for this long is stuck",
-            default="24h",
-            cell_has_none=True,
-        ),
-        Parameter(
-            "force",
-            flag,
-            "True: also QUEUED and IN_PROGRESS; each is cancelled by its version first",
-            default=False,
-            type=bool,
-            cell_has_none=True,
-        ),
-        Parameter(
-            "max_deletes", count, "more than this, and nothing is deleted", default=25, type=int, cell_has_none=True
-        ),
-        Parameter(
-            "max_fraction",
-            fraction,
-            "more than this part of a job's executions, and nothing is deleted",
-            default=0.1,
-            type=float,
-            cell_has_none=True,
-        ),
-        Parameter(
-            "protect",
-            comma_list,
-            "names to leave alone, things or jobs, comma-separated patterns of whole names: prod-*,pump-?",
-        ),
-        Parameter(
-            "plan_file",
-            text,
-            "a plan.json made earlier, to be applied as it is; other parameters may only tighten it",
-        ),
-        _TICKET,
-        _CONFIRM,
-        Parameter(
-            "unattended",
-            flag,
-            "True: confirm itself, for a scheduler; max_deletes and max_fraction must be given then",
-            default=False,
-            type=bool,
-            cell_has_none=True,
-        ),
-        *_common("sweep", "the same again goes on with it; "),
+        *_SWEEP,
+        *_common("fleet_sweep", "the same again goes on with it; "),
     ),
 }
 

@@ -11,7 +11,7 @@ from iotjobs.aws.connection import Connection, connect
 from iotjobs.aws.endpoints import described_url, is_loopback, partition_of
 from iotjobs.aws.transport import Limits
 from iotjobs.errors import Denied, InvalidInput, IotJobsError, NotFound
-from tests.aws_standin import StandIn, control_plane
+from tests.aws_standin import StandIn, registry
 
 LogIn = Callable[..., Path]
 ONCE = Limits(read_attempts=1)
@@ -89,7 +89,7 @@ def test_denied_on_both_planes_is_denied(aws: StandIn, log_in: LogIn) -> None:
 def test_nothing_is_sent_to_a_host_that_is_not_aws(
     aws: StandIn, log_in: LogIn, monkeypatch: pytest.MonkeyPatch, host: str
 ) -> None:
-    monkeypatch.setattr(control_plane, "describe_endpoint", lambda *_: {"endpointAddress": host})
+    monkeypatch.setattr(registry, "describe_endpoint", lambda *_: {"endpointAddress": host})
     log_in(aws)
     connection = connect()
     assert _on_device_plane(connection) == "IN_PROGRESS"
@@ -111,7 +111,7 @@ def test_where_no_fips_host_serves_the_device_plane_no_other_does(
     log_in: LogIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     named = {"endpointAddress": "abcdefghijkl.jobs.iot.us-east-1.amazonaws.com"}
-    monkeypatch.setattr(control_plane, "describe_endpoint", lambda *_: named)
+    monkeypatch.setattr(registry, "describe_endpoint", lambda *_: named)
     with StandIn(region="us-east-1") as aws:
         aws.fleet.job("firmware", {"pump-2": "IN_PROGRESS"})
         log_in(aws, AWS_USE_FIPS_ENDPOINT="true")

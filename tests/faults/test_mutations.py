@@ -28,13 +28,6 @@ def _sweep(directory: Path, *jobs: Job, looks: int = 0) -> Sweep:
     return sweep
 
 
-def _starts_meanwhile(directory: Path) -> Sweep:
-    sweep = _sweep(directory, Job(("QUEUED", "REJECTED")))
-    sweep.simulation.happens(Event(what="device_starts"))
-    sweep.apply()
-    return sweep
-
-
 def _shows_late(directory: Path) -> Sweep:
     sweep = _sweep(directory, Job(("FAILED",)), looks=30)
     for _ in range(3):
@@ -68,10 +61,6 @@ def _three_fail_in_a_row(directory: Path) -> Sweep:
     return sweep
 
 
-def _unless_it_is_gone(real: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda then, now: [] if now else real(then, now)
-
-
 def _never_accepted(real: Callable[..., Any]) -> Callable[..., Any]:
     def sent(entries: Any, operation: str) -> Any:
         state = real(entries, operation)
@@ -96,9 +85,6 @@ def _returns(value: Any) -> Callable[[Any], Any]:
 
 DELETION = "iotjobs.deletion"
 MUTATIONS = {
-    "what moved is not noticed": Mutation(
-        f"{DELETION}.guards.unchanged", _unless_it_is_gone, _starts_meanwhile, "outside_plan"
-    ),
     "what was accepted is sent again": Mutation(f"{DELETION}.executor.sent", _never_accepted, _shows_late, "repeated"),
     "nobody owns a job": Mutation(
         "iotjobs.diagnosis.service_owners._owner", _returns(None), _owned_by_greengrass, "outside_plan"

@@ -46,7 +46,7 @@ def test_a_sweep_that_may_have_cancelled_is_never_refused(tmp_path: Path) -> Non
 
 def test_a_delete_without_answer_is_not_said_to_be_undone(tmp_path: Path) -> None:
     work = _planned(tmp_path, SingleDelete, ONE, "IN_PROGRESS")
-    blind = [Fault(on=LOOK, nth=nth, kind="internal_error") for nth in range(6, 20)]
+    blind = [Fault(on=LOOK, nth=nth, kind="internal_error") for nth in range(7, 30)]  # from the delete on
     assert work.apply(Fault(on=DELETE, kind="response_lost"), *blind) == "partial"
     assert work.simulation.operations() == [CANCEL, DELETE]
     assert "not deleted" not in work.simulation.result()["reason"]

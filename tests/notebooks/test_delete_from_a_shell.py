@@ -17,7 +17,8 @@ DELETE = "delete_job_execution"
 
 def _phrase(fleet: Fleet, job_id: str, thing_name: str) -> str:
     found = fleet.iot.describe_job_execution(jobId=job_id, thingName=thing_name, executionNumber=1)["execution"]
-    return f"delete {job_id}/{thing_name}/1 queued {utc_text(found['queuedAt'])}"
+    version = f" at version {found['versionNumber']}" if found["status"] in ("QUEUED", "IN_PROGRESS") else ""
+    return f"delete {job_id}/{thing_name}/1 queued {utc_text(found['queuedAt'])}{version}"
 
 
 def _left(fleet: Fleet, job_id: str) -> list[str]:

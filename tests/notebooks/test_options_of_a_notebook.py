@@ -85,4 +85,4 @@ def test_help_shows_the_comments_and_the_defaults() -> None:
 def test_an_unknown_notebook_is_told_which_there_are() -> None:
     ended = CliRunner().invoke(cli.cli, ["run", "invstigate"])
     assert ended.exit_code == 2
-    assert "delete_job_execution, investigate" in ended.output
+    assert "delete_job_execution, fleet, fleet_sweep, investigate" in ended.output

@@ -75,7 +75,7 @@ def _operations_called() -> Iterator[str]:
     for service, prefix in prefixes.items():
         known = set(loader(service).operation_names)
         for path in (ROOT / "lib" / "iotjobs").rglob("*.py"):
-            if "sandbox" in path.parts:
+            if "sandbox" in path.parts or path.name == "pace.py":  # a table of quotas, which names what is not called
                 continue
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.Call) and service == "iot-jobs-data":

@@ -24,7 +24,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = PYPROJECT["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 GROUPS = PYPROJECT["dependency-groups"]
-LOCKED_DIRECTLY = [*PROJECT["dependencies"], *EXTRAS["sandbox"], *EXTRAS["test"], *GROUPS["build"]]
+LOCKED_DIRECTLY = [*PROJECT["dependencies"], *EXTRAS["sandbox"], *EXTRAS["test"], *EXTRAS["fleet"], *GROUPS["build"]]
 
 PERMISSIVE = {
     *(
@@ -40,7 +40,7 @@ PERMISSIVE = {
         "PSF-2.0",
         "Zlib",
     ),
-    *("Apache 2.0", "Apache License, Version 2.0", "Apache Software License", "BSD License", "DFSG approved"),
+    *("Apache 2.0", "Apache License, Version 2.0", "Apache Software License", "BSD", "BSD License", "DFSG approved"),
     *("ISC License (ISCL)", "MIT License", "Python Software Foundation License"),
 }
 FILE_COPYLEFT = {"MPL-2.0", "Mozilla Public License 2.0 (MPL 2.0)"}  # binds changes of its own files only
@@ -147,7 +147,7 @@ def test_what_the_kit_imports_is_declared() -> None:
         if top in sys.stdlib_module_names or top == "iotjobs":
             continue
         within = path.relative_to(ROOT / "lib" / "iotjobs").parts[0]
-        declared = {"sandbox": sandbox, "fleet": fleet}.get(within, runtime)
+        declared = {"sandbox": sandbox, "targets": fleet}.get(within, runtime)
         assert {canonicalize_name(name) for name in brings.get(top, [top])} & declared, f"{path.name} imports {top}"
 
 

@@ -10,11 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from iotjobs.ui.handover import delete_command, sweep_command
 
 import iotjobs
 from iotjobs.sandbox.fleet import Fleet
-from iotjobs.ui.model import key_of
+from iotjobs.ui.thing_panel import delete_command, sweep_command
 from iotjobs.workflows.investigate import Findings
 
 
@@ -37,7 +36,7 @@ def test_each_printed_command_plans_what_the_view_shows(findings: Findings, tmp_
     swept = _run(sweep_command(row, findings), tmp_path / "sweep")
     assert swept["outcome"] == "planned", swept["reason"]
     assert str(swept["confirm"]).startswith("delete 2 ")
-    planned = _run(delete_command(key_of(row), findings, unfinished=True), tmp_path / "delete")
+    planned = _run(delete_command(row, findings), tmp_path / "delete")
     assert planned["outcome"] == "planned"
     assert f"printed-job/{row['thing_name']}/1" in planned["confirm"]
 

@@ -19,7 +19,7 @@ import botocore.session
 from botocore.parsers import ResponseParserError
 
 from iotjobs.aws import endpoints, response_parsing, sandbox_proof
-from iotjobs.aws.credentials import CallerCredentials
+from iotjobs.aws.credentials import CallerCredentials, Role
 from iotjobs.aws.device_plane import DevicePlane, PlaneSettings
 from iotjobs.aws.endpoints import Kind, Partition
 from iotjobs.aws.masking import address, outside_text
@@ -42,21 +42,27 @@ def connect(
     region: str | None = None,
     run_id: str | None = None,
     limits: Limits | None = None,
+    role: Role | None = None,
+    endpoint_url: str | None = None,
 ) -> Connection:
     """Connect by the standard AWS settings and ask who we are (STS GetCallerIdentity).
 
-    ``run_id`` stands in the user agent of every call. Raises InvalidInput for an unknown profile, no region or an
-    endpoint that is no URL, Denied for missing or refused credentials, IotJobsError for an endpoint out of reach.
+    ``run_id`` stands in the user agent of every call. ``role`` is assumed with the credentials that are found;
+    ``endpoint_url`` goes before the endpoints of the settings, for every service. Raises InvalidInput for an unknown
+    profile, no region or an endpoint that is no URL, Denied for missing or refused credentials, IotJobsError for an
+    endpoint out of reach.
     """
     try:
         own = botocore.session.Session(profile=profile)  # botocore's, for the clients that fetch credentials
         chosen, warning = choose_region(own, region)
         own.set_config_variable("region", chosen)
-        credentials = CallerCredentials(own, profile)
+        credentials = CallerCredentials(own, profile, role=role, endpoint_url=endpoint_url)
         credentials.find()
         session = botocore.session.Session(profile=profile)
         session.register_component("credential_provider", credentials)
-        transport = BotoTransport(session, credentials, region=chosen, run_id=run_id, limits=limits)
+        transport = BotoTransport(
+            session, credentials, region=chosen, run_id=run_id, limits=limits, endpoint_url=endpoint_url
+        )
         partitions = session.get_component("data_loader").load_data("partitions")["partitions"]
         connection = Connection(
             transport,
@@ -204,6 +210,26 @@ class Connection:
             if self.endpoint_kind != "aws" and "approximateSecondsBeforeTimedOut" not in answer["execution"]:
                 raise  # an emulator's control plane keeps silent about timers
             return answer
+
+    def organization_accounts(self) -> list[str]:
+        """The ids of the active accounts of the caller's Organization (API: Organizations ListAccounts, all pages)."""
+        accounts: list[str] = []
+        token: str | None = None
+        for _ in range(_MOST_PAGES):
+            answer = self._read("organizations", "ListAccounts", {"NextToken": token})
+            accounts += [str(account["Id"]) for account in answer["Accounts"] if account.get("Status") == "ACTIVE"]
+            token = answer.get("NextToken")
+            if not token:
+                return sorted(accounts)
+        raise IotJobsError(f"ListAccounts did not end after {_MOST_PAGES} pages; {CHECK_ENDPOINT}")
+
+    def publish_message(self, topic_arn: str, *, subject: str, message: str) -> None:
+        """Publish to an SNS topic; throttled and lost calls are retried (API: SNS Publish)."""
+        self._read("sns", "Publish", {"TopicArn": topic_arn, "Subject": subject[:100], "Message": message})
+
+    def put_object(self, bucket: str, key: str, body: bytes) -> None:
+        """Put an object into S3; throttled and lost calls are retried (API: S3 PutObject)."""
+        self._read("s3", "PutObject", {"Bucket": bucket, "Key": key, "Body": body})
 
     def change(self, operation: str, **parameters: Any) -> dict[str, Any]:
         """Send one changing call to the control plane, once.

@@ -6,11 +6,14 @@ in the order of botocore's providers (boto3 guide, "Credentials").
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
+import botocore.credentials
 import botocore.exceptions as boto_errors
 import botocore.session
 
@@ -42,6 +45,15 @@ _NETWORK = (boto_errors.ConnectionError, boto_errors.HTTPClientError)
 _NOBODY_THERE = (EOFError, NotImplementedError, boto_errors.RefreshWithMFAUnsupportedError)
 
 
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A role to assume with the credentials that are found (API: STS AssumeRole)."""
+
+    arn: str
+    external_id: str | None = None
+    session_name: str | None = None
+
+
 class CallerCredentials:
     """The credentials of one botocore session, found once and refreshed by botocore; another session's provider.
 
@@ -49,8 +61,17 @@ class CallerCredentials:
     renewed meanwhile.
     """
 
-    def __init__(self, session: botocore.session.Session, profile: str | None = None) -> None:
+    def __init__(
+        self,
+        session: botocore.session.Session,
+        profile: str | None = None,
+        *,
+        role: Role | None = None,
+        endpoint_url: str | None = None,
+    ) -> None:
         self._session = session
+        self._role = role
+        self._endpoint_url = endpoint_url
         self._profile = profile or session.profile
         self._credentials: Any = None
         self._source = ""
@@ -68,10 +89,28 @@ class CallerCredentials:
                 raise self._error(error) from None
             if self._credentials is not None:
                 self._source = str(getattr(self._credentials, "method", self._source))
+                self._assume()
                 return
         raise Denied(
             "no usable AWS credentials: none in the environment, in a profile, or in this machine's role; "
             + _LOG_IN.replace("log in again", "log in")
+        )
+
+    def _assume(self) -> None:
+        """Have botocore assume the role, and again before its session ends."""
+        if self._role is None:
+            return
+        client = functools.partial(self._session.create_client, endpoint_url=self._endpoint_url)
+        more = {"ExternalId": self._role.external_id, "RoleSessionName": self._role.session_name}
+        fetcher = botocore.credentials.AssumeRoleCredentialFetcher(
+            client,
+            self._credentials,
+            self._role.arn,
+            extra_args={name: value for name, value in more.items() if value is not None},
+        )
+        self._source = botocore.credentials.AssumeRoleProvider.METHOD
+        self._credentials = botocore.credentials.DeferredRefreshableCredentials(
+            method=self._source, refresh_using=fetcher.fetch_credentials
         )
 
     @contextmanager
@@ -118,7 +157,11 @@ class CallerCredentials:
             code = str(error.response.get("Error", {}).get("Code", ""))
             message = str(error.response.get("Error", {}).get("Message", ""))
             expired = expired or code in EXPIRED
-            role = settings.get("role_arn") or self._session.get_config_variable("role_arn")
+            role = (
+                (self._role and self._role.arn)
+                or settings.get("role_arn")
+                or self._session.get_config_variable("role_arn")
+            )
             what = f"{_action(error.operation_name)}{f' for the role {role}' if role else ''}"
             why = f"AWS refused {what} ({code}: {outside_text(message)})"
             if code in CLOCK or clock_is_off(message):

@@ -112,11 +112,13 @@ class BotoTransport:
         region: str,
         run_id: str | None = None,
         limits: Limits | None = None,
+        endpoint_url: str | None = None,
     ) -> None:
         session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=response_parsing.seconds)
         self.region = region
         self.limits = limits or Limits()
         self.on_access_key: Callable[[str, str], None] = lambda _service, _key: None
+        self._endpoint_url = endpoint_url
         self.traffic = Traffic()
         #: The paces of calls, once it is known in which account they are.
         self.paces: Paces | None = None
@@ -192,11 +194,9 @@ class BotoTransport:
             max_pool_connections=_POOL_CONNECTIONS,
             user_agent_extra=self._user_agent,
         )
-        url = call.endpoint
+        url = call.endpoint or self._endpoint_url
         try:
-            client = self._session.create_client(
-                call.service, region_name=self.region, endpoint_url=call.endpoint, config=config
-            )
+            client = self._session.create_client(call.service, region_name=self.region, endpoint_url=url, config=config)
             url = client.meta.endpoint_url
             where = urlsplit(url)
             if where.scheme not in {"http", "https"} or where.port == 0:  # `port` raises for one out of range

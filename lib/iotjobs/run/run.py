@@ -45,7 +45,13 @@ _log = logging.getLogger(__name__)
 _watching: list[Run] = []
 
 
-def start(notebook: str, namespace: Mapping[str, object] | None = None, /, **values: object) -> Run:
+def start(
+    notebook: str,
+    namespace: Mapping[str, object] | None = None,
+    connect: Callable[[], aws.Connection] | None = None,
+    /,
+    **values: object,
+) -> Run:
     """Open the run directory and read the parameters; nothing is asked of AWS yet.
 
     Parameters
@@ -54,6 +60,8 @@ def start(notebook: str, namespace: Mapping[str, object] | None = None, /, **val
         The name of the kit's notebook, such as ``"sweep"``.
     namespace
         In a notebook its ``globals()``: its parameters are taken from there by their names, whoever set them.
+    connect
+        How to connect, where it is not by `profile` and `region`: a target of a fleet has a way of its own.
     values
         From Python the parameters themselves, as in the notebook's parameters cell.
 
@@ -77,7 +85,7 @@ def start(notebook: str, namespace: Mapping[str, object] | None = None, /, **val
         read = parameters.read(notebook, _raw(notebook, namespace, values))
     except InvalidInput as error:
         read, problem = parameters.unread(notebook, namespace or values), error
-    run = Run(directory, started_at, read)
+    run = Run(directory, started_at, read, connect)
     run.watch_cells()
     with run.recorded():
         if problem is not None:
@@ -102,7 +110,13 @@ class Run:
     ``outcome`` and ``reason``: how it ended, as far as that is known. ``listeners`` are called when that changes.
     """
 
-    def __init__(self, directory: RunDirectory, started_at: datetime, values: Parameters) -> None:
+    def __init__(
+        self,
+        directory: RunDirectory,
+        started_at: datetime,
+        values: Parameters,
+        connect: Callable[[], aws.Connection] | None = None,
+    ) -> None:
         self.notebook = values.notebook
         self.directory = directory
         self.started_at = started_at
@@ -110,6 +124,7 @@ class Run:
         self.earlier: EarlierRun | None = None
         self.outcome: Outcome | None = None
         self.reason = ""
+        self._connect = connect or self._connect_by_parameters
         self._connection: aws.Connection | None = None
         self._unwatch: Callable[[], None] | None = None
         self._cell_error = ""
@@ -130,7 +145,7 @@ class Run:
     def read_earlier(self) -> None:
         """Read the run that this one is to be compared with, before any call is made. Raises InvalidInput."""
         name = self.parameters.values.get("compare_with")
-        if name is not None:
+        if name is not None and self.notebook == "investigate":
             self.earlier = earlier_run(name, now=datetime.now(UTC), given=self.parameters.as_document())
 
     def require_something_new(self) -> None:
@@ -164,12 +179,13 @@ class Run:
     def connection(self) -> aws.Connection:
         """The connection to AWS, made when it is first needed. Raises InvalidInput, Denied, IotJobsError."""
         if self._connection is None:
-            self._connection = aws.connect(
-                profile=self.parameters["profile"],
-                region=self.parameters["region"],
-                run_id=self.directory.path.name,
-            )
+            self._connection = self._connect()
         return self._connection
+
+    def _connect_by_parameters(self) -> aws.Connection:
+        return aws.connect(
+            profile=self.parameters["profile"], region=self.parameters["region"], run_id=self.directory.path.name
+        )
 
     def reconnect(self) -> None:
         """Forget the connection, so that fresh credentials are read when it is next needed."""

@@ -4,6 +4,7 @@ from iotjobs.ui.banner import banner
 from iotjobs.ui.changes_view import what_changed
 from iotjobs.ui.delete_panel import delete_panel
 from iotjobs.ui.fleet_overview import fleet_overview
+from iotjobs.ui.fleet_report import fleet_report
 from iotjobs.ui.screens import explore
 from iotjobs.ui.steps_view import what_to_do
 from iotjobs.ui.sweep_panel import sweep_panel
@@ -14,6 +15,7 @@ __all__ = [
     "delete_panel",
     "explore",
     "fleet_overview",
+    "fleet_report",
     "sweep_panel",
     "sweep_report",
     "what_changed",

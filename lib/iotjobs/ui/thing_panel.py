@@ -142,12 +142,14 @@ def delete_parameters(row: Any) -> str:
 def sweep_command(row: Any, findings: Findings) -> str:
     """The command that plans to take away all executions of a row's job that are stuck for the same cause."""
     seconds = int(findings.stuck_after.total_seconds())
+    wait = f"{seconds // 3600}h" if seconds % 3600 == 0 else f"{seconds}s"
     return commands.iotjobs(
         findings.place,
         "run",
         "sweep",
         job_id=str(row["job_id"]),
         causes=str(row["cause"]),
-        older_than=f"{seconds // 3600}h" if seconds % 3600 == 0 else f"{seconds}s",
+        older_than=wait,
+        stuck_after=wait,
         force=True,
     )

@@ -1,0 +1,92 @@
+"""The outcome of a run in figures: as a Prometheus text file, and in CloudWatch's embedded metric format.
+
+Sources: node_exporter's textfile collector; CloudWatch user guide, "Specification: Embedded metric format".
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from iotjobs.errors import IotJobsError
+from iotjobs.model import Outcome
+from iotjobs.publish.summary import Summary
+
+NAMESPACE = "iotjobs"
+_CAUSE = "cause_"
+#: The counts of a run that are figures of their own, with what they say.
+_FIGURES = {
+    "executions": "executions read",
+    "unfinished": "executions that have not finished",
+    "stuck": "executions that are stuck",
+    "planned": "executions of the plan",
+    "deleted": "executions deleted",
+    "cancelled": "executions cancelled",
+    "drifted": "executions left alone, since they moved after the plan",
+    "failed": "executions that could not be deleted",
+    "left": "executions of the plan that were not begun",
+    "protected": "executions left alone, since they are protected",
+}
+
+
+def write_prometheus(summary: Summary, path: Path) -> None:
+    """Write the figures for node_exporter's textfile collector, whole or not at all. Raises IotJobsError."""
+    from prometheus_client import CollectorRegistry, Gauge, write_to_textfile  # noqa: PLC0415 - not every run needs it
+
+    registry = CollectorRegistry()
+    labels = {"notebook": summary.notebook, "account": summary.account or "", "region": summary.region or ""}
+
+    def gauge(name: str, what: str, value: float, **more: str) -> None:
+        known = gauges.get(name)
+        if known is None:
+            known = gauges[name] = Gauge(f"iotjobs_{name}", what, [*labels, *more], registry=registry)
+        known.labels(**labels, **more).set(value)
+
+    gauges: dict[str, Gauge] = {}
+    for outcome in Outcome:
+        gauge("outcome", "1 for the outcome of the last run", float(outcome == summary.outcome), outcome=outcome.value)
+    gauge("refusals", "what guards refused in the last run", summary.refused)
+    if (finished := _timestamp(summary.finished_at)) is not None:
+        gauge("finished_timestamp_seconds", "when the last run ended", finished)
+    for name, what in _FIGURES.items():
+        if name in summary.counts:
+            gauge(name, f"{what}, in the last run", summary.counts[name])
+    for name, value in summary.counts.items():
+        if name.startswith(_CAUSE):
+            gauge("cause", "executions by cause, in the last run", value, cause=name.removeprefix(_CAUSE))
+    try:
+        write_to_textfile(str(path), registry)
+    except OSError as error:
+        raise IotJobsError(f"the metrics cannot be written to {path.name}: {error}") from error
+
+
+def embedded_metrics(summary: Summary) -> str:
+    """One line of CloudWatch's embedded metric format: what an agent or a Lambda's log makes metrics of."""
+    figures = {name: value for name, value in summary.counts.items() if name in _FIGURES or name.startswith(_CAUSE)}
+    figures |= {"failures": int(summary.exit_code != 0), "refusals": summary.refused}
+    at = _timestamp(summary.finished_at) or datetime.now(UTC).timestamp()
+    document: dict[str, Any] = {
+        "_aws": {
+            "Timestamp": int(at * 1000),
+            "CloudWatchMetrics": [
+                {
+                    "Namespace": NAMESPACE,
+                    "Dimensions": [["notebook"], ["notebook", "account", "region"]],
+                    "Metrics": [{"Name": name, "Unit": "Count"} for name in sorted(figures)],
+                }
+            ],
+        },
+        "notebook": summary.notebook,
+        "account": summary.account or "",
+        "region": summary.region or "",
+        "outcome": summary.outcome,
+        "run": summary.run,
+        **figures,
+    }
+    return json.dumps(document)
+
+
+def _timestamp(moment: str | None) -> float | None:
+    return None if moment is None else datetime.fromisoformat(moment).timestamp()

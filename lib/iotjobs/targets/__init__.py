@@ -1,0 +1,1 @@
+"""The same workflow over many accounts and regions, a Dask task for each."""

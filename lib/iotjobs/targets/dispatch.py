@@ -1,0 +1,126 @@
+"""From a fleet's run to its targets: who they are is asked first, then each does its work, side by side.
+
+A target goes on to its work as soon as its own credentials are known: one that hangs keeps no other waiting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import iotjobs
+from iotjobs.errors import InvalidInput
+from iotjobs.model import Outcome, utc_text
+from iotjobs.targets import tasks
+from iotjobs.targets.answers import Identity, TargetAnswer, failed, left_alone, named
+from iotjobs.targets.engine import Failure, Work, cluster, run_tasks
+from iotjobs.targets.target import Target, read_targets, unique
+
+if TYPE_CHECKING:
+    from iotjobs.run.run import Run
+
+#: What a fleet's run has for itself; the rest of what was given is each target's.
+_OWN = {
+    *("targets", "scheduler", "target_timeout", "max_total_deletes", "confirm", "unattended", "plan_file"),
+    *("compare_with", "profile", "region", "run_dir"),
+}
+_IDENTIFY_S = 300.0
+Progress = Callable[[str], object]
+Options = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Everywhere:
+    """The answers of all targets, in the order of their names, and where the dashboard was."""
+
+    answers: tuple[TargetAnswer, ...]
+    dashboard: str
+
+
+def targets_of(run: Run) -> list[Target]:
+    """The targets that the run's parameters name, an Organization's accounts among them.
+
+    Raises InvalidInput for targets that cannot be meant, Denied where the accounts may not be listed.
+    """
+    value = run.parameters["targets"]
+    if value is None:
+        raise InvalidInput("targets is missing: give PROFILE@REGION,… or the path of a TOML file of [[target]] tables")
+    listed = read_targets(value)
+    targets = list(listed.targets)
+    for organization in listed.organizations:
+        targets += organization.targets_of(tasks.accounts_of(organization))
+    profile, region = run.parameters["profile"], run.parameters["region"]
+    here = [replace(target, profile=target.profile or profile) for target in targets]
+    return unique([target for target in here if region in (None, target.region)])
+
+
+def on_every_target(
+    run: Run,
+    targets: Sequence[Target],
+    task: Callable[..., TargetAnswer],
+    *,
+    options: Callable[[Target, Identity], Options | TargetAnswer] = lambda _target, _who: {},
+    progress: Progress,
+) -> Everywhere:
+    """Run ``task`` for every target.
+
+    ``options`` has more for a target's task, once it is known who its credentials are, or the target's answer when
+    there is nothing to do. An interrupt leaves a file `stop` in the run directory, so that no worker begins another
+    execution.
+    """
+    run_dir = run.directory.path
+    timeout_s = run.parameters["target_timeout"].total_seconds()
+    places: dict[tuple[str, str, str], Target] = {}
+
+    def after_identity(target: Target, who: Identity) -> Work | TargetAnswer:
+        first = places.setdefault((who.account, target.region, who.endpoint), target)
+        if first != target:
+            why = f"the same account and region as target {first.name}: done there"
+            return left_alone(target, Outcome.NOTHING_TO_DO, why, account=who.account)
+        more = options(target, who)
+        if isinstance(more, TargetAnswer):
+            return more
+        values = {**_values(run), **_compared_with(run, target), **more.get("values", {})}
+        common = {"run_dir": str(run_dir), "account": who.account}
+        return Work(task, {**common, **more, "values": values}, timeout_s)
+
+    asked = {"run_dir": str(run_dir), "started_at": utc_text(run.started_at), "version": iotjobs.__version__}
+    work = {target: Work(tasks.identify, asked, min(timeout_s, _IDENTIFY_S), after_identity) for target in targets}
+    answers: list[TargetAnswer] = []
+    with cluster(run.parameters["scheduler"], tasks=len(targets)) as client:
+        progress(f"Dask dashboard: {client.dashboard_link}")
+        try:
+            for target, answer in run_tasks(client, work):
+                ended = failed(target, answer) if isinstance(answer, Failure) else answer
+                if ended.hung:  # its worker may still be at work: it goes no further
+                    _give_up(run_dir, target)
+                answers.append(ended)
+                progress(named(ended))
+        except KeyboardInterrupt:
+            tasks.leave_stop(run_dir)
+            raise
+        return Everywhere(tuple(sorted(answers, key=lambda answer: answer.name)), client.dashboard_link)
+
+
+def _give_up(run_dir: Path, target: Target) -> None:
+    directory = tasks.directory_of(run_dir, target.name)
+    if directory.is_dir():
+        with suppress(OSError):
+            tasks.leave_stop(directory)
+
+
+def _compared_with(run: Run, target: Target) -> dict[str, Any]:
+    earlier = run.parameters.values.get("compare_with")
+    if earlier is None:
+        return {}
+    directory = tasks.directory_of(Path(earlier).expanduser().absolute(), target.name)
+    return {"compare_with": str(directory)} if (directory / "result.json").exists() else {}
+
+
+def _values(run: Run) -> dict[str, Any]:
+    """What was given, for each target's own run."""
+    known = run.parameters.as_document()
+    return {name: known[name] for name in run.parameters.given if name not in _OWN}

@@ -1,0 +1,215 @@
+"""One Dask task for each target: results as they come, every target accounted for.
+
+Dask brings the scheduling, the retries of a lost worker and the dashboard (distributed: Client, as_completed). A task
+gets a target's description and plain options; credentials are found by the worker itself and never travel.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from iotjobs.errors import InvalidInput, IotJobsError
+from iotjobs.model import Outcome
+from iotjobs.targets.target import Target
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+_log = logging.getLogger(__name__)
+
+_CONNECT_TIMEOUT_S = 15
+_POLL_S = 0.2
+_LOOK_FOR_WORKERS_S = 5.0
+_NO_WORKERS_S = 120.0
+_AT_ONCE_LOCALLY = 16
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A task that gave no answer: ``reason`` says what became of it, ``hung`` whether it may still be at work."""
+
+    reason: str
+    hung: bool = False
+    outcome: Outcome = Outcome.ERROR
+
+
+_WORKER_LOST = Failure("its worker process died again and again", hung=True)
+
+
+@contextmanager
+def cluster(scheduler: str | None, *, tasks: int) -> Iterator[Client]:
+    """A client of the scheduler at an address, or of a local cluster of processes for as long as it is needed.
+
+    Raises InvalidInput when no scheduler answers at the address.
+    """
+    from distributed import Client, LocalCluster  # noqa: PLC0415 - slow to import, and an extra
+
+    if scheduler is not None:
+        try:
+            client = Client(scheduler, timeout=_CONNECT_TIMEOUT_S, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise InvalidInput(f"no Dask scheduler answers at {scheduler}: {error}") from error
+        with client:
+            yield client
+        return
+    workers = max(1, min(tasks, os.cpu_count() or 1))
+    threads = -(-min(tasks, _AT_ONCE_LOCALLY * workers) // workers)
+    with (
+        LocalCluster(
+            n_workers=workers,
+            threads_per_worker=max(1, threads),
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
+            silence_logs=logging.ERROR,
+        ) as local,
+        Client(local, set_as_default=False) as client,
+    ):
+        yield client
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One task for a target: ``function(target, **options)``, given up when it has no answer after ``timeout_s``.
+
+    ``then`` makes of its answer the next Work for this target, or the answer of the target.
+    """
+
+    function: Callable[..., Any]
+    options: Mapping[str, Any]
+    timeout_s: float
+    then: Callable[[Target, Any], Any] | None = None
+
+
+def run_tasks(client: Client, work: Mapping[Target, Work]) -> Iterator[tuple[Target, Any]]:
+    """Do each target's work side by side; yield each target's answer as it comes.
+
+    A task whose worker died is given to another one, a few times; Dask then blames every task of that worker, so those
+    are tried once more, one at a time. A task that raises, that is lost for good, or that gives no answer for
+    ``timeout_s`` seconds after its start is yielded as a Failure; so is what is left when the scheduler is gone or has
+    no worker.
+    """
+    suspects: list[tuple[Target, Work]] = []
+    for target, one, answer in _side_by_side(client, work):
+        if answer == _WORKER_LOST:
+            suspects.append((target, one))
+        else:
+            yield target, answer
+    for suspect, one in suspects:
+        for target, _, answer in _side_by_side(client, {suspect: one}):
+            yield target, answer
+
+
+def _side_by_side(client: Client, work: Mapping[Target, Work]) -> Iterator[tuple[Target, Work, Any]]:
+    topic = f"iotjobs-{uuid.uuid4().hex}"
+    started: dict[str, float] = {}
+    running: dict[Any, tuple[Target, Work]] = {}
+
+    def submit(target: Target, one: Work) -> None:
+        key = f"{topic}-{one.function.__name__}-{target.name}"
+        future = client.submit(_announced, one.function, target, dict(one.options), topic, key, key=key, pure=False)
+        running[future] = target, one
+
+    client.subscribe_topic(topic, lambda event: started.__setitem__(event[1]["key"], time.monotonic()))
+    for target, one in work.items():
+        submit(target, one)
+    workers = _Workers(client)
+    try:
+        while running:
+            for future in [future for future in running if future.done()]:
+                target, one = running.pop(future)
+                answer = _answer_or_next(target, one, future)
+                if isinstance(answer, Work):
+                    submit(target, answer)
+                else:
+                    yield target, one, answer
+            for future, failure in _given_up(running, started, workers.why_none()):
+                target, one = running.pop(future)
+                yield target, one, failure
+            if running:
+                time.sleep(_POLL_S)
+    finally:
+        if client.status == "running":
+            client.unsubscribe_topic(topic)
+
+
+def _given_up(
+    running: Mapping[Any, tuple[Target, Work]], started: Mapping[str, float], why_none: str
+) -> Iterator[tuple[Any, Failure]]:
+    """The tasks that will give no answer: all of them where nobody can do them, or those whose time is over."""
+    for future, (_, one) in list(running.items()):
+        if why_none:
+            yield future, Failure(why_none, hung=True)
+        elif time.monotonic() - started.get(future.key, time.monotonic()) > one.timeout_s:
+            future.cancel()
+            yield future, Failure(f"no answer within {one.timeout_s:.0f} s", hung=True)
+
+
+def _answer_or_next(target: Target, one: Work, future: Any) -> Any:
+    answer = _answer(future)
+    return answer if one.then is None or isinstance(answer, Failure) else one.then(target, answer)
+
+
+class _Workers:
+    """Whether there is anybody to do the work: a scheduler without workers for a while will not get any."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._last_there = self._last_look = time.monotonic()
+
+    def why_none(self) -> str:
+        """Why no task can be done any more; empty while one can."""
+        if self._client.status not in ("running", "connecting"):
+            return "the Dask scheduler went away before this target gave an answer"
+        now = time.monotonic()
+        if self._client.status == "connecting" or now - self._last_look < _LOOK_FOR_WORKERS_S:
+            return ""
+        self._last_look = now
+        try:
+            there = bool(self._client.nthreads())
+        except (OSError, TimeoutError):  # it is going away: its status says so soon
+            return ""
+        if there:
+            self._last_there = now
+        elif now - self._last_there > _NO_WORKERS_S:
+            return f"the Dask scheduler has had no worker for {_NO_WORKERS_S:.0f} s"
+        return ""
+
+
+def _announced(
+    function: Callable[..., Answer], target: Target, options: Mapping[str, Any], topic: str, key: str
+) -> Answer:
+    """Tell the client that the task has begun: a target's time does not run while it waits for a worker."""
+    from distributed import get_worker  # noqa: PLC0415 - an extra
+
+    get_worker().log_event(topic, {"key": key})
+    return function(target, **options)
+
+
+def _answer(future: Any) -> Any:
+    from distributed import KilledWorker  # noqa: PLC0415 - an extra
+
+    if future.status == "finished":
+        return future.result()
+    if future.status == "cancelled":
+        return Failure("its task was cancelled or lost", hung=True)
+    error = future.exception()
+    if isinstance(error, KilledWorker):
+        return _WORKER_LOST
+    _log.warning("a task failed", extra={"task": future.key, "error": type(error).__name__})
+    if isinstance(error, IotJobsError):
+        return Failure(str(error), outcome=error.outcome)
+    if isinstance(error, ModuleNotFoundError):
+        return Failure(
+            f"its worker has no {error.name}: install there what this run has, `pip install 'iotjobs[fleet]'`"
+        )
+    return Failure(f"{type(error).__name__}: {error}")

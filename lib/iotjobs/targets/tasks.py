@@ -1,0 +1,236 @@
+"""What a worker does for one target. It finds its own credentials; what comes back holds none.
+
+Each task is a run of its own in `RUN_DIR/targets/NAME/`, with its own lock, journal and `result.json`: a task that is
+given to another worker goes on where the first one was.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+import iotjobs
+from iotjobs.aws.connection import Connection, connect
+from iotjobs.aws.credentials import Role
+from iotjobs.errors import IotJobsError, Refused
+from iotjobs.model import Outcome
+from iotjobs.run import files
+from iotjobs.run.directory import RunDirectory
+from iotjobs.run.run import Run, start
+from iotjobs.targets.answers import Identity, TargetAnswer
+from iotjobs.targets.target import Organization, Target
+
+if TYPE_CHECKING:
+    from iotjobs.deletion.sweep_plan import SweepPlan
+
+_log = logging.getLogger(__name__)
+
+_MOST_ROWS = 500
+_PATIENCE_S = 300.0  # a worker that lost its client or was given up may still be at work in the directory
+_PAUSE_S = 2.0
+_STOP = "stop"
+_STOP_TEXT = "left by a fleet's run that was interrupted or gave this up; the next one removes it\n"
+
+
+def identify(target: Target, *, run_dir: str, started_at: str, version: str) -> Identity:
+    """Ask who the target's credentials are. Raises Denied, InvalidInput, and Refused for another account.
+
+    ``run_dir`` must be seen by the worker, since the target's files are written there, and hold the run that began at
+    ``started_at``; ``version`` is the client's.
+    """
+    if version != iotjobs.__version__:
+        raise Refused(
+            f"this worker has iotjobs {iotjobs.__version__} and the run has {version}: install the same on every worker"
+        )
+    try:
+        seen = json.loads((Path(run_dir) / "result.json").read_text(encoding="utf-8"))["started_at"] == started_at
+    except (OSError, ValueError, LookupError, TypeError):
+        seen = False
+    if not seen:
+        raise Refused(
+            f"this worker does not see the run directory {Path(run_dir).name}: workers need a file system that they "
+            "share with the run"
+        )
+    connection = connect_to(target)
+    if target.account not in (None, connection.account):
+        raise Refused(
+            f"target {target.name} is to be account {target.account}, and its credentials are of "
+            f"{connection.account}: nothing was read"
+        )
+    return Identity(connection.account, connection.caller_arn, connection.endpoint)
+
+
+def connect_to(target: Target, *, run_id: str | None = None) -> Connection:
+    """Connect to a target with the credentials of this machine."""
+    return connect(
+        profile=target.profile,
+        region=target.region,
+        run_id=run_id,
+        role=Role(target.role_arn, target.external_id, target.session_name) if target.role_arn else None,
+        endpoint_url=target.endpoint_url,
+    )
+
+
+def accounts_of(organization: Organization) -> list[str]:
+    """The active accounts of an Organization, as its management account or a delegated one may list them.
+
+    Raises Denied where organizations:ListAccounts is not allowed. Source: Organizations API, ListAccounts.
+    """
+    return connect(profile=organization.profile, region=organization.regions[0]).organization_accounts()
+
+
+def investigate_target(target: Target, *, run_dir: str, account: str, values: Mapping[str, Any]) -> TargetAnswer:
+    """Investigate one target; its table is a partition of `RUN_DIR/executions/` as well."""
+    from iotjobs.workflows.investigate import investigate  # noqa: PLC0415 - a worker imports what its task needs
+
+    overview: list[tuple[str, str, int, int]] = []
+
+    def work(run: Run) -> None:
+        findings = investigate(run)
+        overview.extend(_overview(findings.executions))
+        partition = Path(run_dir) / "executions" / f"account={account}" / f"region={target.region}"
+        partition.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with files.replacing(partition / f"{target.name}.parquet") as file:
+            findings.executions.assign(target=target.name, account_id=account).to_parquet(file, index=False)
+
+    result = _in_its_directory(target, "investigate", run_dir=run_dir, values=values, work=work)
+    return replace(_answer(target, result, account=account), overview=tuple(overview))
+
+
+def plan_target(target: Target, *, run_dir: str, account: str, values: Mapping[str, Any]) -> TargetAnswer:
+    """Make one target's plan of a sweep; changes nothing in AWS."""
+    from iotjobs.workflows.sweep import make_plan  # noqa: PLC0415
+
+    plans: list[SweepPlan] = []
+
+    def work(run: Run) -> None:
+        view = make_plan(run)
+        if view.plan is not None and view.open:
+            plans.append(view.plan)
+
+    result = _in_its_directory(target, "sweep", run_dir=run_dir, values=values, work=work)
+    answer = _answer(target, result, account=account)
+    if answer.outcome != Outcome.PLANNED or not plans:
+        return answer
+    plan = plans[0]
+    return replace(answer, plan_id=plan.plan_id, planned=len(plan.targets), device_active=plan.device_active)
+
+
+def apply_target(
+    target: Target, *, run_dir: str, account: str, values: Mapping[str, Any], plan_id: str, phrase: str, read: bool
+) -> TargetAnswer:
+    """Apply the plan that was made in the target's directory, or go on with it; the set's approval is its approval.
+
+    ``read``: a person has read the plans; without that the run is unattended, and what holds then holds here.
+    """
+    from iotjobs.workflows.sweep import apply_plan, make_plan  # noqa: PLC0415
+
+    def work(run: Run) -> None:
+        remove_stop(run.directory.path)  # that of a worker that was given up; it has let go of the directory
+        view = make_plan(run)
+        if view.plan is None or not view.open:
+            return
+        if view.plan.plan_id != plan_id:
+            raise Refused(
+                f"target {target.name} has another plan ({view.plan.plan_id}) than the one that was approved "
+                f"({plan_id}): nothing was changed"
+            )
+        apply_plan(run, view, phrase if read else None, stop=(Path(run_dir) / "stop").exists)
+
+    approved = {**values, "confirm": phrase, **({} if read else {"unattended": True})}
+    result = _in_its_directory(target, "sweep", run_dir=run_dir, values=approved, work=work)
+    return replace(_answer(target, result, account=account), plan_id=plan_id)
+
+
+def ended_before(target: Target, *, run_dir: Path, account: str, plan_id: str) -> TargetAnswer | None:
+    """How the target's sweep by this plan ended in an earlier run of this fleet; None when it is not done."""
+    try:
+        result = json.loads((directory_of(run_dir, target.name) / "result.json").read_text(encoding="utf-8"))
+        done = result["outcome"] == Outcome.APPLIED and result.get("plan_id") == plan_id
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return replace(_answer(target, result, account=account), plan_id=plan_id) if done else None
+
+
+def directory_of(run_dir: Path, name: str) -> Path:
+    """The run directory of one target in a fleet's."""
+    return run_dir / "targets" / name
+
+
+def leave_stop(directory: Path) -> None:
+    """Have the sweep in a run directory stop; a file `stop` that a person put there stays theirs."""
+    with suppress(FileExistsError), (directory / _STOP).open("x", encoding="utf-8") as file:
+        file.write(_STOP_TEXT)
+
+
+def remove_stop(directory: Path) -> None:
+    """Take away what `leave_stop` left; a person's own stays."""
+    with suppress(FileNotFoundError):
+        if (directory / _STOP).read_text(encoding="utf-8", errors="replace") == _STOP_TEXT:
+            (directory / _STOP).unlink()
+
+
+def _in_its_directory(
+    target: Target, notebook: str, *, run_dir: str, values: Mapping[str, Any], work: Callable[[Run], None]
+) -> dict[str, Any]:
+    """Run a workflow in the target's own run directory, and give back its `result.json`."""
+    directory = directory_of(Path(run_dir), target.name)
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    run = _started(target, notebook, {**values, "run_dir": str(directory)})
+    try:
+        with run.recorded():
+            work(run)
+        run.end()
+    except IotJobsError as error:
+        _log.info("a target's run ended early", extra={"target": target.name, "outcome": error.outcome.value})
+    finally:
+        run.directory.leave()
+    result: dict[str, Any] = run.directory.read_json("result.json")
+    return result
+
+
+def _started(target: Target, notebook: str, values: Mapping[str, Any]) -> Run:
+    """Open the target's run. A worker that was given up may still be dying with the directory locked: wait for it."""
+    path = str(values["run_dir"])
+    directory = RunDirectory.open(path, notebook=notebook, started_at=datetime.now(UTC))
+    until = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            directory.take()
+            break
+        except Refused:
+            if time.monotonic() > until:
+                raise
+            time.sleep(_PAUSE_S)
+    run_id = f"{Path(path).parents[1].name}-{target.name}"
+    return start(notebook, None, lambda: connect_to(target, run_id=run_id), **values)
+
+
+def _answer(target: Target, result: Mapping[str, Any], *, account: str) -> TargetAnswer:
+    return TargetAnswer(
+        name=target.name,
+        region=target.region,
+        outcome=str(result["outcome"]),
+        reason=str(result.get("reason") or ""),
+        account=account,
+        counts={str(name): int(value) for name, value in result["counts"].items()},
+    )
+
+
+def _overview(executions: pd.DataFrame) -> list[tuple[str, str, int, int]]:
+    unfinished = executions[executions["cause"] != ""]
+    by_job = unfinished.groupby(["job_id", "cause"])["stuck"].agg(["size", "sum"]).reset_index()
+    by_job = by_job.sort_values(["sum", "size"], ascending=False).head(_MOST_ROWS)
+    return [
+        (str(job_id), str(cause), int(size), int(stuck))
+        for job_id, cause, size, stuck in by_job.itertuples(index=False)
+    ]

@@ -1,0 +1,51 @@
+"""The plans of many targets as one: its phrase binds every plan; an edit is refused."""
+
+from __future__ import annotations
+
+import copy
+import re
+from typing import Any
+
+import pytest
+
+from iotjobs.errors import InvalidInput
+from iotjobs.targets.set_plan import PlannedTarget, SetPlan, from_document
+
+SET = SetPlan(
+    (
+        PlannedTarget("a", "012345678901", "eu-west-1", "0" * 32, 3),
+        PlannedTarget("b", "111111111111", "us-east-1", "1" * 32, 4),
+    ),
+    100,
+)
+
+
+def test_the_phrase_counts_executions_and_targets_and_names_the_plans() -> None:
+    assert re.fullmatch(r"delete 7 in 2 targets [0-9a-f]{32}", SET.phrase)
+
+
+def test_the_set_is_read_back_from_its_file() -> None:
+    assert from_document(SET.as_document()) == SET
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("plan_id", "2" * 32), ("account", "222222222222"), ("region", "eu-west-2"), ("name", "c"), ("count", 5)],
+)
+def test_another_target_is_another_phrase_and_an_edit_is_refused(name: str, value: Any) -> None:
+    document = copy.deepcopy(SET.as_document())
+    document["targets"][0][name] = value
+    with pytest.raises(InvalidInput, match="edited"):
+        from_document(document)
+
+
+def test_a_greater_cap_is_another_phrase() -> None:
+    assert SetPlan(SET.targets, 1000).phrase != SET.phrase
+
+
+@pytest.mark.parametrize("name", ["../x", ".hidden", "a/b", ""])
+def test_a_name_that_leads_elsewhere_is_refused(name: str) -> None:
+    document = copy.deepcopy(SET.as_document())
+    document["targets"][0]["name"] = name
+    with pytest.raises(InvalidInput):
+        from_document(document)
