@@ -91,7 +91,8 @@ def on_every_target(
     work = {target: Work(tasks.identify, asked, min(timeout_s, _IDENTIFY_S), after_identity) for target in targets}
     answers: list[TargetAnswer] = []
     with cluster(run.parameters["scheduler"], tasks=len(targets)) as client:
-        progress(f"Dask dashboard: {client.dashboard_link}")
+        dashboard = client.dashboard_link  # asks the scheduler, which may be gone at the end
+        progress(f"Dask dashboard: {dashboard}")
         try:
             for target, answer in run_tasks(client, work):
                 ended = failed(target, answer) if isinstance(answer, Failure) else answer
@@ -102,7 +103,7 @@ def on_every_target(
         except KeyboardInterrupt:
             tasks.leave_stop(run_dir)
             raise
-        return Everywhere(tuple(sorted(answers, key=lambda answer: answer.name)), client.dashboard_link)
+        return Everywhere(tuple(sorted(answers, key=lambda answer: answer.name)), dashboard)
 
 
 def _give_up(run_dir: Path, target: Target) -> None:
