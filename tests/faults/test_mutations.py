@@ -29,7 +29,7 @@ def _sweep(directory: Path, *jobs: Job, looks: int = 0) -> Sweep:
 
 
 def _shows_late(directory: Path) -> Sweep:
-    sweep = _sweep(directory, Job(("FAILED",)), looks=30)
+    sweep = _sweep(directory, Job(("FAILED",)), looks=300)
     for _ in range(3):
         sweep.apply()
     return sweep
