@@ -76,12 +76,24 @@ class CrashPoint:
 
 
 @contextmanager
-def in_no_time(
-    sleep: Callable[[float], None] = lambda _seconds: None, clock: Callable[[], float] = time.monotonic
-) -> Iterator[None]:
-    """The kit's pauses pass at once: what an executor is made with by default is another `sleep` and `clock`."""
+def executor_times(sleep: Callable[[float], None], clock: Callable[[], float]) -> Iterator[None]:
+    """Give the executors that the kit makes another `sleep` and `clock`.
+
+    `time.sleep` itself stays: threads that other tests left behind call it too, and would move the service's clock.
+    """
     defaults = getattr(getattr(executor, "Executor", object).__init__, "__kwdefaults__", None) or {}
-    with patch.object(time, "sleep", sleep), patch.dict(defaults, sleep=sleep, clock=clock):
+    with patch.dict(defaults, sleep=sleep, clock=clock):
+        yield
+
+
+@contextmanager
+def in_no_time() -> Iterator[None]:
+    """All pauses of this process pass at once, those between the transport's attempts too."""
+
+    def sleep(_seconds: float) -> None:
+        return
+
+    with patch.object(time, "sleep", sleep), executor_times(sleep, time.monotonic):
         yield
 
 

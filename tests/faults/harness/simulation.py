@@ -23,7 +23,7 @@ from iotjobs.aws import connection as aws
 from iotjobs.errors import IotJobsError
 from iotjobs.run.journal import verify
 from iotjobs.run.run import Run
-from tests.faults.harness.crash_injection import CrashPoint, Kill, in_no_time
+from tests.faults.harness.crash_injection import CrashPoint, Kill, executor_times
 from tests.faults.harness.fault_injection import Fault, FaultInjector, Killed, ModelTransport
 from tests.faults.harness.invariants import Invariants, is_target
 from tests.faults.harness.schedules import MADE_ANEW, Event, Fleet, Job, Trouble
@@ -170,7 +170,7 @@ class Simulation:
         """Have the kit talk to the model; its pauses pass in no time, on the service's clock."""
         with (
             patch.object(aws, "connect", lambda **_: aws.Connection(ModelTransport(lambda: self._injector))),
-            in_no_time(self.service.tick, lambda: self.service.now),
+            executor_times(self.service.tick, lambda: self.service.now),
             patch.object(concurrency, "THREADS", 1),  # one order of calls for one schedule
             crash.watching(),
         ):
