@@ -48,7 +48,7 @@ def test_headers_that_drip_are_given_up(front: Front) -> None:
     connection = connect(limits=LIMITS)
     front.headers = {f"X-Slow-{number}": "x" for number in range(20)}
     front.body = _drip()
-    front.server.RequestHandlerClass.end_headers = lambda _self: time.sleep(5)  # type: ignore[method-assign]
+    front.server.RequestHandlerClass.end_headers = lambda _self: time.sleep(5)  # type: ignore[attr-defined]
     with pytest.raises(IotJobsError, match="did not end within"):
         connection.read("ListJobs")
 

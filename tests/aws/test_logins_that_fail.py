@@ -164,7 +164,6 @@ def test_a_login_that_cannot_be_refreshed_in_the_middle_says_so(
     aws.logins.roles.clear()
     (home / "credentials").unlink(missing_ok=True)
     os.environ.pop("AWS_CONTAINER_AUTHORIZATION_TOKEN", None)
-    aws._server.container_fails = 99
     aws.ahead_s = 2 * 3600
     with time_machine.travel(aws.now(), tick=True), pytest.raises(Denied) as denied:
         connection.read("ListJobs")

@@ -13,6 +13,7 @@ import tomllib
 from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -153,7 +154,7 @@ def test_what_the_kit_imports_is_declared() -> None:
 
 def _licences(name: str) -> set[str]:
     """What a distribution's metadata say, by its parts; of an `OR` those that we may choose are enough."""
-    about = metadata.metadata(name)
+    about: Any = metadata.metadata(name)
     classifiers = [text.split(" :: ")[-1] for text in about.get_all("Classifier") or [] if text.startswith("License")]
     text = about.get("License-Expression") or ("; ".join(classifiers)) or (about.get("License") or "").strip()
     choices = [re.split(r" and | AND |; ", choice.strip("() ")) for choice in text.split(" OR ")]
