@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 import iotjobs
+from iotjobs import logs
 from iotjobs.errors import IotJobsError
 from iotjobs.model import Outcome
 from iotjobs.parameters import Parameter
@@ -24,12 +25,12 @@ _LAB_FOLDER = Path("iotjobs-notebooks")
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="iotjobs", prog_name="iotjobs", version=iotjobs.__version__)
-@click.option("--verbose", is_flag=True, help="Say on stderr what the kit does.")
+@click.option("--verbose", is_flag=True, help="Say on stderr what is done: each call, and how a run ended.")
 def cli(*, verbose: bool) -> None:
     """Find out why AWS IoT job executions are stuck, and clean up without hurting a device."""
     if verbose:
-        logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
-        logging.getLogger("iotjobs").setLevel(logging.DEBUG)
+        os.environ[logs.VARIABLE] = "1"
+        logs.show_if_asked()
 
 
 class _Notebook(click.Command):

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from iotjobs import parameters
+from iotjobs import logs, parameters
 from iotjobs.aws import connection as aws
 from iotjobs.errors import (
     Denied,
@@ -75,6 +75,7 @@ def start(
         The journal that lies in the run directory was cut or edited.
 
     """
+    logs.show_if_asked()
     started_at = datetime.now(UTC)
     directory = RunDirectory.open(
         values.get("run_dir", (namespace or {}).get("run_dir")), notebook=notebook, started_at=started_at
@@ -217,6 +218,7 @@ class Run:
             **more,
         }
         self.directory.write_result(self._result)
+        _log.info("result", extra={"notebook": self.notebook, "outcome": outcome.value})
         self._tell()
 
     def _tell(self) -> None:
