@@ -13,7 +13,7 @@ from iotjobs.diagnosis.evidence_text import duration_text
 from iotjobs.model import Execution, ExecutionKey, Identity, JobStatus, Status, exact_text, utc_text
 
 SCHEMA = 2
-KIND_ONE, KIND_SWEEP = "delete_job_execution", "sweep"
+KIND_ONE, KIND_CANCEL, KIND_SWEEP = "delete_job_execution", "cancel_job_execution", "sweep"
 _ID_LENGTH = 32
 
 CANCEL, DELETE = "CancelJobExecution", "DeleteJobExecution"
@@ -42,9 +42,10 @@ class QueueContext:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The removal of one execution: who it is, how it is to be done, and what follows from it.
+    """The end of one execution: who it is, how it is to be done, and what follows from it.
 
-    ``operations`` are the changing calls, in order: `CANCEL` before `DELETE`, or one of them.
+    ``operations`` are the changing calls, in order: `CANCEL` before `DELETE`, or one of them. `CANCEL` alone frees the
+    queue and keeps the record.
     """
 
     execution: Execution
@@ -69,6 +70,11 @@ class Plan:
         return self.execution.key
 
     @property
+    def deletes(self) -> bool:
+        """Whether the record goes as well; else the execution is cancelled and stays in the job's history."""
+        return DELETE in self.operations
+
+    @property
     def cancel_first(self) -> bool:
         """Whether it is cancelled by its version before it is deleted."""
         return self.operations == (CANCEL, DELETE)
@@ -81,9 +87,13 @@ class Plan:
 
     @property
     def phrase(self) -> str:
-        """What to confirm with. It carries the identity, so it cannot fit a number that is used again."""
-        verb = "delete" if DELETE in self.operations else "cancel"
-        version = "" if self.execution.finished else f" at version {self.execution.version_number}"
+        """What to confirm with. It carries the identity, so it cannot fit a number that is used again.
+
+        That of a cancel names no version: AWS itself is sent the one that the plan saw.
+        """
+        verb = "delete" if self.deletes else "cancel"
+        bound = self.deletes and not self.execution.finished
+        version = f" at version {self.execution.version_number}" if bound else ""
         owned = f" owned by {owner_name(self.queue_context.owner)}" if self.queue_context.owner else ""
         active = DEVICE_ACTIVE_WORDS if self.device_active else ""
         return f"{verb} {self.key} queued {utc_text(self.execution.queued_at)}{version}{owned}{active}"
@@ -95,17 +105,22 @@ class Plan:
         if CANCEL in self.operations:
             version = self.execution.version_number
             steps += (
-                f"CancelJobExecution with force, only if the version is still {version}",
+                f"CancelJobExecution {_with(self.cancel_forced)} force, only if the version is still {version}",
                 "see that it is CANCELED",
             )
-        if DELETE in self.operations:
-            steps += (f"DeleteJobExecution {'with' if self.forced else 'without'} force",)
+        if self.deletes:
+            steps += (f"DeleteJobExecution {_with(self.forced)} force",)
         return steps
 
     @property
     def forced(self) -> bool:
         """Whether the delete is sent with force: what has ended, also by our cancel, needs none."""
         return self.force and not self.execution.finished and CANCEL not in self.operations
+
+    @property
+    def cancel_forced(self) -> bool:
+        """Whether the cancel is sent with force, which AWS wants for IN_PROGRESS alone; its version guards it."""
+        return self.deletes or self.force
 
     @property
     def consequences(self) -> tuple[str, ...]:
@@ -115,6 +130,7 @@ class Plan:
             *self._on_the_device(),
             *self._in_the_queue(),
             *self._on_the_job(),
+            *self._on_the_record(),
             *((warning,) if warning else ()),
             *self._on_the_owner(),
         )
@@ -123,7 +139,7 @@ class Plan:
         """The plan as `plan.json` holds it."""
         document = {
             "schema": SCHEMA,
-            "kind": KIND_ONE,
+            "kind": KIND_ONE if self.deletes else KIND_CANCEL,
             "phrase": self.phrase,
             "account": self.account,
             "region": self.region,
@@ -185,6 +201,8 @@ class Plan:
 
     def _on_the_job(self) -> tuple[str, ...]:
         context, job = self.queue_context, self.key.job_id
+        if self.execution.finished and not self.deletes:
+            return ()
         if self.execution.finished:
             return (f"Job {job} loses this execution from its counts and history.",)
         if context.job_status is None:
@@ -197,6 +215,11 @@ class Plan:
         if last_one and context.job_status == JobStatus.IN_PROGRESS:
             return (f"It is the last unfinished execution of the snapshot job {job}: the job completes by it.",)
         return (f"Job {job} goes on without {self.key.thing_name}.",)
+
+    def _on_the_record(self) -> tuple[str, ...]:
+        if self.deletes or self.execution.finished:
+            return ()
+        return (f"Its record stays: it is CANCELED in job {self.key.job_id} then, and nothing is deleted.",)
 
     def _on_the_owner(self) -> tuple[str, ...]:
         if self.queue_context.owner is None:
@@ -215,6 +238,10 @@ class Plan:
         else:
             words = f"the service {name}: what helps there is that service's to say."
         return (f"CAUTION: job {job} belongs to {words}",)
+
+
+def _with(force: bool) -> str:  # noqa: FBT001 - a word for a flag
+    return "with" if force else "without"
 
 
 def owner_name(owner: str) -> str:

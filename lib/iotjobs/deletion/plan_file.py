@@ -17,7 +17,7 @@ from typing import Any
 
 from iotjobs.deletion import rule as rules
 from iotjobs.deletion.guards import Refusal
-from iotjobs.deletion.plan import CANCEL, DELETE, KIND_ONE, KIND_SWEEP, SCHEMA, Plan, QueueContext
+from iotjobs.deletion.plan import CANCEL, DELETE, KIND_CANCEL, KIND_ONE, KIND_SWEEP, SCHEMA, Plan, QueueContext
 from iotjobs.deletion.sweep_plan import Caps, Reading, SweepPlan, Target, removal_of
 from iotjobs.errors import InvalidInput
 from iotjobs.model import EXECUTION_NUMBER_MAX, JOB_ID, NAMESPACE_ID, THING_NAME, Cause, Execution, ExecutionKey, Status
@@ -37,7 +37,11 @@ def load(path: Path) -> tuple[Plan | SweepPlan | None, list[Refusal]]:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise InvalidInput(f"plan_file {path.name} cannot be read: {error}") from error
-    readers: dict[Any, Callable[[Mapping[str, Any]], Plan | SweepPlan]] = {KIND_ONE: _one, KIND_SWEEP: _sweep}
+    readers: dict[Any, Callable[[Mapping[str, Any]], Plan | SweepPlan]] = {
+        KIND_ONE: _one,
+        KIND_CANCEL: _one,
+        KIND_SWEEP: _sweep,
+    }
     kind, schema = (document.get("kind"), document.get("schema")) if isinstance(document, dict) else (None, None)
     if kind not in readers or schema != SCHEMA:
         raise InvalidInput(
