@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from iotjobs import parameters
+from iotjobs import parameter_values
 from iotjobs.errors import InvalidInput
 from iotjobs.model import ExecutionKey
 
@@ -70,17 +70,17 @@ def build(*, cli_input_json: Any = None, **given: Any) -> DeleteRequest:
     if missing:
         raise InvalidInput(f"missing: {', '.join(missing)}; an execution is named by its job, its thing and its number")
     checks: dict[str, Callable[[Any], Any]] = {
-        "job_id": parameters.job_id,
-        "thing_name": parameters.thing_name,
-        "execution_number": parameters.execution_number,
-        "force": lambda value: bool(parameters.flag(value, name="force")),
-        "namespace_id": parameters.namespace_id,
+        "job_id": parameter_values.job_id,
+        "thing_name": parameter_values.thing_name,
+        "execution_number": parameter_values.execution_number,
+        "force": lambda value: bool(parameter_values.flag(value, name="force")),
+        "namespace_id": parameter_values.namespace_id,
     }
     return DeleteRequest(**{name: checks[name](value) for name, value in values.items()})
 
 
 def _from_json(source: Any) -> dict[str, Any]:
-    text = parameters.text(source, name="cli_input_json") or ""
+    text = parameter_values.text(source, name="cli_input_json") or ""
     if text.startswith(_FILE):
         try:
             content = Path(text.removeprefix(_FILE)).expanduser().read_bytes()

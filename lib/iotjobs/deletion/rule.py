@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from iotjobs import parameters
+from iotjobs import parameter_values
 from iotjobs.diagnosis.service_owners import owner_of
 from iotjobs.errors import InvalidInput
 from iotjobs.model import Cause
@@ -86,15 +86,15 @@ def from_parameters(given: Mapping[str, Any]) -> SweepRule:
     """The rule of a notebook's parameters. Raises InvalidInput."""
     meant = {name: value for name, value in given.items() if value is not None}
     return SweepRule(
-        job_id=parameters.job_id(meant["job_id"]) if "job_id" in meant else None,
-        thing_name=parameters.thing_name(meant["thing_name"]) if "thing_name" in meant else None,
+        job_id=parameter_values.job_id(meant["job_id"]) if "job_id" in meant else None,
+        thing_name=parameter_values.thing_name(meant["thing_name"]) if "thing_name" in meant else None,
         causes=_causes(meant.get("causes")),
-        statuses=tuple(sorted(parameters.statuses(meant.get("statuses")) or ())),
-        thing_groups=tuple(sorted(set(parameters.comma_list(meant.get("thing_groups"), name="thing_groups")))),
-        protect=tuple(sorted(set(parameters.comma_list(meant.get("protect"), name="protect")))),
+        statuses=tuple(sorted(parameter_values.statuses(meant.get("statuses")) or ())),
+        thing_groups=tuple(sorted(set(parameter_values.comma_list(meant.get("thing_groups"), name="thing_groups")))),
+        protect=tuple(sorted(set(parameter_values.comma_list(meant.get("protect"), name="protect")))),
         older_than_s=_seconds(meant.get("older_than", "30d"), "older_than"),
         stuck_after_s=_seconds(meant.get("stuck_after", "24h"), "stuck_after"),
-        force=bool(parameters.flag(meant.get("force"), name="force")),
+        force=bool(parameter_values.flag(meant.get("force"), name="force")),
     )
 
 
@@ -109,9 +109,9 @@ def from_document(document: Mapping[str, Any]) -> SweepRule:
             raise TypeError(f"{each} of a rule is {value!r}")
         values[each] = value
     if values["job_id"] is not None:
-        parameters.job_id(values["job_id"])
+        parameter_values.job_id(values["job_id"])
     if values["thing_name"] is not None:
-        parameters.thing_name(values["thing_name"])
+        parameter_values.thing_name(values["thing_name"])
     return SweepRule(**values)
 
 
@@ -147,7 +147,7 @@ def narrowed(rule: SweepRule, given: Mapping[str, Any]) -> tuple[SweepRule, list
 
 
 def _causes(value: Any) -> tuple[str, ...]:
-    parts = parameters.comma_list(value, name="causes")
+    parts = parameter_values.comma_list(value, name="causes")
     unknown = sorted(set(parts) - {cause.value for cause in Cause})
     if unknown:
         raise InvalidInput(f"causes has {', '.join(unknown)}; there are {', '.join(Cause)}")
@@ -155,4 +155,4 @@ def _causes(value: Any) -> tuple[str, ...]:
 
 
 def _seconds(value: Any, name: str) -> int:
-    return int(parameters.duration(value, name=name).total_seconds())
+    return int(parameter_values.duration(value, name=name).total_seconds())
