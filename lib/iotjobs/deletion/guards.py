@@ -15,12 +15,11 @@ from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any
 
-from iotjobs.deletion import rule as rules
 from iotjobs.deletion.job_facts import JobFacts
 from iotjobs.deletion.plan import DEVICE_ACTIVE_WORDS, Plan
 from iotjobs.deletion.sweep_plan import Caps, SweepPlan
 from iotjobs.errors import Denied, IotJobsError
-from iotjobs.model import Execution, ExecutionKey, Status, same_moment, utc_text
+from iotjobs.model import Action, Execution, ExecutionKey, Status, same_moment, utc_text
 
 _UTC = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 STALE_AFTER = timedelta(hours=24)
@@ -93,7 +92,8 @@ def _cancel_needs_force(plan: Plan) -> list[Refusal]:
         Refusal(
             "unfinished_needs_force",
             f"{plan.key} is IN_PROGRESS, and without force AWS cancels only what is QUEUED "
-            "(InvalidStateTransitionException). If the device can recover from losing it, ask again with force (--force)",
+            "(InvalidStateTransitionException). If the device can recover from losing it, ask again with force "
+            "(--force)",
             plan.key,
         )
     ]
@@ -116,30 +116,34 @@ def ended_needs_no_cancel(plan: Plan) -> list[Refusal]:
     ]
 
 
-GUARDS: tuple[Callable[[Plan], list[Refusal]], ...] = (unfinished_needs_force, ended_needs_no_cancel)
-
-
-def refusals(plan: Plan) -> list[Refusal]:
-    """What all the guards say of a plan; empty when it may be confirmed."""
-    return [refusal for guard in GUARDS for refusal in guard(plan)]
-
-
-def version_is_expected(plan: Plan, expected_version: int | None) -> list[Refusal]:
+def version_is_expected(plan: Plan) -> list[Refusal]:
     """Refuse an execution that is at another version than the caller expects (API: `expectedVersion`).
 
     Prevents: a cancel of what a device took up or reported since the caller looked.
     """
     version = plan.execution.version_number
-    if expected_version in (None, version):
+    if plan.expected_version in (None, version):
         return []
     return [
         Refusal(
             "version_is_expected",
-            f"{plan.key} is {plan.execution.status} at version {version}, and expected_version is {expected_version}: it "
-            "moved since. Look at it again, then ask with its version, or without",
+            f"{plan.key} is {plan.execution.status} at version {version}, and expected_version is "
+            f"{plan.expected_version}: it moved since. Look at it again, then ask with its version, or without",
             plan.key,
         )
     ]
+
+
+GUARDS: tuple[Callable[[Plan], list[Refusal]], ...] = (
+    unfinished_needs_force,
+    ended_needs_no_cancel,
+    version_is_expected,
+)
+
+
+def refusals(plan: Plan) -> list[Refusal]:
+    """What all the guards say of a plan; empty when it may be confirmed."""
+    return [refusal for guard in GUARDS for refusal in guard(plan)]
 
 
 def phrase_must_match(plan: Plan, confirm: str) -> list[Refusal]:
@@ -248,7 +252,7 @@ def live_needs_force(plan: SweepPlan, _context: ApplyContext) -> list[Refusal]:
     """
     if plan.rule.force:
         return []
-    if plan.rule.action == rules.CANCEL:
+    if plan.rule.action == Action.CANCEL:
         working = [each for each in plan.targets if each.removal.execution.status == Status.IN_PROGRESS]
         return [refusal for each in working for refusal in _cancel_needs_force(each.removal)]
     return [

@@ -12,7 +12,7 @@ from typing import Any
 from iotjobs.diagnosis.evidence_text import duration_text
 from iotjobs.model import Execution, ExecutionKey, Identity, JobStatus, Status, exact_text, utc_text
 
-SCHEMA = 2
+SCHEMA = 3
 KIND_ONE, KIND_CANCEL, KIND_SWEEP = "delete_job_execution", "cancel_job_execution", "sweep"
 _ID_LENGTH = 32
 
@@ -45,7 +45,7 @@ class Plan:
     """The end of one execution: who it is, how it is to be done, and what follows from it.
 
     ``operations`` are the changing calls, in order: `CANCEL` before `DELETE`, or one of them. `CANCEL` alone frees the
-    queue and keeps the record.
+    queue and keeps the record. ``expected_version``: the only version that the caller wants it at.
     """
 
     execution: Execution
@@ -58,6 +58,7 @@ class Plan:
     endpoint: str
     made_at: datetime
     queue_context: QueueContext
+    expected_version: int | None = None
 
     @property
     def identity(self) -> Identity:
@@ -163,6 +164,7 @@ class Plan:
             "force": self.force,
             "cancel_first": self.cancel_first,
             "namespace_id": self.namespace_id,
+            "expected_version": self.expected_version,
             "steps": list(self.steps),
             "consequences": list(self.consequences),
             "queue_context": {**asdict(context), "queue": [asdict(key) for key in context.queue]},
@@ -201,10 +203,8 @@ class Plan:
 
     def _on_the_job(self) -> tuple[str, ...]:
         context, job = self.queue_context, self.key.job_id
-        if self.execution.finished and not self.deletes:
-            return ()
         if self.execution.finished:
-            return (f"Job {job} loses this execution from its counts and history.",)
+            return (f"Job {job} loses this execution from its counts and history.",) if self.deletes else ()
         if context.job_status is None:
             return (f"Job {job} could not be read: whether it completes by this is not known.",)
         if context.canceling:

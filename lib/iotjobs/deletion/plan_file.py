@@ -97,7 +97,7 @@ def _removal(document: Mapping[str, Any], **place: Any) -> Plan:
     operations = tuple(document["operations"])
     if operations not in _OPERATIONS or not isinstance(document["force"], bool):
         raise ValueError(f"{operations} are no steps of a plan")
-    namespace = document["namespace_id"]
+    namespace, expected = document["namespace_id"], document["expected_version"]
     return Plan(
         execution=Execution(
             key=_key(document),
@@ -111,6 +111,7 @@ def _removal(document: Mapping[str, Any], **place: Any) -> Plan:
         force=document["force"],
         namespace_id=namespace if namespace is None else _text(namespace, NAMESPACE_ID),
         queue_context=QueueContext(**context, queue=queue),
+        expected_version=expected if expected is None else _count(expected),
         **place,
     )
 

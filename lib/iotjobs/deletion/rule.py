@@ -10,15 +10,16 @@ from typing import Any
 
 import pandas as pd
 
-from iotjobs import parameters
+from iotjobs import parameter_values
 from iotjobs.diagnosis.service_owners import owner_of
 from iotjobs.errors import InvalidInput
-from iotjobs.model import TERMINAL, UNFINISHED, Cause
+from iotjobs.model import TERMINAL, UNFINISHED, Action, Cause
 
 #: The parameters of a sweep that make its rule.
-NAMES = ("action", "job_id", "thing_name", "causes", "statuses", "thing_groups", "older_than", "stuck_after", "force", "protect")
-#: What a sweep does with what its rule chooses.
-DELETE, CANCEL = "delete", "cancel"
+NAMES = (
+    *("action", "job_id", "thing_name", "causes", "statuses", "thing_groups", "older_than", "stuck_after", "force"),
+    "protect",
+)
 _SELECTORS = ("job_id", "thing_name", "causes", "statuses", "thing_groups")
 
 
@@ -26,10 +27,10 @@ _SELECTORS = ("job_id", "thing_name", "causes", "statuses", "thing_groups")
 class SweepRule:
     """What is chosen, and for what: all that is given must hold. Lists are sorted, since their order says nothing.
 
-    ``action``: `DELETE`, or `CANCEL`, which is about unfinished executions alone.
+    ``action``: an `Action`; a cancel is about unfinished executions alone.
     """
 
-    action: str = DELETE
+    action: str = Action.DELETE.value
     job_id: str | None = None
     thing_name: str | None = None
     causes: tuple[str, ...] = ()
@@ -63,7 +64,7 @@ class SweepRule:
         """
         changed = executions[["queued_at", "started_at", "last_updated_at"]].max(axis=1)
         chosen = (as_of - changed).dt.total_seconds() >= self.older_than_s
-        if self.action == CANCEL:
+        if self.action == Action.CANCEL:
             chosen &= executions["status"].isin(UNFINISHED)
         if self.job_id is not None:
             chosen &= executions["job_id"] == self.job_id
@@ -93,22 +94,22 @@ class SweepRule:
 def from_parameters(given: Mapping[str, Any]) -> SweepRule:
     """The rule of a notebook's parameters. Raises InvalidInput."""
     meant = {name: value for name, value in given.items() if value is not None}
-    action = parameters.action(meant.get("action", DELETE))
-    statuses = parameters.statuses(meant.get("statuses")) or ()
+    action = parameter_values.action(meant.get("action", Action.DELETE))
+    statuses = parameter_values.statuses(meant.get("statuses")) or ()
     ended = sorted(set(statuses) & set(TERMINAL))
-    if action == CANCEL and ended:
+    if action is Action.CANCEL and ended:
         raise InvalidInput(f"statuses has {', '.join(ended)}, and what has ended cannot be cancelled: leave that out")
     return SweepRule(
-        action=action,
-        job_id=parameters.job_id(meant["job_id"]) if "job_id" in meant else None,
-        thing_name=parameters.thing_name(meant["thing_name"]) if "thing_name" in meant else None,
+        action=action.value,
+        job_id=parameter_values.job_id(meant["job_id"]) if "job_id" in meant else None,
+        thing_name=parameter_values.thing_name(meant["thing_name"]) if "thing_name" in meant else None,
         causes=_causes(meant.get("causes")),
         statuses=tuple(sorted(statuses)),
-        thing_groups=tuple(sorted(set(parameters.comma_list(meant.get("thing_groups"), name="thing_groups")))),
-        protect=tuple(sorted(set(parameters.comma_list(meant.get("protect"), name="protect")))),
+        thing_groups=tuple(sorted(set(parameter_values.comma_list(meant.get("thing_groups"), name="thing_groups")))),
+        protect=tuple(sorted(set(parameter_values.comma_list(meant.get("protect"), name="protect")))),
         older_than_s=_seconds(meant.get("older_than", "30d"), "older_than"),
         stuck_after_s=_seconds(meant.get("stuck_after", "24h"), "stuck_after"),
-        force=bool(parameters.flag(meant.get("force"), name="force")),
+        force=bool(parameter_values.flag(meant.get("force"), name="force")),
     )
 
 
@@ -122,11 +123,11 @@ def from_document(document: Mapping[str, Any]) -> SweepRule:
         if type(value) is not (str if default is None and value is not None else type(default)):
             raise TypeError(f"{each} of a rule is {value!r}")
         values[each] = value
-    parameters.action(values["action"])
+    parameter_values.action(values["action"])
     if values["job_id"] is not None:
-        parameters.job_id(values["job_id"])
+        parameter_values.job_id(values["job_id"])
     if values["thing_name"] is not None:
-        parameters.thing_name(values["thing_name"])
+        parameter_values.thing_name(values["thing_name"])
     return SweepRule(**values)
 
 
@@ -162,7 +163,7 @@ def narrowed(rule: SweepRule, given: Mapping[str, Any]) -> tuple[SweepRule, list
 
 
 def _causes(value: Any) -> tuple[str, ...]:
-    parts = parameters.comma_list(value, name="causes")
+    parts = parameter_values.comma_list(value, name="causes")
     unknown = sorted(set(parts) - {cause.value for cause in Cause})
     if unknown:
         raise InvalidInput(f"causes has {', '.join(unknown)}; there are {', '.join(Cause)}")
@@ -170,4 +171,4 @@ def _causes(value: Any) -> tuple[str, ...]:
 
 
 def _seconds(value: Any, name: str) -> int:
-    return int(parameters.duration(value, name=name).total_seconds())
+    return int(parameter_values.duration(value, name=name).total_seconds())

@@ -14,9 +14,8 @@ from typing import Any
 import pandas as pd
 
 from iotjobs.deletion.plan import CANCEL, DELETE, DEVICE_ACTIVE_WORDS, KIND_SWEEP, SCHEMA, Plan, QueueContext, digest_of
-from iotjobs.deletion import rule as rules
 from iotjobs.deletion.rule import SweepRule
-from iotjobs.model import TIME, Execution, ExecutionKey, Identity, Status, exact_text, utc_text
+from iotjobs.model import TIME, Action, Execution, ExecutionKey, Identity, Status, exact_text, utc_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,9 @@ class SweepPlan:
     @property
     def phrase(self) -> str:
         """What to confirm with: what is done, to how many, and which plan."""
-        return f"{self.rule.action} {len(self.targets)} {self.plan_id}" + (DEVICE_ACTIVE_WORDS if self.device_active else "")
+        return f"{self.rule.action} {len(self.targets)} {self.plan_id}" + (
+            DEVICE_ACTIVE_WORDS if self.device_active else ""
+        )
 
     @property
     def table(self) -> pd.DataFrame:
@@ -170,7 +171,7 @@ def removal_of(plan: SweepPlan, execution: Execution, context: QueueContext) -> 
 
     A sweep that only cancels does so with force where AWS wants it, for what is IN_PROGRESS.
     """
-    cancels = plan.rule.action == rules.CANCEL
+    cancels = plan.rule.action == Action.CANCEL
     in_steps = (DELETE,) if execution.finished else (CANCEL, DELETE)
     return Plan(
         execution=execution,

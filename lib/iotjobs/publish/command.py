@@ -106,10 +106,10 @@ def _outcomes(when: str | None) -> set[str]:
 @click.option("--dry-run", is_flag=True, help="Only name what would be removed.")
 def prune(runs: Path, *, keep: str, dry_run: bool) -> None:
     """Remove the run directories below RUNS that ended longer than --keep ago; anything else is left alone."""
-    from iotjobs import parameters  # noqa: PLC0415 - slow to import
+    from iotjobs import parameter_values  # noqa: PLC0415 - slow to import
     from iotjobs.publish.retention import old_runs, remove  # noqa: PLC0415
 
-    for path in old_runs(runs, keep=parameters.duration(keep, name="keep"), now=datetime.now(UTC)):
+    for path in old_runs(runs, keep=parameter_values.duration(keep, name="keep"), now=datetime.now(UTC)):
         click.echo(str(path))
         if not dry_run:
             try:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from iotjobs import parameters
+from iotjobs import parameter_values
 from iotjobs.diagnosis.changes import COMPARED
 from iotjobs.errors import InvalidInput
 from iotjobs.model import COUNT, TIME
@@ -88,7 +88,7 @@ def earlier_run(directory: Any, *, now: datetime, given: Mapping[str, Any]) -> E
 
 
 def _directory(value: Any) -> Path:
-    text = parameters.text(value, name="compare_with")
+    text = parameter_values.text(value, name="compare_with")
     if text is None or not text.strip():
         raise InvalidInput(f"compare_with is {value!r}; it takes the run directory of an earlier investigation")
     try:
