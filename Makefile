@@ -84,7 +84,7 @@ format: setup  ## put code and notebooks in order
 	$(BIN)/nbstripout notebooks/*.ipynb
 
 lock: setup  ## the lock files anew from pyproject.toml; UPGRADE=--upgrade takes the newest releases
-	$(COMPILE) pyproject.toml --extra sandbox --extra test --extra fleet --group build --output-file requirements.lock
+	$(COMPILE) pyproject.toml --extra sandbox --extra test --group build --output-file requirements.lock
 	$(COMPILE) --group audit --output-file audit.lock
 
 COMPILE = index="$(INDEX)"; env $${index:+"UV_DEFAULT_INDEX=$$index"} $(BIN)/uv pip compile --quiet \

@@ -38,15 +38,15 @@ class EarlierRun:
     parameters: Mapping[str, Any]
     warnings: tuple[str, ...]
 
-    def differences(self, given: Mapping[str, Any]) -> tuple[str, ...]:
+    def differences(self, parameters: Mapping[str, Any]) -> tuple[str, ...]:
         """How this run's parameters differ from the earlier one's, as sentences."""
-        said = []
+        sentences = []
         for name, default in _SCOPE.items():
-            then, this = self.parameters.get(name, default), given.get(name, default)
+            then, this = self.parameters.get(name, default), parameters.get(name, default)
             if then != this:
                 what = "what counts as stuck differs" if name == "stuck_after" else "only what both read is compared"
-                said.append(f"the earlier run had {name} = {then!r}, this one has {this!r}; {what}")
-        return tuple(said)
+                sentences.append(f"the earlier run had {name} = {then!r}, this one has {this!r}; {what}")
+        return tuple(sentences)
 
     def require_same_place(self, *, account: str, region: str) -> None:
         """Refuse to compare with a run of another account or region. Raises InvalidInput."""
@@ -93,10 +93,10 @@ def _directory(value: Any) -> Path:
         raise InvalidInput(f"compare_with is {value!r}; it takes the run directory of an earlier investigation")
     try:
         path = Path(text).expanduser().resolve()
-        found = path.is_dir()
+        is_directory = path.is_dir()
     except (OSError, ValueError, RuntimeError) as error:
         raise InvalidInput(f"compare_with is {text!r}, which cannot be a directory: {error}") from error
-    if not found:
+    if not is_directory:
         hint = f"; did you mean its directory {path.parent}?" if path.is_file() else ""
         raise InvalidInput(f"compare_with is {text!r}: there is no such directory as {path}{hint}")
     return path

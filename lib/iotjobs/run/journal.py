@@ -258,15 +258,15 @@ def _queued_at(entry: Mapping[str, Any]) -> datetime:
 
 def _require_same_file(file: FileIO, path: Path, length: int) -> None:
     """Raise OSError unless the path still names the file that is open, as long as it was left."""
-    mine = os.fstat(file.fileno())
+    opened = os.fstat(file.fileno())
     try:
-        there = path.stat(follow_symlinks=False)
+        at_path = path.stat(follow_symlinks=False)
     except FileNotFoundError as error:
         raise OSError("it was removed while the run was at work") from error
-    if stat.S_ISLNK(there.st_mode) or not os.path.samestat(mine, there):
+    if stat.S_ISLNK(at_path.st_mode) or not os.path.samestat(opened, at_path):
         raise OSError("another file was put in its place while the run was at work")
-    if mine.st_size != length:
-        raise OSError(f"somebody else wrote to it: it has {mine.st_size} bytes, not {length}")
+    if opened.st_size != length:
+        raise OSError(f"somebody else wrote to it: it has {opened.st_size} bytes, not {length}")
 
 
 def _keep_torn_tail(file: FileIO, path: Path, whole: int) -> None:

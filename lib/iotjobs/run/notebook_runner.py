@@ -95,14 +95,14 @@ def record_early_end(arguments: Sequence[str], outcome: Outcome, message: str) -
     words = list(arguments)
     if not words or words[0] != "run":
         return
-    named = [after for option, after in pairwise(words) if option == "--run-dir"]
-    named += [option.partition("=")[2] for option in words if option.startswith("--run-dir=")]
-    if not named:
+    paths = [after for option, after in pairwise(words) if option == "--run-dir"]
+    paths += [option.partition("=")[2] for option in words if option.startswith("--run-dir=")]
+    if not paths:
         return
     others = [word for before, word in pairwise(words) if before != "--run-dir" and not word.startswith("-")]
     started_at, notebook = datetime.now(UTC), Path(next(iter(others), "unknown")).stem
     try:
-        directory = RunDirectory.open(named[-1], notebook=notebook, started_at=started_at)
+        directory = RunDirectory.open(paths[-1], notebook=notebook, started_at=started_at)
         _lock, _ = locked(directory.path, _RUNNER_LOCK)  # a run that is at work there keeps its files
         with _taken(directory):
             blank = blank_result(notebook, started_at, {})
@@ -113,8 +113,8 @@ def record_early_end(arguments: Sequence[str], outcome: Outcome, message: str) -
 
 
 def _result(directory: RunDirectory) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((directory.path / "result.json").read_text(encoding="utf-8"))
-    return found
+    result: dict[str, Any] = json.loads((directory.path / "result.json").read_text(encoding="utf-8"))
+    return result
 
 
 def _record(directory: RunDirectory, outcome: Outcome, why: str) -> None:
@@ -204,5 +204,5 @@ def _say(result: Mapping[str, Any], directory: RunDirectory, executed: Path) -> 
         echo(f"warning: {warning}", err=True)
     if result.get("confirm"):
         echo(f"to confirm: --confirm '{result['confirm']}'", err=True)
-    there = [name for name in (executed.name, "report.html", "result.json") if (directory.path / name).exists()]
-    echo(f"files: {directory.path} ({', '.join(there)})", err=True)
+    written = [name for name in (executed.name, "report.html", "result.json") if (directory.path / name).exists()]
+    echo(f"files: {directory.path} ({', '.join(written)})", err=True)
