@@ -19,7 +19,7 @@ from iotjobs.deletion.job_facts import JobFacts
 from iotjobs.deletion.plan import DEVICE_ACTIVE_WORDS, Plan
 from iotjobs.deletion.sweep_plan import Caps, SweepPlan
 from iotjobs.errors import Denied, IotJobsError
-from iotjobs.model import Execution, ExecutionKey, same_moment, utc_text
+from iotjobs.model import Execution, ExecutionKey, Identity, same_moment, utc_text
 
 _UTC = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 STALE_AFTER = timedelta(hours=24)
@@ -49,8 +49,9 @@ class Refusal:
 class ApplyContext:
     """Where, when and under which caps a plan is to be applied, and what was read anew for it.
 
-    ``jobs``: each of the plan's jobs as it was read now, or the error. ``job_totals``: how many executions each has,
-    those that this plan deleted already counted in. ``started``: the plan was begun in this run directory.
+    ``jobs``: each of the plan's jobs as it was read now, or the error. ``spent``: the targets to which nothing more is
+    sent, since it was, or since they are gone; they count neither for nor against. ``job_totals``: how many executions
+    each job has besides. ``started``: the plan was begun in this run directory.
     """
 
     account: str
@@ -60,6 +61,7 @@ class ApplyContext:
     caps: Caps = field(default_factory=Caps)
     jobs: Mapping[str, JobFacts | IotJobsError] = field(default_factory=dict)
     job_totals: Mapping[str, int] = field(default_factory=dict)
+    spent: frozenset[Identity] = frozenset()
     started: bool = False
 
 
@@ -235,10 +237,12 @@ def within_max_fraction(plan: SweepPlan, context: ApplyContext) -> list[Refusal]
 
     Prevents: a whole job swept away, history and all, by a rule meant for its stragglers.
     """
-    counts = Counter(each.key.job_id for each in plan.targets)
+    counts = Counter(each.key.job_id for each in plan.targets if each.identity not in context.spent)
+    spent = Counter(identity.job_id for identity in context.spent)
     refused = []
     for job_id, count in sorted(counts.items()):
-        total = min(plan.job_totals.get(job_id, 0), context.job_totals.get(job_id, plan.job_totals.get(job_id, 0)))
+        planned = plan.job_totals.get(job_id, 0) - spent[job_id]
+        total = min(planned, context.job_totals.get(job_id, planned))
         if count > context.caps.max_fraction * total + 1e-9:
             needed = f"{count / total:.2g}" if total else "any"
             refused.append(
