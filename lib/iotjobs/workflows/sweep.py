@@ -457,6 +457,7 @@ def _context(run: Run, plan: SweepPlan, evidence: Evidence, *, started: bool) ->
         jobs=jobs,
         job_totals=totals,
         started=started,
+        project=connection.project,
     )
 
 
