@@ -44,7 +44,7 @@ def test_without_a_file_or_variable_nothing_is_asked_for(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("text", "key"),
     [
-        ("acount = '111111111111'", "acount"),
+        ("accounts = '111111111111'", "accounts"),
         ("account = 111111111111", "account"),
         ("account = '1111'", "account"),
         ("account = []", "account"),
