@@ -17,7 +17,7 @@ from iotjobs.deletion import guards
 from iotjobs.deletion.guards import Refusal
 from iotjobs.deletion.job_facts import FRESH_S, FreshJobs
 from iotjobs.deletion.plan import CANCEL, DELETE, Plan
-from iotjobs.deletion.results import Sent, TargetResult, TargetState, result_from_journal, sent
+from iotjobs.deletion.results import Sent, TargetResult, TargetState, in_flight, result_from_journal, sent
 from iotjobs.errors import Denied, IotJobsError, NotFound, RecordError, Refused, StateConflict, Throttled, Unsettled
 from iotjobs.model import Execution, Status, same_moment
 from iotjobs.run.journal import Journal
@@ -77,22 +77,24 @@ class Executor:
         try:
             step.run()
         except Drifted as drift:
-            self.note("drifted", plan, why=str(drift), guard=drift.refusals[0].guard)
+            self._note_drift(plan, drift)
         except (Denied, RecordError, Refused):
             raise
-        except Unsettled as error:
-            self.note("unsettled", plan, why=str(error))
         except IotJobsError as error:
-            self.note("failed", plan, why=str(error))
+            is_open = isinstance(error, Unsettled) or in_flight(plan, self.journal.of(plan.identity))
+            self.note("unsettled" if is_open else "failed", plan, why=str(error))
         return self.result(plan)
 
     def settle(self, connection: Connection, plan: Plan) -> TargetResult:
-        """See by looking whether a delete that an earlier run sent has done its work; changes nothing in AWS."""
-        if (
-            self.result(plan).state is TargetState.UNSETTLED
-            and sent(self.journal.of(plan.identity), DELETE) is not Sent.NOT
-        ):
-            _Step(self, connection, plan, "", 1).settle()
+        """See by looking whether what an earlier run sent last has done its work; changes nothing in AWS.
+
+        Raises IotJobsError where that cannot be seen.
+        """
+        if self.result(plan).state is TargetState.UNSETTLED:
+            try:
+                _Step(self, connection, plan, "", 1).settle()
+            except Drifted as drift:
+                self._note_drift(plan, drift)
         return self.result(plan)
 
     def wait_until(self, holds: Callable[[], bool], *, looks: int = LONG) -> bool:
@@ -117,6 +119,9 @@ class Executor:
         """The word that only this run directory has, see `Journal.mark`."""
         self._mark = self._mark or self.journal.mark()
         return self._mark
+
+    def _note_drift(self, plan: Plan, drift: Drifted) -> None:
+        self.note("drifted", plan, why=str(drift), guard=drift.refusals[0].guard)
 
     def note(self, event: str, plan: Plan, **facts: Any) -> None:
         """Put a line about a plan's execution on record. Raises RecordError."""
@@ -152,10 +157,15 @@ class _Step:
         self._note_gone(self._wait_for(self._is_gone, "delete"))
 
     def settle(self) -> None:
-        """Note that it is gone, if it is."""
+        """Note what an accepted, or unanswered, last step has done; nothing while it does not show."""
+        last = self._plan.operations[-1]
+        if self._sent(last) is Sent.NOT:
+            return
         now = self._look()
         if self._is_gone(now):
             self._note_gone(now)
+        elif last == CANCEL and self._is_cancelled_by_us(now):
+            self._executor.note("verified", self._plan)
 
     # ------------------------------------------------------------------------------------------- sending
 

@@ -19,7 +19,7 @@ from iotjobs.deletion.job_facts import JobFacts
 from iotjobs.deletion.plan import DEVICE_ACTIVE_WORDS, Plan
 from iotjobs.deletion.sweep_plan import Caps, SweepPlan
 from iotjobs.errors import Denied, IotJobsError
-from iotjobs.model import Execution, ExecutionKey, same_moment, utc_text
+from iotjobs.model import Execution, ExecutionKey, Identity, same_moment, utc_text
 from iotjobs.project_file import Project
 
 _UTC = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
@@ -50,8 +50,9 @@ class Refusal:
 class ApplyContext:
     """Where, when and under which caps a plan is to be applied, and what was read anew for it.
 
-    ``jobs``: each of the plan's jobs as it was read now, or the error. ``job_totals``: how many executions each has,
-    those that this plan deleted already counted in. ``started``: the plan was begun in this run directory.
+    ``jobs``: each of the plan's jobs as it was read now, or the error. ``spent``: the targets to which nothing more is
+    sent, since it was, or since they are gone; they count neither for nor against. ``job_totals``: how many executions
+    each job has besides. ``started``: the plan was begun in this run directory.
     ``project``: the project file in force.
     """
 
@@ -62,6 +63,7 @@ class ApplyContext:
     caps: Caps = field(default_factory=Caps)
     jobs: Mapping[str, JobFacts | IotJobsError] = field(default_factory=dict)
     job_totals: Mapping[str, int] = field(default_factory=dict)
+    spent: frozenset[Identity] = frozenset()
     started: bool = False
     project: Project = field(default_factory=Project)
 
@@ -286,8 +288,9 @@ def within_max_fraction(plan: SweepPlan, context: ApplyContext) -> list[Refusal]
 
 def _of_each_job(plan: SweepPlan, context: ApplyContext) -> list[tuple[str, int, int]]:
     """Each job with how many of its executions the plan has, and how many there are, by the plan or now."""
-    counts = Counter(each.key.job_id for each in plan.targets)
-    totals = {job_id: plan.job_totals.get(job_id, 0) for job_id in counts}
+    counts = Counter(each.key.job_id for each in plan.targets if each.identity not in context.spent)
+    spent = Counter(identity.job_id for identity in context.spent)
+    totals = {job_id: plan.job_totals.get(job_id, 0) - spent[job_id] for job_id in counts}
     return [
         (job_id, count, min(totals[job_id], context.job_totals.get(job_id, totals[job_id])))
         for job_id, count in sorted(counts.items())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import pandas as pd
@@ -24,11 +24,17 @@ from iotjobs.deletion.rule import SweepRule
 from iotjobs.deletion.sweep_plan import Caps, Reading, SweepPlan, Target, removal_of
 from iotjobs.diagnosis.diagnose import diagnose, possible_causes
 from iotjobs.errors import Denied, IotJobsError, NotFound
-from iotjobs.model import UNFINISHED, Cause, Execution, ExecutionKey, same_moment
+from iotjobs.model import UNFINISHED, Cause, Execution, ExecutionKey, Identity, same_moment
 from iotjobs.snapshot import KEY, FleetSnapshot
 
-#: A plan's jobs as they are now, or why they could not be read, and how many executions each has.
-Evidence = tuple[dict[str, JobFacts | IotJobsError], dict[str, int]]
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was read anew for a plan, see `ApplyContext`."""
+
+    jobs: Mapping[str, JobFacts | IotJobsError] = field(default_factory=dict)
+    job_totals: Mapping[str, int] = field(default_factory=dict)
+    spent: frozenset[Identity] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,21 +106,46 @@ def select_targets(connection: Connection, rule: SweepRule, caps: Caps, *, now: 
     return Choice(replace(bare, targets=tuple(targets)), len(free), tuple(left_out), ())
 
 
-def evidence_now(connection: Connection, plan: SweepPlan, *, deleted: Collection[ExecutionKey] = ()) -> Evidence:
-    """Each of a plan's jobs as it is now, or why it could not be read, and how many executions it has.
+def evidence_now(connection: Connection, plan: SweepPlan, *, done: Collection[Identity] = ()) -> Evidence:
+    """What the guards need to know of now: each of a plan's jobs, its executions, and which targets are spent.
 
-    ``deleted``: what this plan deleted already; they count, since the caps are about the whole of it. Raises Denied and
-    IotJobsError where a job cannot be listed.
+    ``done``: the targets to which nothing more is sent. One that a list lacks is looked at, since a list may be late.
+    Raises Denied and IotJobsError where a job cannot be listed, or such a target cannot be described.
     """
     job_ids = sorted({each.key.job_id for each in plan.targets})
     jobs = dict(zip(job_ids, map_concurrently(lambda job_id: read_job(connection, job_id), job_ids), strict=True))
-    gone = Counter(key.job_id for key in deleted)
-    done = set(deleted)
+    listed = _list_jobs(connection, job_ids)
+    lists = {job_id: dict(zip(_keys(rows), rows["queued_at"], strict=True)) for job_id, rows in listed.items()}
+    pending = [each for each in plan.targets if each.identity not in done]
+    unlisted = [each.removal for each in pending if not _is_in(lists, each.identity)]
+    spent = {*done, *_gone(connection, unlisted)}
     for job_id in [job_id for job_id, facts in jobs.items() if isinstance(facts, NotFound)]:
-        if all(each.key in done for each in plan.targets if each.key.job_id == job_id):
+        if all(each.identity in spent for each in plan.targets if each.key.job_id == job_id):
             del jobs[job_id]  # nothing is left to be done there
-    totals = {job_id: len(rows) + gone[job_id] for job_id, rows in _list_jobs(connection, job_ids).items()}
-    return jobs, totals
+    still_listed = Counter(identity.job_id for identity in spent if _is_in(lists, identity))
+    totals = {job_id: len(lists.get(job_id, ())) - still_listed[job_id] for job_id in job_ids}
+    return Evidence(jobs, totals, frozenset(spent))
+
+
+def _is_in(lists: Mapping[str, Mapping[ExecutionKey, datetime]], identity: Identity) -> bool:
+    queued_at = lists.get(identity.job_id, {}).get(identity.key)
+    return queued_at is not None and same_moment(queued_at, identity.queued_at)
+
+
+def _gone(connection: Connection, removals: Collection[Plan]) -> list[Identity]:
+    """Those of which there is nothing more, or another execution. Raises IotJobsError where that cannot be seen."""
+    answers = map_concurrently(lambda each: fetch.describe_execution(connection, each.key), removals)
+    gone = []
+    for removal, answer in zip(removals, answers, strict=True):
+        if isinstance(answer, Execution):
+            is_gone = not same_moment(answer.queued_at, removal.execution.queued_at)
+        elif isinstance(answer, NotFound):
+            is_gone = True
+        else:
+            raise answer
+        if is_gone:
+            gone.append(removal.identity)
+    return gone
 
 
 def cause_now(connection: Connection, removal: Plan, rule: SweepRule) -> str:

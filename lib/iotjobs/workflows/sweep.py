@@ -22,6 +22,7 @@ from iotjobs.deletion.results import (
     TargetResult,
     TargetState,
     counts_of,
+    is_spent,
     outcome_of,
     result_from_journal,
     results_table,
@@ -77,7 +78,7 @@ def make_plan(run: Run) -> SweepView:
         if refused:
             return _refuse(run, SweepView(refusals=tuple(refused)))
         if plan is not None:
-            return _offer(run, session, plan, evidence=_evidence(run, plan))
+            return _offer(run, session, plan, evidence=_evidence(run, session, plan, {}))
         return _choose(run, session, asked)
 
 
@@ -103,9 +104,10 @@ def apply_plan(
             guards.unattended_is_safe(plan, missing) if phrase is None else guards.sweep_phrase_must_match(plan, phrase)
         )
         refused = refused or guards.is_the_plan_in_progress(plan.plan_id, started or _single_delete_in(session))
+        refused = refused or guards.made_here(plan, _context(run, plan))
         if not refused:
-            deleted = [each.removal.key for each in results.values() if each.state.is_final]
-            evidence = _evidence(run, plan, deleted=deleted)
+            results = _settled(run, session, plan)
+            evidence = _evidence(run, session, plan, results)
             refused = guards.sweep_refusals(plan, _context(run, plan, evidence, started=started is not None))
         if refused:
             return _refuse(run, replace(view, refusals=tuple(refused), results=results))
@@ -294,16 +296,13 @@ def _go_on(run: Run, session: Session, plan: SweepPlan, refused: list[Refusal]) 
     """The sweep in progress here: what was in flight is settled first, by looking."""
     if refused:
         return _refuse(run, SweepView(refusals=tuple(refused)))
-    results = _results(plan, session)
-    executor = _executor(run, session, plan)
-    for identity, result in results.items():
-        if result.state is TargetState.UNSETTLED:
-            results[identity] = executor.settle(run.connection, result.removal)
+    refused = guards.made_here(plan, _context(run, plan))  # before any look: elsewhere nothing of it can be seen
+    if refused:
+        return _refuse(run, SweepView(plan, refusals=tuple(refused), results=_results(plan, session)))
+    results = _settled(run, session, plan)
     if all(result.state.is_final for result in results.values()):
         return _finish(run, session, SweepView(plan, results=results), None)
-    deleted = [each.removal.key for each in results.values() if each.state.is_final]
-    evidence = _evidence(run, plan, deleted=deleted)
-    return _offer(run, session, plan, evidence=evidence, results=results)
+    return _offer(run, session, plan, evidence=_evidence(run, session, plan, results), results=results)
 
 
 def _offer(
@@ -311,7 +310,7 @@ def _offer(
     session: Session,
     plan: SweepPlan,
     *,
-    evidence: Evidence = ({}, {}),
+    evidence: Evidence | None = None,
     left_out: tuple[Refusal, ...] = (),
     results: Results | None = None,
 ) -> SweepView:
@@ -436,26 +435,29 @@ def _refuse(run: Run, view: SweepView, *, matched: int | None = None) -> SweepVi
     return view
 
 
-def _evidence(run: Run, plan: SweepPlan, *, deleted: Collection[ExecutionKey] = ()) -> Evidence:
+def _evidence(run: Run, session: Session, plan: SweepPlan, results: Results) -> Evidence:
     """What the guards need to know of now; nothing where the plan is for another place."""
-    if guards.made_here(plan, _context(run, plan, ({}, {}), started=False)):
-        return {}, {}
-    return evidence_now(run.connection, plan, deleted=deleted)
+    if guards.made_here(plan, _context(run, plan)):
+        return Evidence()
+    journal = session.journal
+    done = [identity for identity, each in results.items() if is_spent(each, journal.of(identity))]
+    return evidence_now(run.connection, plan, done=done)
 
 
-def _context(run: Run, plan: SweepPlan, evidence: Evidence, *, started: bool) -> ApplyContext:
+def _context(run: Run, plan: SweepPlan, evidence: Evidence | None = None, *, started: bool = False) -> ApplyContext:
     """The caps that hold: the plan's own, which its phrase binds, and of those given the stricter ones."""
     connection, given = run.connection, run.parameters.given
     caps = {name: run.parameters[name] for name in _CAPS if name in given}
-    jobs, totals = evidence
+    evidence = evidence or Evidence()
     return ApplyContext(
         connection.account,
         connection.region,
         connection.endpoint,
         _now(run),
         caps=plan.caps.stricter(replace(plan.caps, **caps)),
-        jobs=jobs,
-        job_totals=totals,
+        jobs=evidence.jobs,
+        job_totals=evidence.job_totals,
+        spent=evidence.spent,
         started=started,
         project=connection.project,
     )
@@ -465,6 +467,16 @@ def _results(plan: SweepPlan, session: Session) -> Results:
     return {
         each.identity: result_from_journal(each.removal, session.journal.of(each.identity)) for each in plan.targets
     }
+
+
+def _settled(run: Run, session: Session, plan: SweepPlan) -> Results:
+    """What became of each, after looking at what was in flight when an earlier run ended. Raises IotJobsError."""
+    results = _results(plan, session)
+    executor = _executor(run, session, plan)
+    for identity, result in results.items():
+        if result.state is TargetState.UNSETTLED:
+            results[identity] = executor.settle(run.connection, result.removal)
+    return results
 
 
 def _single_delete_in(session: Session) -> str | None:
