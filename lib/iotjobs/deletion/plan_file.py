@@ -115,7 +115,8 @@ def _removal(document: Mapping[str, Any], **place: Any) -> Plan:
 
 def _place(document: Mapping[str, Any]) -> dict[str, str]:
     patterns = {"account": _ACCOUNT, "region": _REGION, "endpoint": _ANY, "caller_arn": _ANY}
-    return {name: _text(document[name], pattern) for name, pattern in patterns.items()}
+    place = {name: _text(document[name], pattern) for name, pattern in patterns.items()}
+    return {**place, "project": _text(document.get("project", ""), _ANY)}
 
 
 def _key(document: Mapping[str, Any]) -> ExecutionKey:

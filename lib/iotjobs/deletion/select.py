@@ -100,6 +100,7 @@ def select_targets(connection: Connection, rule: SweepRule, caps: Caps, *, now: 
         ),
         job_totals={job_id: len(rows) for job_id, rows in whole_jobs.items()},
         targets=(),
+        project=connection.project.label,
     )
     causes = dict(zip(_keys(free), free["cause"], strict=True))
     queues = _QueueTracker(snapshot, whole_jobs, _with_warnings(jobs, described.values()))
@@ -206,7 +207,7 @@ def _unprotected(
 
     The owner comes from DescribeJob alone: no list tells a job's namespace (API: JobSummary).
     """
-    by_name = {key: rule.protects(key.job_id, key.thing_name) for key in _keys(fitting)}
+    by_name = {key: rule.protects(*_names(key)) or connection.project.protects(*_names(key)) for key in _keys(fitting)}
     undecided = {key.job_id for key, why in by_name.items() if why is None}
     known = {str(row["job_id"]): facts_of(row) for row in _records(jobs) if row["described"] is True}
     missing = sorted(undecided - set(known))
@@ -335,6 +336,10 @@ def _records(frame: pd.DataFrame) -> list[dict[str, object]]:
         {str(name): None if value is pd.NA or value != value else value for name, value in row.items()}  # noqa: PLR0124 - NaN
         for row in frame.to_dict("records")
     ]
+
+
+def _names(key: ExecutionKey) -> tuple[str, str]:
+    return key.job_id, key.thing_name
 
 
 def _keys(frame: pd.DataFrame) -> list[ExecutionKey]:

@@ -81,7 +81,10 @@ class Target:
 
 @dataclass(frozen=True)
 class SweepPlan:
-    """What a sweep would do. ``job_totals``: all executions of each job concerned, of whatever status."""
+    """What a sweep would do. ``job_totals``: all executions of each job concerned, of whatever status.
+
+    ``project``: the project file under which it was made, empty without one.
+    """
 
     rule: SweepRule
     caps: Caps
@@ -93,6 +96,7 @@ class SweepPlan:
     reading: Reading
     job_totals: Mapping[str, int]
     targets: tuple[Target, ...]
+    project: str = ""
 
     @cached_property
     def plan_id(self) -> str:
@@ -171,6 +175,7 @@ class SweepPlan:
             "endpoint": self.endpoint,
             "caller_arn": self.caller_arn,
             "made_at": exact_text(self.made_at),
+            **({"project": self.project} if self.project else {}),
             "rule": self.rule.as_document(),
             "caps": asdict(self.caps),
             "reading": {**reading, **lists, "protected": protected, "as_of": exact_text(self.reading.as_of)},

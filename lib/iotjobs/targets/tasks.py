@@ -23,6 +23,7 @@ from iotjobs.aws.connection import Connection, connect
 from iotjobs.aws.credentials import Role
 from iotjobs.errors import IotJobsError, Refused
 from iotjobs.model import Outcome
+from iotjobs.project_file import Project
 from iotjobs.run import files
 from iotjobs.run.directory import RunDirectory
 from iotjobs.run.run import Run, start
@@ -41,11 +42,11 @@ _STOP = "stop"
 _STOP_TEXT = "left by a fleet's run that was interrupted or gave this up; the next one removes it\n"
 
 
-def identify(target: Target, *, run_dir: str, started_at: str, version: str) -> Identity:
+def identify(target: Target, *, run_dir: str, started_at: str, version: str, project: Project) -> Identity:
     """Ask who the target's credentials are. Raises Denied, InvalidInput, and Refused for another account.
 
     ``run_dir`` must be seen by the worker, since the target's files are written there, and hold the run that began at
-    ``started_at``; ``version`` is the client's.
+    ``started_at``; ``version`` and the ``project`` file in force are the client's.
     """
     if version != iotjobs.__version__:
         raise Refused(
@@ -60,7 +61,7 @@ def identify(target: Target, *, run_dir: str, started_at: str, version: str) -> 
             f"this worker does not see the run directory {Path(run_dir).name}: workers need a file system that they "
             "share with the run"
         )
-    connection = connect_to(target)
+    connection = connect_to(target, project)
     if target.account not in (None, connection.account):
         raise Refused(
             f"target {target.name} is to be account {target.account}, and its credentials are of "
@@ -69,7 +70,7 @@ def identify(target: Target, *, run_dir: str, started_at: str, version: str) -> 
     return Identity(connection.account, connection.caller_arn, connection.endpoint)
 
 
-def connect_to(target: Target, *, run_id: str | None = None) -> Connection:
+def connect_to(target: Target, project: Project, *, run_id: str | None = None) -> Connection:
     """Connect to a target with the credentials of this machine."""
     return connect(
         profile=target.profile,
@@ -77,18 +78,22 @@ def connect_to(target: Target, *, run_id: str | None = None) -> Connection:
         run_id=run_id,
         role=Role(target.role_arn, target.external_id, target.session_name) if target.role_arn else None,
         endpoint_url=target.endpoint_url,
+        project=project,
     )
 
 
-def accounts_of(organization: Organization) -> list[str]:
+def accounts_of(organization: Organization, project: Project) -> list[str]:
     """The active accounts of an Organization, as its management account or a delegated one may list them.
 
     Raises Denied where organizations:ListAccounts is not allowed. Source: Organizations API, ListAccounts.
     """
-    return connect(profile=organization.profile, region=organization.regions[0]).organization_accounts()
+    here = connect(profile=organization.profile, region=organization.regions[0], project=project)
+    return here.organization_accounts()
 
 
-def investigate_target(target: Target, *, run_dir: str, account: str, values: Mapping[str, Any]) -> TargetAnswer:
+def investigate_target(
+    target: Target, *, run_dir: str, account: str, values: Mapping[str, Any], project: Project
+) -> TargetAnswer:
     """Investigate one target; its table is a partition of `RUN_DIR/executions/` as well."""
     from iotjobs.workflows.investigate import investigate  # noqa: PLC0415 - a worker imports what its task needs
 
@@ -102,11 +107,13 @@ def investigate_target(target: Target, *, run_dir: str, account: str, values: Ma
         with files.replacing(partition / f"{target.name}.parquet") as file:
             findings.executions.assign(target=target.name, account_id=account).to_parquet(file, index=False)
 
-    result = _in_its_directory(target, "investigate", run_dir=run_dir, values=values, work=work)
+    result = _in_its_directory(target, "investigate", project, run_dir=run_dir, values=values, work=work)
     return replace(_answer(target, result, account=account), overview=tuple(overview))
 
 
-def plan_target(target: Target, *, run_dir: str, account: str, values: Mapping[str, Any]) -> TargetAnswer:
+def plan_target(
+    target: Target, *, run_dir: str, account: str, values: Mapping[str, Any], project: Project
+) -> TargetAnswer:
     """Make one target's plan of a sweep; changes nothing in AWS."""
     from iotjobs.workflows.sweep import make_plan  # noqa: PLC0415
 
@@ -117,7 +124,7 @@ def plan_target(target: Target, *, run_dir: str, account: str, values: Mapping[s
         if view.plan is not None and view.open:
             plans.append(view.plan)
 
-    result = _in_its_directory(target, "sweep", run_dir=run_dir, values=values, work=work)
+    result = _in_its_directory(target, "sweep", project, run_dir=run_dir, values=values, work=work)
     answer = _answer(target, result, account=account)
     if answer.outcome != Outcome.PLANNED or not plans:
         return answer
@@ -126,7 +133,15 @@ def plan_target(target: Target, *, run_dir: str, account: str, values: Mapping[s
 
 
 def apply_target(
-    target: Target, *, run_dir: str, account: str, values: Mapping[str, Any], plan_id: str, phrase: str, read: bool
+    target: Target,
+    *,
+    run_dir: str,
+    account: str,
+    values: Mapping[str, Any],
+    project: Project,
+    plan_id: str,
+    phrase: str,
+    read: bool,
 ) -> TargetAnswer:
     """Apply the plan that was made in the target's directory, or go on with it; the set's approval is its approval.
 
@@ -147,7 +162,7 @@ def apply_target(
         apply_plan(run, view, phrase if read else None, stop=(Path(run_dir) / "stop").exists)
 
     approved = {**values, "confirm": phrase, **({} if read else {"unattended": True})}
-    result = _in_its_directory(target, "sweep", run_dir=run_dir, values=approved, work=work)
+    result = _in_its_directory(target, "sweep", project, run_dir=run_dir, values=approved, work=work)
     return replace(_answer(target, result, account=account), plan_id=plan_id)
 
 
@@ -180,12 +195,18 @@ def remove_stop(directory: Path) -> None:
 
 
 def _in_its_directory(
-    target: Target, notebook: str, *, run_dir: str, values: Mapping[str, Any], work: Callable[[Run], None]
+    target: Target,
+    notebook: str,
+    project: Project,
+    *,
+    run_dir: str,
+    values: Mapping[str, Any],
+    work: Callable[[Run], None],
 ) -> dict[str, Any]:
     """Run a workflow in the target's own run directory, and give back its `result.json`."""
     directory = directory_of(Path(run_dir), target.name)
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    run = _started(target, notebook, {**values, "run_dir": str(directory)})
+    run = _started(target, notebook, project, {**values, "run_dir": str(directory)})
     try:
         with run.recorded():
             work(run)
@@ -198,7 +219,7 @@ def _in_its_directory(
     return result
 
 
-def _started(target: Target, notebook: str, values: Mapping[str, Any]) -> Run:
+def _started(target: Target, notebook: str, project: Project, values: Mapping[str, Any]) -> Run:
     """Open the target's run. A worker that was given up may still be dying with the directory locked: wait for it."""
     path = str(values["run_dir"])
     directory = RunDirectory.open(path, notebook=notebook, started_at=datetime.now(UTC))
@@ -212,7 +233,7 @@ def _started(target: Target, notebook: str, values: Mapping[str, Any]) -> Run:
                 raise
             time.sleep(_PAUSE_S)
     run_id = f"{Path(path).parents[1].name}-{target.name}"
-    return start(notebook, None, lambda: connect_to(target, run_id=run_id), **values)
+    return start(notebook, None, lambda: connect_to(target, project, run_id=run_id), project, **values)
 
 
 def _answer(target: Target, result: Mapping[str, Any], *, account: str) -> TargetAnswer:

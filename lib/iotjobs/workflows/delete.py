@@ -81,11 +81,12 @@ def apply_plan(run: Run, view: DeletionView, phrase: str) -> DeletionView:
     assert plan is not None  # noqa: S101 - for the type checker
     with run.session() as session:
         connection = run.connection
-        context = ApplyContext(connection.account, connection.region, connection.endpoint, _now(run))
+        context = _context(run)
         refused = (
             guards.refusals(plan)
             or guards.phrase_must_match(plan, phrase)
             or guards.is_the_plan_in_progress("of one delete", session.started_plan_id())
+            or guards.allowed_by_project(plan, context)
             or guards.made_here(plan, context)
             or guards.fresh_enough(plan, replace(context, started=view.result is not None and view.result.touched))
         )
@@ -260,6 +261,7 @@ def _plan_for(run: Run, asked: DeleteRequest, execution: Any, *, cancel_first: b
         endpoint=connection.endpoint,
         made_at=_now(run),
         queue_context=context,
+        project=connection.project.label,
     )
 
 
@@ -273,7 +275,7 @@ def _offer(run: Run, view: DeletionView) -> DeletionView:
     assert plan is not None  # noqa: S101 - for the type checker
     if view.result is not None and view.result.state.is_final:
         return _finish(run, view, None, already=True)
-    refused = guards.refusals(plan)
+    refused = guards.refusals(plan) or guards.allowed_by_project(plan, _context(run))
     if refused:
         return _refuse(run, replace(view, refusals=tuple(refused)))
     run.finish(
@@ -316,6 +318,11 @@ def _finish(run: Run, view: DeletionView, ending: IotJobsError | None, *, alread
         refusals=[refusal.as_document() for refusal in refusals],
     )
     return replace(view, refusals=refusals if outcome is Outcome.REFUSED else (), open=False)
+
+
+def _context(run: Run) -> ApplyContext:
+    here = run.connection
+    return ApplyContext(here.account, here.region, here.endpoint, _now(run), project=here.project)
 
 
 def _now(run: Run) -> datetime:

@@ -463,6 +463,7 @@ def _context(run: Run, plan: SweepPlan, evidence: Evidence | None = None, *, sta
         job_totals=evidence.job_totals,
         spent=evidence.spent,
         started=started,
+        project=connection.project,
     )
 
 
