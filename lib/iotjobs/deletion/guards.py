@@ -17,7 +17,7 @@ from typing import Any
 
 from iotjobs.deletion.job_facts import JobFacts
 from iotjobs.deletion.plan import DEVICE_ACTIVE_WORDS, Plan
-from iotjobs.deletion.sweep_plan import Caps, SweepPlan
+from iotjobs.deletion.sweep_plan import Caps, LeftAlone, SweepPlan
 from iotjobs.errors import Denied, IotJobsError
 from iotjobs.model import Execution, ExecutionKey, Identity, same_moment, utc_text
 from iotjobs.project_file import Project
@@ -318,6 +318,11 @@ def names_not_protected(plan: SweepPlan, _context: ApplyContext) -> list[Refusal
     """
     why = {each.key: plan.rule.protects(each.key.job_id, each.key.thing_name) for each in plan.targets}
     return [Refusal("protected", f"{key} must be left alone: {reason}", key) for key, reason in why.items() if reason]
+
+
+def left_alone(protected: Sequence[LeftAlone]) -> tuple[Refusal, ...]:
+    """What fits a rule and is protected, as refusals."""
+    return tuple(Refusal("protected", f"{each.key} is left alone: {each.why}", each.key) for each in protected)
 
 
 def fresh_enough(plan: Plan | SweepPlan, context: ApplyContext) -> list[Refusal]:

@@ -19,7 +19,7 @@ from iotjobs.deletion import plan_signature
 from iotjobs.deletion import rule as rules
 from iotjobs.deletion.guards import Refusal
 from iotjobs.deletion.plan import CANCEL, DELETE, KIND_ONE, KIND_SWEEP, SCHEMA, Plan, QueueContext
-from iotjobs.deletion.sweep_plan import Caps, Reading, SweepPlan, Target, removal_of
+from iotjobs.deletion.sweep_plan import Caps, LeftAlone, Reading, SweepPlan, Target, removal_of
 from iotjobs.errors import InvalidInput
 from iotjobs.model import EXECUTION_NUMBER_MAX, JOB_ID, NAMESPACE_ID, THING_NAME, Cause, Execution, ExecutionKey, Status
 from iotjobs.run import files
@@ -40,7 +40,7 @@ def load(path: Path) -> tuple[Plan | SweepPlan | None, list[Refusal]]:
         raise InvalidInput(f"plan_file {path.name} cannot be read: {why}") from error
     readers: dict[Any, Callable[[Mapping[str, Any]], Plan | SweepPlan]] = {KIND_ONE: _one, KIND_SWEEP: _sweep}
     kind, schema = (document.get("kind"), document.get("schema")) if isinstance(document, dict) else (None, None)
-    if kind not in readers or schema != SCHEMA:
+    if not isinstance(kind, str) or kind not in readers or schema != SCHEMA:
         raise InvalidInput(
             f"{path.name} holds no plan of schema {SCHEMA} (kind {kind!r}, schema {schema!r}): it takes the plan.json "
             "of a run directory; make a new plan"
@@ -78,7 +78,9 @@ def _sweep(document: Mapping[str, Any]) -> SweepPlan:
             _moment(reading["as_of"]),
             _count(reading["rows"]),
             {_text(name, _ANY): _count(count) for name, count in reading["calls"].items()},
-            *(tuple(_text(each, _ANY) for each in reading[name]) for name in ("missing", "unmatched", "moved")),
+            **{name: tuple(_text(each, _ANY) for each in reading[name]) for name in ("missing", "unmatched", "moved")},
+            protected=tuple(LeftAlone(_key(each), _text(each["why"], _ANY)) for each in reading["protected"]),
+            protected_count=_count(reading["protected_count"]),
         ),
         job_totals={_text(job_id, JOB_ID): _count(total) for job_id, total in document["job_totals"].items()},
         targets=(),

@@ -19,8 +19,8 @@ VARIABLE = "IOTJOBS_PLAN_KEY"
 MEMBER = "signature"
 #: What a person should know where there is no key.
 UNKEYED = (
-    f"this plan came as a file, and {VARIABLE} is not set: its id rules out an accident, and says nothing of who made it; "
-    "read it before it is confirmed"
+    f"this plan came as a file, and {VARIABLE} is not set: its id rules out an accident, and says nothing of who "
+    "made it; read it before it is confirmed"
 )
 
 

@@ -21,8 +21,9 @@ from iotjobs.deletion.guards import Refusal, protection_unknown, too_many, unmat
 from iotjobs.deletion.job_facts import JobFacts, facts_of, read_job
 from iotjobs.deletion.plan import Plan, QueueContext
 from iotjobs.deletion.rule import SweepRule
-from iotjobs.deletion.sweep_plan import Caps, Reading, SweepPlan, Target, removal_of
+from iotjobs.deletion.sweep_plan import MOST_NAMED, Caps, LeftAlone, Reading, SweepPlan, Target, removal_of
 from iotjobs.diagnosis.diagnose import diagnose, possible_causes
+from iotjobs.diagnosis.service_owners import owner_of
 from iotjobs.errors import Denied, IotJobsError, NotFound
 from iotjobs.model import UNFINISHED, Cause, Execution, ExecutionKey, Identity, same_moment
 from iotjobs.snapshot import KEY, FleetSnapshot
@@ -46,7 +47,7 @@ class Choice:
 
     plan: SweepPlan | None
     matched: int
-    left_out: tuple[Refusal, ...]
+    left_out: tuple[LeftAlone, ...]
     refusals: tuple[Refusal, ...]
 
 
@@ -94,6 +95,8 @@ def select_targets(connection: Connection, rule: SweepRule, caps: Caps, *, now: 
             missing=tuple(map(str, snapshot.gaps)),
             unmatched=unmatched_patterns(rule.protect, {*executions["job_id"], *executions["thing_name"]}),
             moved=tuple(moved),
+            protected=tuple(left_out[:MOST_NAMED]),
+            protected_count=len(left_out),
         ),
         job_totals={job_id: len(rows) for job_id, rows in whole_jobs.items()},
         targets=(),
@@ -199,7 +202,7 @@ def _incomplete(what: str, *, denied: bool) -> IotJobsError:
 
 def _unprotected(
     connection: Connection, rule: SweepRule, fitting: pd.DataFrame, jobs: pd.DataFrame
-) -> tuple[pd.DataFrame, list[Refusal], list[Refusal], dict[str, JobFacts]]:
+) -> tuple[pd.DataFrame, list[LeftAlone], list[Refusal], dict[str, JobFacts]]:
     """What may be taken, what is left alone, the jobs whose owner could not be read, and the others.
 
     The owner comes from DescribeJob alone: no list tells a job's namespace (API: JobSummary).
@@ -217,7 +220,8 @@ def _unprotected(
     owners = {job_id: facts.owner for job_id, facts in known.items()}
     owned = {key: f"the job belongs to {owners[key.job_id]}" for key in by_name if owners.get(key.job_id)}
     why = {key: named or owned.get(key) for key, named in by_name.items()}
-    left_out = [Refusal("protected", f"{key} is left alone: {reason}", key) for key, reason in why.items() if reason]
+    left_out = [LeftAlone(key, reason) for key, reason in why.items() if reason]
+    left_out.sort(key=lambda each: each.key not in owned and owner_of(each.key.job_id, None) is None)  # services' first
     free = pd.Series([reason is None for reason in why.values()], index=fitting.index, dtype=bool)
     return fitting[free], left_out, unknown, known
 

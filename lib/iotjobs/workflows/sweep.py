@@ -186,7 +186,7 @@ class Sweep:
             if plan is None or session.started_plan_id() is not None:
                 raise InvalidInput("there is no plan that could be pruned: one that was begun goes on as it is")
             unwanted = {key if isinstance(key, ExecutionKey) else ExecutionKey(*key) for key in keys}
-            self.view = _offer(self.run, session, plan.without(unwanted), left_out=self.view.left_out)
+            self.view = _offer(self.run, session, plan.without(unwanted))
         return self
 
     def apply(
@@ -276,18 +276,18 @@ def _from_directory(session: Session, asked: SweepRule) -> tuple[SweepPlan | Non
 def _choose(run: Run, session: Session, asked: SweepRule) -> SweepView:
     caps = Caps(run.parameters["max_deletes"], run.parameters["max_fraction"])
     choice = select_targets(run.connection, asked, caps, now=_now(run))
-    view = SweepView(left_out=choice.left_out)
+    view = SweepView(left_out=guards.left_alone(choice.left_out))
     if choice.plan is not None:
-        return _offer(run, session, choice.plan, left_out=choice.left_out)
+        return _offer(run, session, choice.plan)
     if choice.refusals or (choice.left_out and not choice.matched):
-        refused = choice.refusals or choice.left_out
+        refused = choice.refusals or view.left_out
         return _refuse(run, replace(view, refusals=refused), matched=choice.matched)
     moved = f"all {choice.matched} that fit the rule moved while the plan was made: look again"
     run.finish(
         Outcome.NOTHING_TO_DO,
         reason=moved if choice.matched else "no execution fits the rule",
         counts=_counts(view),
-        refusals=[refusal.as_document() for refusal in choice.left_out],
+        refusals=[refusal.as_document() for refusal in view.left_out],
     )
     return view
 
@@ -298,10 +298,10 @@ def _go_on(run: Run, session: Session, plan: SweepPlan, refused: list[Refusal]) 
         return _refuse(run, SweepView(refusals=tuple(refused)))
     refused = guards.made_here(plan, _context(run, plan))  # before any look: elsewhere nothing of it can be seen
     if refused:
-        return _refuse(run, SweepView(plan, refusals=tuple(refused), results=_results(plan, session)))
+        return _refuse(run, replace(_view(plan, _results(plan, session)), refusals=tuple(refused)))
     results = _settled(run, session, plan)
     if all(result.state.is_final for result in results.values()):
-        return _finish(run, session, SweepView(plan, results=results), None)
+        return _finish(run, session, _view(plan, results), None)
     return _offer(run, session, plan, evidence=_evidence(run, session, plan, results), results=results)
 
 
@@ -311,11 +311,10 @@ def _offer(
     plan: SweepPlan,
     *,
     evidence: Evidence | None = None,
-    left_out: tuple[Refusal, ...] = (),
     results: Results | None = None,
 ) -> SweepView:
     """Show a plan that may be confirmed, or say which guards refuse it."""
-    view = SweepView(plan, left_out=left_out, results=_results(plan, session) if results is None else results)
+    view = _view(plan, _results(plan, session) if results is None else results)
     if not plan.targets:
         run.finish(Outcome.NOTHING_TO_DO, reason="no execution is left in the plan", counts=_counts(view))
         return view
@@ -332,11 +331,15 @@ def _offer(
         reason=f"{begun}nothing was changed; confirm with the phrase to delete them{moved}",
         confirm=plan.phrase,
         counts=_counts(view),
-        refusals=[refusal.as_document() for refusal in left_out],
+        refusals=[refusal.as_document() for refusal in view.left_out],
         warnings=[*_warnings(plan), *_unkeyed(run)],
         plan_id=plan.plan_id,
     )
     return replace(view, open=True)
+
+
+def _view(plan: SweepPlan, results: Results) -> SweepView:
+    return SweepView(plan, left_out=guards.left_alone(plan.reading.protected), results=results)
 
 
 def _warnings(plan: SweepPlan) -> list[str]:
@@ -414,11 +417,12 @@ def _finish(run: Run, session: Session, view: SweepView, ending: IotJobsError | 
     except RecordError as error:
         warnings.append(str(error))
     not_deleted = [each for each in results if each.state is not TargetState.DELETED]
+    not_done = [Refusal(each.state, each.why or "not done", each.removal.key) for each in not_deleted]
     run.finish(
         outcome_of(results, ending),
         reason=f"{sentence_of(results)}{f': {ending}' if ending else ''}",
         counts=_counts(view),
-        refusals=[Refusal(each.state, each.why or "not done", each.removal.key).as_document() for each in not_deleted],
+        refusals=[refusal.as_document() for refusal in (*not_done, *view.left_out)],
         warnings=warnings,
         plan_id=plan.plan_id,
     )
@@ -490,7 +494,10 @@ def _single_delete_in(session: Session) -> str | None:
 
 
 def _counts(view: SweepView) -> dict[str, int]:
-    return {**counts_of(view.results.values()), "protected": len(view.left_out)}
+    return {
+        **counts_of(view.results.values()),
+        "protected": view.plan.reading.protected_count if view.plan else len(view.left_out),
+    }
 
 
 def _now(run: Run) -> datetime:
