@@ -15,12 +15,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from iotjobs.deletion import plan_signature
 from iotjobs.deletion import rule as rules
 from iotjobs.deletion.guards import Refusal
 from iotjobs.deletion.plan import CANCEL, DELETE, KIND_ONE, KIND_SWEEP, SCHEMA, Plan, QueueContext
 from iotjobs.deletion.sweep_plan import Caps, LeftAlone, Reading, SweepPlan, Target, removal_of
 from iotjobs.errors import InvalidInput
 from iotjobs.model import EXECUTION_NUMBER_MAX, JOB_ID, NAMESPACE_ID, THING_NAME, Cause, Execution, ExecutionKey, Status
+from iotjobs.run import files
 
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _REGION = re.compile(r"[a-z0-9-]{1,32}")
@@ -32,18 +34,22 @@ _MOST_BYTES = 64 * 1024 * 1024
 def load(path: Path) -> tuple[Plan | SweepPlan | None, list[Refusal]]:
     """The plan of a file, or why it is refused. Raises InvalidInput for what is no plan at all."""
     try:
-        if not path.is_file() or path.stat().st_size > _MOST_BYTES:
-            raise OSError("it is no file, or far too large")  # noqa: TRY301 - one message for all
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(files.read_given(path, most_bytes=_MOST_BYTES))
     except (OSError, ValueError, RecursionError) as error:
-        raise InvalidInput(f"plan_file {path.name} cannot be read: {error}") from error
+        why = getattr(error, "strerror", None) or error
+        raise InvalidInput(f"plan_file {path.name} cannot be read: {why}") from error
     readers: dict[Any, Callable[[Mapping[str, Any]], Plan | SweepPlan]] = {KIND_ONE: _one, KIND_SWEEP: _sweep}
     kind, schema = (document.get("kind"), document.get("schema")) if isinstance(document, dict) else (None, None)
-    if kind not in readers or schema != SCHEMA:
+    if not isinstance(kind, str) or kind not in readers or schema != SCHEMA:
         raise InvalidInput(
             f"{path.name} holds no plan of schema {SCHEMA} (kind {kind!r}, schema {schema!r}): it takes the plan.json "
             "of a run directory; make a new plan"
         )
+    document, unsigned = plan_signature.take_off(document)
+    if unsigned:
+        return None, [
+            Refusal("plan_unsigned", f"the plan in {path.name} is not taken: {unsigned}; make a new plan here")
+        ]
     edited = Refusal(
         "plan_edited",
         f"the plan in {path.name} was edited since it was made, or made by another version: it does not hold together; "

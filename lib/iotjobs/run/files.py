@@ -63,6 +63,22 @@ def read_own(path: Path) -> bytes:
         return file.read()
 
 
+def read_given(path: Path, *, most_bytes: int) -> bytes:
+    """All that a file holds which somebody named. Raises OSError, also for what is no file, and for a larger one."""
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | _WAITS_FOR_NOBODY)
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EPERM, "it is not an ordinary file", path.name)
+        return _bounded(file, path, most_bytes)
+
+
+def _bounded(file: BinaryIO, path: Path, most_bytes: int) -> bytes:
+    content = file.read(most_bytes + 1)
+    if len(content) > most_bytes:
+        raise OSError(errno.EFBIG, f"it is larger than {most_bytes >> 20} MB", path.name)
+    return content
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """Write a file atomically and durably; what was there stays when it fails. Raises OSError."""

@@ -16,6 +16,7 @@ from iotjobs.deletion import guards, plan_file, request
 from iotjobs.deletion.executor import Executor
 from iotjobs.deletion.guards import ApplyContext, Refusal
 from iotjobs.deletion.plan import CANCEL, DELETE, Plan
+from iotjobs.deletion.plan_signature import signed
 from iotjobs.deletion.request import DeleteRequest
 from iotjobs.deletion.results import TargetResult, TargetState, counts_of, outcome_of
 from iotjobs.deletion.select import queue_context
@@ -71,7 +72,7 @@ def make_plan(
         plan = _plan_for(run, asked, execution, cancel_first=cancel_first)
         if isinstance(plan, Refusal):
             return _refuse(run, DeletionView(refusals=(plan,)))
-        session.write_json(PLAN_FILE, plan.as_document())
+        session.write_json(PLAN_FILE, signed(plan.as_document()))
         return _offer(run, DeletionView(plan))
 
 
@@ -93,7 +94,7 @@ def apply_plan(run: Run, view: DeletionView, phrase: str) -> DeletionView:
         if refused:
             return _refuse(run, replace(view, refusals=tuple(refused)))
         run.note(counts={"planned": 1, "deleted": 0})
-        session.write_json(PLAN_FILE, plan.as_document())
+        session.write_json(PLAN_FILE, signed(plan.as_document()))
         executor = _executor(run, session)
         ending: IotJobsError | None = None
         try:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from iotjobs.deletion import guards, plan_file, rule
+from iotjobs.deletion import guards, plan_file, plan_signature, rule
 from iotjobs.deletion.executor import Executor
 from iotjobs.deletion.guards import ApplyContext, Refusal
 from iotjobs.deletion.results import (
@@ -113,7 +113,7 @@ def apply_plan(
             return _refuse(run, replace(view, refusals=tuple(refused), results=results))
         run.note(counts=counts_of(results.values()))
         if started is None:
-            session.write_json(PLAN_FILE, plan.as_document())
+            session.write_json(PLAN_FILE, plan_signature.signed(plan.as_document()))
             session.journal.write(
                 "begun",
                 plan_id=plan.plan_id,
@@ -319,7 +319,7 @@ def _offer(
         run.finish(Outcome.NOTHING_TO_DO, reason="no execution is left in the plan", counts=_counts(view))
         return view
     if results is None:
-        session.write_json(PLAN_FILE, plan.as_document())
+        session.write_json(PLAN_FILE, plan_signature.signed(plan.as_document()))
     refused = guards.sweep_refusals(plan, _context(run, plan, evidence, started=results is not None))
     if refused:
         return _refuse(run, replace(view, refusals=tuple(refused)))
@@ -332,7 +332,7 @@ def _offer(
         confirm=plan.phrase,
         counts=_counts(view),
         refusals=[refusal.as_document() for refusal in view.left_out],
-        warnings=_warnings(plan),
+        warnings=[*_warnings(plan), *_unkeyed(run)],
         plan_id=plan.plan_id,
     )
     return replace(view, open=True)
@@ -348,6 +348,10 @@ def _warnings(plan: SweepPlan) -> list[str]:
         for pattern in plan.reading.unmatched
     ]
     return [*unmatched, *plan.reading.moved]
+
+
+def _unkeyed(run: Run) -> list[str]:
+    return [] if run.parameters["plan_file"] is None or plan_signature.is_keyed() else [plan_signature.UNKEYED]
 
 
 # --------------------------------------------------------------------------------------------- carrying out
