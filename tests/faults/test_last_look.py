@@ -112,6 +112,18 @@ def test_a_job_that_greengrass_owns_by_now_is_left_alone_at_the_last_look(
     assert "Greengrass" in work.simulation.result()["reason"] + str(work.simulation.result()["refusals"])
 
 
+@pytest.mark.parametrize("cancel_first", [False, True])
+@pytest.mark.parametrize("what", ["device_starts", "device_fails", "thing_leaves", "job_recreated"])
+def test_the_plan_that_was_read_is_the_one_that_is_carried_out(
+    tmp_path: Path, what: str, *, cancel_first: bool
+) -> None:
+    """Read as QUEUED at version 1, confirmed when it is at work or another: it is not what was approved."""
+    work = _planned(tmp_path, SingleDelete, ONE | {"cancel_first": cancel_first}, "QUEUED")
+    work.simulation.happens(Event(what=what))
+    assert work.apply() == "refused"
+    assert work.simulation.operations() == []
+
+
 @BOTH
 @pytest.mark.parametrize("what", ["device_starts", "number_used_again", "thing_leaves", "job_recreated"])
 def test_what_moves_between_two_attempts_is_not_sent_again(

@@ -75,6 +75,24 @@ def test_a_sweep_that_may_cancel_but_not_delete_stops_at_the_first(tmp_path: Pat
     assert work.apply() == "applied"
 
 
+def test_what_has_ended_comes_first_and_shows_that_the_delete_is_denied_before_anything_is_cancelled(
+    tmp_path: Path,
+) -> None:
+    work = _planned(tmp_path, Sweep, ALL, "IN_PROGRESS", "QUEUED", "SUCCEEDED")
+    assert work.apply(*(Fault(on=DELETE, nth=nth, kind="denied") for nth in range(1, 9))) == "denied"
+    assert work.simulation.operations() == []
+    assert "iot:DeleteJobExecution" in work.simulation.result()["reason"]
+
+
+def test_where_all_are_live_the_one_that_was_cancelled_is_named(tmp_path: Path) -> None:
+    work = _planned(tmp_path, Sweep, ALL, "IN_PROGRESS", "IN_PROGRESS")
+    assert work.apply(*(Fault(on=DELETE, nth=nth, kind="denied") for nth in range(1, 9))) == "denied"
+    assert work.simulation.operations() == [CANCEL]
+    assert "cancelled: job-0/thing-0/1 (not deleted)" in work.simulation.result()["reason"]
+    assert work.simulation.result()["counts"]["cancelled"] == 1
+    assert work.apply() == "applied"
+
+
 def test_credentials_that_expired_between_cancel_and_delete_are_read_anew(tmp_path: Path) -> None:
     work = _planned(tmp_path, Sweep, ALL, "IN_PROGRESS", "SUCCEEDED")
     assert work.apply(Fault(on=DELETE, nth=2, kind="credentials_expired")) == "applied"
