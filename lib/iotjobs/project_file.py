@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import stat
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from urllib.parse import urlsplit
 
 from iotjobs import parameter_values
 from iotjobs.errors import InvalidInput, Refused
+from iotjobs.given_file import read_given
 
 NAME = "iotjobs.toml"
 CONFIG_VARIABLE = "IOTJOBS_CONFIG"
@@ -145,17 +145,10 @@ def _path(environment: Mapping[str, str], directory: Path) -> Path | None:
 
 def _read(path: Path) -> bytes:
     try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # a pipe would be waited for
-        with os.fdopen(handle, "rb") as file:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise OSError("it is not an ordinary file")  # noqa: TRY301 - one message for all
-            content = file.read(_MOST_BYTES + 1)
+        return read_given(path, most_bytes=_MOST_BYTES)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise InvalidInput(f"the project file {_shown(path)} cannot be read ({why}): see {CONFIG_VARIABLE}") from error
-    if len(content) > _MOST_BYTES:
-        raise InvalidInput(f"the project file {_shown(path)} is larger than {_MOST_BYTES >> 20} MB")
-    return content
 
 
 def _shown(path: Path) -> str:

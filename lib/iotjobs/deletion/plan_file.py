@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from iotjobs import given_file
 from iotjobs.deletion import plan_signature
 from iotjobs.deletion import rule as rules
 from iotjobs.deletion.guards import Refusal
@@ -22,20 +23,18 @@ from iotjobs.deletion.plan import CANCEL, DELETE, KIND_ONE, KIND_SWEEP, SCHEMA, 
 from iotjobs.deletion.sweep_plan import Caps, LeftAlone, Reading, SweepPlan, Target, removal_of
 from iotjobs.errors import InvalidInput
 from iotjobs.model import EXECUTION_NUMBER_MAX, JOB_ID, NAMESPACE_ID, THING_NAME, Cause, Execution, ExecutionKey, Status
-from iotjobs.run import files
 
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _REGION = re.compile(r"[a-z0-9-]{1,32}")
 _ANY = re.compile(r"[\s\S]{0,10000}")
 _OPERATIONS = ((DELETE,), (CANCEL, DELETE), (CANCEL,))
-_MOST_BYTES = 64 * 1024 * 1024
 
 
 def load(path: Path) -> tuple[Plan | SweepPlan | None, list[Refusal]]:
     """The plan of a file, or why it is refused. Raises InvalidInput for what is no plan at all."""
     try:
-        document = json.loads(files.read_given(path, most_bytes=_MOST_BYTES))
-    except (OSError, ValueError, RecursionError) as error:
+        document = given_file.parse_json(given_file.read_given(path))
+    except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise InvalidInput(f"plan_file {path.name} cannot be read: {why}") from error
     readers: dict[Any, Callable[[Mapping[str, Any]], Plan | SweepPlan]] = {KIND_ONE: _one, KIND_SWEEP: _sweep}

@@ -6,8 +6,8 @@ given to another worker goes on where the first one was.
 
 from __future__ import annotations
 
-import json
 import logging
+import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -53,7 +53,7 @@ def identify(target: Target, *, run_dir: str, started_at: str, version: str, pro
             f"this worker has iotjobs {iotjobs.__version__} and the run has {version}: install the same on every worker"
         )
     try:
-        seen = json.loads((Path(run_dir) / "result.json").read_text(encoding="utf-8"))["started_at"] == started_at
+        seen = files.read_json(Path(run_dir) / "result.json")["started_at"] == started_at
     except (OSError, ValueError, LookupError, TypeError):
         seen = False
     if not seen:
@@ -103,7 +103,7 @@ def investigate_target(
         findings = investigate(run)
         overview.extend(_overview(findings.executions))
         partition = Path(run_dir) / "executions" / f"account={account}" / f"region={target.region}"
-        partition.mkdir(parents=True, exist_ok=True, mode=0o700)
+        files.make_directories(partition, below=Path(run_dir))
         with files.replacing(partition / f"{target.name}.parquet") as file:
             findings.executions.assign(target=target.name, account_id=account).to_parquet(file, index=False)
 
@@ -169,7 +169,7 @@ def apply_target(
 def ended_before(target: Target, *, run_dir: Path, account: str, plan_id: str) -> TargetAnswer | None:
     """How the target's sweep by this plan ended in an earlier run of this fleet; None when it is not done."""
     try:
-        result = json.loads((directory_of(run_dir, target.name) / "result.json").read_text(encoding="utf-8"))
+        result = files.read_json(directory_of(run_dir, target.name) / "result.json")
         done = result["outcome"] == Outcome.APPLIED and result.get("plan_id") == plan_id
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -183,14 +183,16 @@ def directory_of(run_dir: Path, name: str) -> Path:
 
 def leave_stop(directory: Path) -> None:
     """Have the sweep in a run directory stop; a file `stop` that a person put there stays theirs."""
-    with suppress(FileExistsError), (directory / _STOP).open("x", encoding="utf-8") as file:
-        file.write(_STOP_TEXT)
+    with suppress(FileExistsError):
+        handle = files.open_own(directory / _STOP, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(_STOP_TEXT)
 
 
 def remove_stop(directory: Path) -> None:
     """Take away what `leave_stop` left; a person's own stays."""
-    with suppress(FileNotFoundError):
-        if (directory / _STOP).read_text(encoding="utf-8", errors="replace") == _STOP_TEXT:
+    with suppress(OSError):
+        if files.read_own(directory / _STOP) == _STOP_TEXT.encode():
             (directory / _STOP).unlink()
 
 
@@ -205,7 +207,7 @@ def _in_its_directory(
 ) -> dict[str, Any]:
     """Run a workflow in the target's own run directory, and give back its `result.json`."""
     directory = directory_of(Path(run_dir), target.name)
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    files.make_directories(directory, below=Path(run_dir))
     run = _started(target, notebook, project, {**values, "run_dir": str(directory)})
     try:
         with run.recorded():

@@ -6,7 +6,6 @@ directory.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from iotjobs import given_file
 from iotjobs.deletion import plan_signature
 from iotjobs.deletion.guards import Refusal
 from iotjobs.errors import InvalidInput, RecordError, Refused
 from iotjobs.model import Outcome
-from iotjobs.run import files
 from iotjobs.targets import answers as of_targets
 from iotjobs.targets import tasks
 from iotjobs.targets.answers import GOOD, Identity, TargetAnswer, left_alone
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from iotjobs.run.run import Run
 
 PLAN_FILE = "plan.json"
-_MOST_BYTES = 64 * 1024 * 1024
 _CAPS = ("max_deletes", "max_fraction", "max_total_deletes")
 
 
@@ -209,8 +207,8 @@ def _not_named(one: PlannedTarget) -> TargetAnswer:
 
 def _read(path: Path) -> SetPlan:
     try:
-        document = json.loads(files.read_given(path, most_bytes=_MOST_BYTES))
-    except (OSError, ValueError, RecursionError) as error:
+        document = given_file.parse_json(given_file.read_given(path))
+    except (OSError, ValueError) as error:
         raise InvalidInput(f"plan.json of the run directory cannot be read: {error}") from error
     bare, unsigned = plan_signature.take_off(document) if isinstance(document, dict) else ({}, "")
     if unsigned:
