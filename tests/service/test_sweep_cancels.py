@@ -40,9 +40,7 @@ def test_what_is_unfinished_is_cancelled_and_nothing_is_deleted(aged_fleet: Flee
     assert "cancelled" in (tmp_path / "cancellations.csv").read_text()
 
 
-def test_its_phrase_says_cancel_and_its_plan_is_another_one_than_the_deletes(
-    aged_fleet: Fleet, tmp_path: Path
-) -> None:
+def test_its_phrase_says_cancel_and_its_plan_is_another_one_than_the_deletes(aged_fleet: Fleet, tmp_path: Path) -> None:
     old_job(aged_fleet, "two-actions", ["QUEUED"])
     to_cancel = sweep(tmp_path / "c", job_id="two-actions", **CANCEL).current_plan
     to_delete = sweep(tmp_path / "d", job_id="two-actions", force=True).current_plan

@@ -45,7 +45,8 @@ class Plan:
     """The end of one execution: who it is, how it is to be done, and what follows from it.
 
     ``operations`` are the changing calls, in order: `CANCEL` before `DELETE`, or one of them. `CANCEL` alone frees the
-    queue and keeps the record. ``expected_version``: the only version that the caller wants it at.
+    queue and keeps the record. ``project``: the project file under which it was made, empty without one.
+    ``expected_version``: the only version that the caller wants it at.
     """
 
     execution: Execution
@@ -58,6 +59,7 @@ class Plan:
     endpoint: str
     made_at: datetime
     queue_context: QueueContext
+    project: str = ""
     expected_version: int | None = None
 
     @property
@@ -147,6 +149,7 @@ class Plan:
             "endpoint": self.endpoint,
             "caller_arn": self.caller_arn,
             "made_at": exact_text(self.made_at),
+            **({"project": self.project} if self.project else {}),
             **self.execution_document(),
         }
         return {**document, "plan_id": digest_of(document)}

@@ -26,7 +26,7 @@ from iotjobs.diagnosis.service_owners import owner_of
 from iotjobs.errors import InvalidInput, RecordError
 from iotjobs.model import JOB_ID, THING_NAME, UNFINISHED, Identity, utc_text
 from iotjobs.run import journal
-from iotjobs.run.files import write_json
+from iotjobs.run.files import make_directories, read_json, write_json
 from iotjobs.run.run import Run
 from iotjobs.snapshot import Place
 
@@ -94,7 +94,7 @@ class Restoration:
             return "This run removed nothing."
         ended = [
             f"{title}: {_many(len(rows), 'execution')} of {_many(rows['job_id'].nunique(), 'job')}{note}."
-            for title, became, note in (("Removed", "deleted", ""), ("Cancelled", "cancelled", ", their record is kept"))
+            for title, became, note in (("Removed", "deleted", ""), ("Cancelled", "cancelled", ", record kept"))
             if len(rows := self.table[self.table["became"] == became])
         ]
         ready = _many(sum(request.complete for request in self.requests), "create-job request")
@@ -113,7 +113,7 @@ class Restoration:
 
 
 def removed(run: Run) -> Restoration:
-    """What a run removed or cancelled, for the last section of a notebook; the requests go to `restore/` in its directory."""
+    """What a run removed or cancelled, for the end of a notebook; the requests go to `restore/` in its directory."""
     return restoration(run.directory.path)
 
 
@@ -195,7 +195,7 @@ def _place(directory: Path, entries: Sequence[Mapping[str, Any]]) -> Place:
     """Where the run acted: the region of its journal; of `result.json`, where it is, the profile and the endpoint."""
     region = next((str(entry["region"]) for entry in entries if entry.get("region")), None)
     try:
-        result = json.loads((directory / "result.json").read_text(encoding="utf-8"))
+        result = read_json(directory / "result.json")
         profile, endpoint = result["parameters"].get("profile"), result.get("endpoint")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return Place(region=region)
@@ -211,7 +211,7 @@ def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
 def _written(made: Sequence[Request], out: Path) -> tuple[Path, ...]:
     if made:
         try:
-            out.mkdir(parents=True, exist_ok=True)
+            make_directories(out, below=Path(out.anchor))
             for request in made:
                 write_json(out / request.file_name, request.document)
         except OSError as error:
