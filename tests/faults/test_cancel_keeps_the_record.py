@@ -74,8 +74,7 @@ def test_the_next_number_is_not_cancelled_in_its_place(tmp_path: Path) -> None:
 
 
 def test_a_sweep_verifies_its_canary_before_it_cancels_the_rest(tmp_path: Path) -> None:
-    rule = {"action": "cancel", "job_id": "job-0", "max_fraction": 1.0}
-    sweep = Sweep.on_one_job(tmp_path, *["QUEUED"] * 4, **rule)
+    sweep = Sweep.on_one_job(tmp_path, *["QUEUED"] * 4, action="cancel", job_id="job-0", max_fraction=1.0)
     assert sweep.plan() == "planned"
     sweep.simulation.service.looks_until_shown = 300
     assert sweep.apply() == "partial"
