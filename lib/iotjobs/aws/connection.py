@@ -64,7 +64,9 @@ def connect(
         chosen, warning = choose_region(own, region)
         project.require(region=chosen)
         own.set_config_variable("region", chosen)
-        credentials = CallerCredentials(own, profile, role=role, endpoint_url=endpoint_url)
+        credentials = CallerCredentials(
+            own, profile, role=role, endpoint_url=endpoint_url, program_s=(limits or Limits()).program_s
+        )
         credentials.find()
         session = botocore.session.Session(profile=profile)
         session.register_component("credential_provider", credentials)

@@ -18,7 +18,17 @@ from iotjobs.deletion.guards import Refusal
 from iotjobs.deletion.job_facts import FRESH_S, FreshJobs
 from iotjobs.deletion.plan import CANCEL, DELETE, Plan
 from iotjobs.deletion.results import Sent, TargetResult, TargetState, in_flight, result_from_journal, sent
-from iotjobs.errors import Denied, IotJobsError, NotFound, RecordError, Refused, StateConflict, Throttled, Unsettled
+from iotjobs.errors import (
+    Denied,
+    Interrupted,
+    IotJobsError,
+    NotFound,
+    RecordError,
+    Refused,
+    StateConflict,
+    Throttled,
+    Unsettled,
+)
 from iotjobs.model import Execution, Status, same_moment
 from iotjobs.run.journal import Journal
 
@@ -26,6 +36,7 @@ _ATTEMPTS = 6
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 60.0
 _LONGEST_PAUSE_BETWEEN_LOOKS_S = 15.0
+_BETWEEN_STOPS_S = 1.0  # how often a pause asks whether to stop
 #: How often it is looked whether an accepted call shows: for a few seconds, while others can go on, and for minutes.
 SHORT, LONG = 4, 14
 _OWN_DETAILS = ("canceledBy", "reason", "ticket", "run", "mark")
@@ -44,7 +55,7 @@ class Executor:
     """Carries out plans of single executions, with the journal open; one at a time.
 
     ``cause_now`` tells the cause that an execution has now, where the rule chose by cause; ``sleep`` and ``clock``
-    (seconds) are a test's.
+    (seconds) are a test's. ``raise_if_stopped``, asked in every pause, raises Interrupted.
     """
 
     def __init__(
@@ -62,6 +73,7 @@ class Executor:
         self.ticket = ticket
         self.cause_now = cause_now
         self.sleep = sleep
+        self.raise_if_stopped: Callable[[], None] = lambda: None
         self.clock = clock
         self._mark = ""
         self.jobs = FreshJobs(clock)
@@ -71,18 +83,23 @@ class Executor:
     def run(self, connection: Connection, plan: Plan, *, cause: str = "", looks: int = LONG) -> TargetResult:
         """Do what is left of a plan. ``looks``: how often it is looked whether an accepted call shows.
 
-        Raises Denied, RecordError and Refused, which end a run; all else is the result's `state` and `why`.
+        Raises Denied, Interrupted, RecordError and Refused, which end a run; all else is the result's `state` and
+        `why`.
         """
         step = _Step(self, connection, plan, cause, looks)
         try:
             step.run()
         except Drifted as drift:
             self._note_drift(plan, drift)
-        except (Denied, RecordError, Refused):
+        except (Denied, Interrupted, RecordError, Refused):
             raise
         except IotJobsError as error:
-            is_open = isinstance(error, Unsettled) or in_flight(plan, self.journal.of(plan.identity))
-            self.note("unsettled" if is_open else "failed", plan, why=str(error))
+            if isinstance(error, Unsettled):
+                self.note("unsettled", plan, why=str(error))
+            elif in_flight(plan, self.journal.of(plan.identity)):
+                self.note("unsettled", plan, why=f"what was sent could not be seen to have acted: {error}")
+            else:
+                self.note("failed", plan, why=str(error))
         return self.result(plan)
 
     def settle(self, connection: Connection, plan: Plan) -> TargetResult:
@@ -107,9 +124,12 @@ class Executor:
         return False
 
     def pause(self, attempt: int, asked_s: float = 0.0, *, longest: float = _LONGEST_PAUSE_S) -> None:
-        """Wait twice as long each time, and as long as the service asked for."""
-        if _FIRST_PAUSE_S:
-            self.sleep(min(max(_FIRST_PAUSE_S * 2 ** (attempt - 1), asked_s), longest))
+        """Wait twice as long each time, and as long as the service asked for. Raises Interrupted."""
+        pause_s = min(max(_FIRST_PAUSE_S * 2 ** (attempt - 1), asked_s), longest) if _FIRST_PAUSE_S else 0.0
+        while pause_s > 0:
+            self.raise_if_stopped()
+            self.sleep(min(pause_s, _BETWEEN_STOPS_S))
+            pause_s -= _BETWEEN_STOPS_S
 
     def result(self, plan: Plan) -> TargetResult:
         """What became of a plan, by the journal."""

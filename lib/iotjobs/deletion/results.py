@@ -43,7 +43,6 @@ class Sent(StrEnum):
 
 _EVENTS = {
     "verified": TargetState.DELETED,
-    "canary": TargetState.DELETED,
     "gone": TargetState.GONE,
     "drifted": TargetState.DRIFTED,
     "failed": TargetState.FAILED,
@@ -107,9 +106,10 @@ def is_spent(result: TargetResult, entries: Entries) -> bool:
 
 def result_from_journal(removal: Plan, entries: Entries) -> TargetResult:
     """What became of one execution by the journal's entries about its identity, oldest first."""
-    if not entries:
+    about = [entry for entry in entries if entry["event"] != "canary"]  # that one is about the sweep
+    if not about:
         return TargetResult(removal, TargetState.LEFT)
-    last = entries[-1]
+    last = about[-1]
     cancelled, deleted = (sent(entries, operation) is not Sent.NOT for operation in (CANCEL, DELETE))
     why = str(last.get("why") or "")
     if last["event"] in _EVENTS:

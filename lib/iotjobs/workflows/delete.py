@@ -307,8 +307,10 @@ def _finish(run: Run, view: DeletionView, ending: IotJobsError | None, *, alread
     if outcome is Outcome.APPLIED:
         reason = f"{key} was deleted already, in this run directory" if already else f"deleted {key}"
     else:
-        cancelled = f"{key} was cancelled, {result.only_cancelled}: " if result.only_cancelled else ""
-        reason = f"{cancelled}{ending or result.why}"
+        so_far = f"{key} was cancelled, {result.only_cancelled}: " if result.only_cancelled else ""
+        if ending is not None and result.delete_sent and not so_far:
+            so_far = f"the delete of {key} was sent, and whether it acted is not known yet: "
+        reason = f"{so_far}{ending or result.why}"
         refusals = (Refusal(result.guard or result.state, reason, key),)
     run.finish(
         outcome,
