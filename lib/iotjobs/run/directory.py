@@ -18,7 +18,7 @@ from iotjobs.model import DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, utc_text
 from iotjobs.run import files
 from iotjobs.run.journal import Journal
 from iotjobs.run.lock import DirectoryLock
-from iotjobs.visible_text import visible_text
+from iotjobs.visible_text import visible_lines
 
 SCHEMA = 1
 _MOST_STEPS = 7
@@ -154,7 +154,7 @@ class RunDirectory:
             if isinstance(readable[column].dtype, pd.DatetimeTZDtype):
                 readable[column] = readable[column].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
             elif readable[column].dtype in ("str", "object"):
-                readable[column] = readable[column].map(lambda cell: harmless(_visible(cell)))
+                readable[column] = readable[column].map(lambda cell: _visible(harmless(cell)))
         with self._writing(name), files.replacing(self.path / name) as file:
             readable.to_csv(file, index=False)
 
@@ -266,7 +266,7 @@ def numbered_steps(result: Mapping[str, Any]) -> list[str]:
 
 
 def _visible(cell: Any) -> Any:
-    return visible_text(cell) if isinstance(cell, str) else cell
+    return visible_lines(cell) if isinstance(cell, str) else cell
 
 
 def harmless(cell: Any) -> Any:
