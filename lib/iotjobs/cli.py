@@ -102,7 +102,7 @@ def restore(run_dir: Path, out: Path | None, *, also_ended: bool) -> None:
     from iotjobs.deletion.restore import restoration  # noqa: PLC0415 - slow to import
 
     found = restoration(run_dir, out=out, also_ended=also_ended)
-    click.echo(repr(found))
+    echo(repr(found))
     sys.exit(0 if found.complete else Outcome.PARTIAL.exit_code)
 
 

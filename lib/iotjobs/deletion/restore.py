@@ -11,7 +11,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +23,13 @@ from iotjobs.deletion.results import Sent, sent
 from iotjobs.diagnosis import commands
 from iotjobs.diagnosis.service_owners import owner_of
 from iotjobs.errors import InvalidInput, RecordError
+from iotjobs.markup import page, render, visible
 from iotjobs.model import JOB_ID, THING_NAME, UNFINISHED, Identity, utc_text
 from iotjobs.run import journal
 from iotjobs.run.files import make_directories, read_json, write_json
 from iotjobs.run.run import Run
 from iotjobs.snapshot import Place
+from iotjobs.visible_text import visible_lines
 
 #: What no request brings back; said with every restoration.
 LOST = (
@@ -81,13 +82,13 @@ class Restoration:
     def __repr__(self) -> str:
         shown = self._shown()
         rows = [] if shown.empty else [shown.to_string(index=False, max_colwidth=80)]
-        return "\n".join([self._headline(), *rows, *self._remarks(), *self.commands])
+        return visible_lines("\n".join([self._headline(), *rows, *map(visible, self._remarks()), *self.commands]))
 
     def _repr_html_(self) -> str:
-        table = "" if self.table.empty else self._shown().to_html(index=False, border=0, justify="left")
-        remarks = "".join(f"<li>{escape(remark)}</li>" for remark in self._remarks())
-        commands = f"<pre>{escape(chr(10).join(self.commands))}</pre>" if self.commands else ""
-        return f"<p><b>{escape(self._headline())}</b></p>{table}<ul>{remarks}</ul>{commands}"
+        table = self._shown()
+        rows = [list(row.values()) for row in table.to_dict("records")]
+        parts = {"headline": self._headline(), "columns": list(table.columns), "rows": rows}
+        return page(render("restoration.html", **parts, remarks=self._remarks(), commands=self.commands))
 
     def _headline(self) -> str:
         if self.table.empty:
@@ -101,7 +102,7 @@ class Restoration:
         return f"{' '.join(ended)} Written: {ready}; nothing is created until you run it."
 
     def _shown(self) -> pd.DataFrame:
-        shown = self.table.drop(columns="complete").rename(columns=_COLUMNS)
+        shown = self.table.drop(columns="complete").rename(columns=_COLUMNS).map(visible)
         empty = [title for title in ("Last report", "Details") if not shown[title].astype(bool).any()]
         return shown.drop(columns=empty)
 
@@ -127,9 +128,12 @@ def restoration(directory: Path, *, out: Path | None = None, also_ended: bool = 
     if not (path / "result.json").exists() and not (path / "journal.jsonl").exists():
         raise InvalidInput(f"{directory} is no run directory: it has neither result.json nor journal.jsonl")
     entries, _ = journal.read(path / "journal.jsonl")
-    rows = _rows_ended(entries, _by_identity(journal.snapshots(path / "before.jsonl")))
-    jobs = {str(line["job_id"]): line for line in reversed(journal.snapshots(path / "jobs_before.jsonl"))}
-    made, shown = _requests_and_rows(rows, jobs, also_ended=also_ended)
+    try:
+        rows = _rows_ended(entries, _by_identity(journal.snapshots(path / "before.jsonl")))
+        jobs = {str(line["job_id"]): line for line in reversed(journal.snapshots(path / "jobs_before.jsonl"))}
+        made, shown = _requests_and_rows(rows, jobs, also_ended=also_ended)
+    except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
+        raise RecordError(f"the snapshots in {directory} hold what no run writes ({type(error).__name__})") from error
     files = _written(made, (out.expanduser().resolve() if out else path / "restore"))
     return Restoration(path, _table(shown), tuple(made), files, _place(path, entries), tuple(_warnings(path, entries)))
 

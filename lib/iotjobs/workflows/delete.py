@@ -7,7 +7,6 @@ The work is done by `make_plan` and `apply_plan`; `Deletion` holds what a notebo
 
 from __future__ import annotations
 
-import html
 import json
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -23,6 +22,7 @@ from iotjobs.deletion.request import CancelRequest, DeleteRequest
 from iotjobs.deletion.results import TargetResult, TargetState, counts_of, outcome_of
 from iotjobs.deletion.select import queue_context
 from iotjobs.errors import Denied, InvalidInput, IotJobsError, NotFound
+from iotjobs.markup import page, render, visible
 from iotjobs.model import Execution, ExecutionKey, Outcome, utc_text
 
 if TYPE_CHECKING:
@@ -224,16 +224,14 @@ class Deletion:
         self.run.finish(Outcome.SKELETON, skeleton=skeleton)
 
     def __repr__(self) -> str:
-        return "\n".join(self._lines())
+        return "\n".join(map(visible, self._lines()))
 
     def _repr_html_(self) -> str:
-        lines = self._lines()
-        head, rest = html.escape(lines[0]), "".join(f"<li>{html.escape(line)}</li>" for line in lines[1:])
-        return f"<div class='iotjobs-plan'><p><b>{head}</b></p><ul>{rest}</ul></div>"
+        return page(render("lines.html", lines=self._lines()))
 
     def _lines(self) -> list[str]:
         if self.skeleton is not None:
-            return [json.dumps(self.skeleton, indent=4)]
+            return json.dumps(self.skeleton, indent=4).split("\n")
         plan = self.view.plan
         if plan is None:
             named = f": {self.request}" if self.request else ": none chosen yet"

@@ -33,6 +33,7 @@ from iotjobs.deletion.select import Evidence, cause_now, evidence_now, select_ta
 from iotjobs.deletion.sweep_executor import SweepExecutor, afterwards
 from iotjobs.deletion.sweep_plan import Caps, SweepPlan
 from iotjobs.errors import InvalidInput, IotJobsError, RecordError
+from iotjobs.markup import visible
 from iotjobs.model import Action, ExecutionKey, Identity, Outcome
 
 if TYPE_CHECKING:
@@ -220,7 +221,9 @@ class Sweep:
     def __repr__(self) -> str:
         plan = self.view.plan
         about = f"{plan.phrase} in account {plan.account}, region {plan.region}" if plan else "no plan"
-        return f"Sweep: {about}\n{self.run.outcome or 'not planned yet'}: {self.run.reason}"
+        return "\n".join(
+            map(visible, [f"Sweep: {about}", f"{self.run.outcome or 'not planned yet'}: {self.run.reason}"])
+        )
 
 
 # ----------------------------------------------------------------------------------------------- which plan
