@@ -114,7 +114,7 @@ def delete_job_execution(run: Run) -> Deletion:
     missing parameters, unless somebody did.
     """
     with run.recorded():
-        deletion = Deletion(run, keeps_record=False)
+        deletion = Deletion(run)
         values = run.parameters
         named = {name: values[name] for name in (*request.NAMES, "cli_input_json")}
         skeleton = values["generate_cli_skeleton"]
@@ -152,7 +152,7 @@ class Deletion:
     ``keeps_record``: whether it is to be cancelled, and not deleted.
     """
 
-    def __init__(self, run: Run, *, keeps_record: bool) -> None:
+    def __init__(self, run: Run, *, keeps_record: bool = False) -> None:
         self.run = run
         self.keeps_record = keeps_record
         self.view = DeletionView()
