@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from iotjobs.aws.connection import Connection
 from tests.faults.harness.fault_injection import Fault
 from tests.faults.harness.schedules import GREENGRASS
 from tests.faults.harness.simulation import Simulation, Sweep
@@ -42,14 +40,12 @@ def _other_endpoint(_sweep: Sweep, patch: pytest.MonkeyPatch) -> None:
     patch.setattr("tests.faults.harness.fault_injection.URL", "http://127.0.0.1:2/another")
 
 
-def _a_day_later(_sweep: Sweep, patch: pytest.MonkeyPatch) -> None:
-    now = Connection.now
-    patch.setattr(Connection, "now", lambda connection: now(connection) + timedelta(hours=25))
+def _a_day_later(sweep: Sweep, _patch: pytest.MonkeyPatch) -> None:
+    sweep.simulation.ahead_s = 25 * 3600
 
 
-def _other_account(sweep: Sweep, patch: pytest.MonkeyPatch) -> None:
-    identity = {"Account": "111122223333", "Arn": "arn:aws:iam::111122223333:user/on-call"}
-    patch.setattr(sweep.simulation.service, "get_caller_identity", lambda: identity)
+def _other_account(sweep: Sweep, _patch: pytest.MonkeyPatch) -> None:
+    sweep.simulation.service.account = "111122223333"
 
 
 CHANGES: dict[str, tuple[Callable[[Sweep, pytest.MonkeyPatch], None], str]] = {
@@ -111,14 +107,11 @@ def test_a_refusal_after_something_was_cancelled_names_it(tmp_path: Path) -> Non
     assert "cancelled: job-0/thing-0/1 (not deleted)" in sweep.simulation.result()["reason"]
 
 
-@pytest.mark.parametrize("when", ["at_plan", "in_between"])
-def test_a_cause_that_no_longer_holds_is_drift(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str) -> None:
+@pytest.mark.parametrize("comes_online", ["thing-0", "thing-1"])
+def test_a_cause_that_no_longer_holds_is_drift(tmp_path: Path, comes_online: str) -> None:
     """Offline when it was planned, and online now: about to start what is about to be taken away."""
     sweep = _planned(tmp_path, "QUEUED", "QUEUED", causes="device_offline")
-    online = {"connected": True, "timestamp": int(datetime.now(UTC).timestamp() * 1000)}
-    service, offline = sweep.simulation.service, sweep.simulation.service._connectivity
-    comes_online = "thing-0" if when == "at_plan" else "thing-1"
-    monkeypatch.setattr(service, "_connectivity", lambda thing: online if thing == comes_online else offline(thing))
+    sweep.simulation.service.online.add(comes_online)
     assert sweep.apply() == "partial"
     drifted = [each for each in sweep.simulation.result()["refusals"] if each["guard"] == "drifted"]
     assert [each["thing_name"] for each in drifted] == [comes_online]

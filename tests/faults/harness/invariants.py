@@ -51,6 +51,8 @@ class Invariants:
     ) -> None:
         self.run_dir = run_dir
         self.phrase: str | None = None  # what was confirmed
+        #: What speaks against a call by what the person asked for, whatever the plan says.
+        self.not_wanted: Callable[[AcceptedCall], list[str]] = lambda _call: []
         self.violations = Violations()
         self.accepted: list[AcceptedCall] = []
         self.attempts: list[Attempt] = []
@@ -68,6 +70,7 @@ class Invariants:
             self.violations.outside_plan.append(f"not in the plan as it was: {text}")
         if self._owner_of(call.before.job_id) and " owned by " not in (self.phrase or ""):
             self.violations.outside_plan.append(f"a service owns it, and the phrase does not say so: {text}")
+        self.violations.outside_plan.extend(f"{why}: {text}" for why in self.not_wanted(call))
         if self._is_repeated(call):
             self.violations.repeated.append(f"a second time: {text}")
         self._check_record(call, text, late=late)

@@ -8,6 +8,7 @@ which one was deleted can be told although numbers are used again.
 # ruff: noqa: N803, ARG002 - the names of the API
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -78,6 +79,8 @@ class ServiceModel:
         self.looks_until_shown = looks_until_shown
         self.account, self.region = ACCOUNT, REGION
         self.never_connected: set[str] = set()  # things of which the index has no time on record
+        self.online: set[str] = set()
+        self.created: Counter[str] = Counter()  # executions ever made, by job
         self.jobs: dict[str, JobRecord] = {}
         self.executions: dict[tuple[str, str], list[ExecutionRecord]] = {}  # (thing, job): newest first
         self._uid = 0
@@ -279,7 +282,7 @@ class ServiceModel:
         return {"things": sorted({thing for thing, _ in self.executions})}
 
     def search_index(self, queryString: str, **_: Any) -> dict[str, Any]:
-        """Search the fleet index: all things have been offline for long, some with no time on record."""
+        """Search the fleet index: all things but those online have been offline for long, or have no time on record."""
         names = {thing for job in self.jobs.values() for thing in job.members} | {thing for thing, _ in self.executions}
         asked = {part.removeprefix("thingName:").strip('"() ') for part in queryString.split(" OR ")}
         matches = [name for name in sorted(names) if asked & {"*", name}]
@@ -296,7 +299,7 @@ class ServiceModel:
 
     def get_caller_identity(self) -> dict[str, Any]:
         """Tell who calls."""
-        return {"Account": ACCOUNT, "Arn": f"arn:aws:iam::{ACCOUNT}:user/on-call"}
+        return {"Account": self.account, "Arn": f"arn:aws:iam::{self.account}:user/on-call"}
 
     # What is inside.
 
@@ -322,6 +325,7 @@ class ServiceModel:
 
     def _queue(self, job_id: str, thing: str, *, retry_attempt: int = 0) -> ExecutionRecord:
         self._uid += 1
+        self.created[job_id] += 1
         history = self.executions.setdefault((thing, job_id), [])
         number = history[0].number + 1 if history else 1
         item = ExecutionRecord(self._uid, job_id, thing, number, self.now, self.now, retry_attempt=retry_attempt)
@@ -380,6 +384,8 @@ class ServiceModel:
             job.status = "COMPLETED" if job.status == "IN_PROGRESS" else job.status
 
     def _connectivity(self, thing: str) -> dict[str, Any]:
+        if thing in self.online:
+            return {"connected": True, "timestamp": int((self.now - 3600) * 1000)}
         if thing in self.never_connected:
             return {"connected": False}
         since = int((self.now - 90 * 86400) * 1000)

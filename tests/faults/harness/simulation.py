@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Self
@@ -21,6 +22,7 @@ import iotjobs
 from iotjobs.aws import concurrency
 from iotjobs.aws import connection as aws
 from iotjobs.errors import IotJobsError
+from iotjobs.project_file import Project
 from iotjobs.run.journal import verify
 from iotjobs.run.run import Run
 from tests.faults.harness.crash_injection import CrashPoint, Kill, executor_times
@@ -30,6 +32,7 @@ from tests.faults.harness.schedules import MADE_ANEW, Event, Fleet, Job, Trouble
 from tests.faults.harness.service_model import LIVE, AcceptedCall, ExecutionRecord, ServiceModel
 
 _OLD_S = 30 * 86400
+_PLAN_HOLDS_S = 24 * 3600
 
 
 @dataclass
@@ -136,6 +139,7 @@ class Simulation:
         self.field = Field(self.service)
         self.invariants = Invariants(run_dir, is_done=self.is_done, owner_of=self._owner_of)
         self.figures = Figures(schedules=1)
+        self.ahead_s = 0.0  # how far the time that the service tells is ahead
         self.before_call: Callable[[str], None] = lambda _operation: None  # a test may look in here
         self.opened: list[Run] = []
         self._injector = FaultInjector(self.service)
@@ -168,8 +172,10 @@ class Simulation:
     @contextmanager
     def connected(self, crash: CrashPoint) -> Iterator[None]:
         """Have the kit talk to the model; its pauses pass in no time, on the service's clock."""
+        now = aws.Connection.now
         with (
-            patch.object(aws, "connect", lambda **_: aws.Connection(ModelTransport(lambda: self._injector))),
+            patch.object(aws.Connection, "now", lambda each: now(each) + timedelta(seconds=self.ahead_s)),
+            patch.object(aws, "connect", self._connect),
             executor_times(self.service.tick, lambda: self.service.now),
             patch.object(concurrency, "THREADS", 1),  # one order of calls for one schedule
             crash.watching(),
@@ -207,6 +213,9 @@ class Simulation:
     def happens(self, event: Event) -> None:
         """Let something happen in the field between two runs."""
         self.figures.events += self.field.happens(event)
+
+    def _connect(self, *, project: Project | None = None, **_: Any) -> aws.Connection:
+        return aws.Connection(ModelTransport(lambda: self._injector), project=project)
 
     def _build(self, fleet: Fleet) -> None:
         for number, job in enumerate(fleet.jobs):
@@ -285,6 +294,8 @@ class Workflow:
         self.simulation = simulation
         self.parameters = parameters
         self.phrase: str | None = None
+        self._wish = dict(parameters)  # what was asked for at first
+        self._planned_at: tuple[str, str, float] | None = None
 
     @classmethod
     def on_one_job(cls, directory: Path, *states: str, continuous: bool = False, **parameters: Any) -> Self:
@@ -293,14 +304,15 @@ class Workflow:
 
     def plan(self, *troubles: Trouble) -> str:
         """Run without confirm."""
-        ended = self.simulation.run(lambda: self._start_to_end(None), *troubles)
+        self._planned_at = self._here()
+        ended = self._run(lambda: self._start_to_end(None), *troubles)
         if ended == "planned":
             self.phrase = self.simulation.invariants.phrase = self.simulation.result()["confirm"]
         return ended
 
     def apply(self, *troubles: Trouble) -> str:
         """Run with the phrase, as it was said."""
-        return self.simulation.run(lambda: self._start_to_end(self.phrase), *troubles)
+        return self._run(lambda: self._start_to_end(self.phrase), *troubles)
 
     def open_panel(self) -> Panel | None:
         """Plan, run the last cell of the notebook as well, and keep what a person has on the screen."""
@@ -311,8 +323,9 @@ class Workflow:
             opened.append((run, self._work(run).plan()))
             run.end()
 
-        ended = self.simulation.run(act)
-        return Panel(*opened[0], self.simulation.result()["confirm"]) if ended == "planned" else None
+        self._planned_at = self._here()
+        ended = self._run(act)
+        return Panel(self, *opened[0], self.simulation.result()["confirm"]) if ended == "planned" else None
 
     def is_settled(self, ended: str) -> bool:
         """Whether another run has nothing left to do."""
@@ -341,6 +354,29 @@ class Workflow:
         self.simulation.opened.append(run)
         return run
 
+    def not_wanted(self, call: AcceptedCall) -> list[str]:
+        """What speaks against a call by what was asked for: its place, its time, and force."""
+        account, region, ahead_s = self._here()
+        planned_at = self._planned_at or (account, region, ahead_s)
+        late = ahead_s - planned_at[2] > _PLAN_HOLDS_S and not self.simulation.invariants.accepted
+        only_cancels = self.notebook == "cancel_job_execution" or self._wish.get("action") == "cancel"
+        needs_force = ("IN_PROGRESS",) if only_cancels else LIVE
+        forceless = call.before.status in needs_force and not self._wish.get("force")
+        found = {
+            "in another place than it was planned": (account, region) != planned_at[:2],
+            "more than a day after it was planned": late,
+            "unfinished, and without the wish to force": forceless,
+        }
+        return [why for why, is_so in found.items() if is_so]
+
+    def _here(self) -> tuple[str, str, float]:
+        service = self.simulation.service
+        return service.account, service.region, self.simulation.ahead_s
+
+    def _run(self, act: Callable[[], Any], *troubles: Trouble) -> str:
+        self.simulation.invariants.not_wanted = self.not_wanted
+        return self.simulation.run(act, *troubles)
+
     def _work(self, run: Run) -> Any:
         raise NotImplementedError
 
@@ -358,12 +394,14 @@ class Workflow:
 class Panel:
     """A plan on somebody's screen after its notebook was run to the end."""
 
+    workflow: Workflow
     run: Run
     work: Any
     phrase: str
 
     def press_delete(self, simulation: Simulation, *troubles: Trouble) -> str:
         """Type the phrase and press Delete; how it ended, `not done` where nothing was begun."""
+        simulation.invariants.not_wanted = self.workflow.not_wanted
         return simulation.run(lambda: self.work.apply(self.phrase), *troubles)
 
 
@@ -414,6 +452,7 @@ class Sweep(Workflow):
     def __init__(self, simulation: Simulation, *, saves_plan: bool = False, **parameters: Any) -> None:
         super().__init__(simulation, **parameters)
         self.saves_plan = saves_plan  # whether the plan is handed over as a file
+        self.protected = ""  # what somebody else protects
 
     @classmethod
     def random(cls, simulation: Simulation, rng: random.Random) -> Sweep:
@@ -461,7 +500,27 @@ class Sweep(Workflow):
     def apply(self, *troubles: Trouble) -> str:
         """Run with the phrase, or by a scheduler that has none."""
         phrase = None if self.parameters.get("unattended") else self.phrase
-        return self.simulation.run(lambda: self._start_to_end(phrase), *troubles)
+        return self._run(lambda: self._start_to_end(phrase), *troubles)
+
+    def not_wanted(self, call: AcceptedCall) -> list[str]:
+        """What speaks against a call: the caps, protected names and the cause, as they were asked for, besides."""
+        service, item = self.simulation.service, call.before
+        touched = {(each.before.uid, each.before.job_id) for each in (*self.simulation.invariants.accepted, call)}
+        of_job = sum(job_id == item.job_id for _, job_id in touched)
+        protect = {self.protected, *(str(given.get("protect") or "") for given in (self._wish, self.parameters))}
+        found = {
+            "another job": self._wish.get("job_id") not in (None, item.job_id),
+            "another thing": self._wish.get("thing_name") not in (None, item.thing_name),
+            "more than max_deletes": len(touched) > self._cap("max_deletes", 25),
+            "more than max_fraction": of_job > self._cap("max_fraction", 0.1) * service.created[item.job_id] + 1e-9,
+            "protected": any(fnmatchcase(item.thing_name, each) for text in protect for each in text.split(",")),
+            "its cause is another one": self._wish.get("causes") == "device_offline"
+            and item.thing_name in service.online,
+        }
+        return [*super().not_wanted(call), *(why for why, is_so in found.items() if is_so)]
+
+    def _cap(self, name: str, default: float) -> float:
+        return min(self._wish.get(name, default), self.parameters.get(name, float("inf")))
 
     def hand_over(self, plan: Path) -> None:
         """Give the plan on as a file: from now on it is what is applied."""
