@@ -11,7 +11,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,6 @@ from iotjobs.errors import InvalidInput, RecordError
 from iotjobs.model import JOB_ID, THING_NAME, UNFINISHED, Identity, utc_text
 from iotjobs.run import journal
 from iotjobs.run.files import make_directories, read_json, write_json
-from iotjobs.run.run import Run
 from iotjobs.snapshot import Place
 
 #: What no request brings back; said with every restoration.
@@ -78,15 +76,11 @@ class Restoration:
     def __repr__(self) -> str:
         shown = self._shown()
         rows = [] if shown.empty else [shown.to_string(index=False, max_colwidth=80)]
-        return "\n".join([self._headline(), *rows, *self._remarks(), *self.commands])
+        return "\n".join([self.headline, *rows, *self.remarks, *self.commands])
 
-    def _repr_html_(self) -> str:
-        table = "" if self.table.empty else self._shown().to_html(index=False, border=0, justify="left")
-        remarks = "".join(f"<li>{escape(remark)}</li>" for remark in self._remarks())
-        commands = f"<pre>{escape(chr(10).join(self.commands))}</pre>" if self.commands else ""
-        return f"<p><b>{escape(self._headline())}</b></p>{table}<ul>{remarks}</ul>{commands}"
-
-    def _headline(self) -> str:
+    @property
+    def headline(self) -> str:
+        """How much was removed and written, in a line."""
         if self.table.empty:
             return "This run removed nothing."
         removed, jobs = _many(len(self.table), "execution"), _many(self.table["job_id"].nunique(), "job")
@@ -98,16 +92,13 @@ class Restoration:
         empty = [title for title in ("Last report", "Details") if not shown[title].astype(bool).any()]
         return shown.drop(columns=empty)
 
-    def _remarks(self) -> list[str]:
+    @property
+    def remarks(self) -> list[str]:
+        """What is to be known before it is queued again."""
         if self.table.empty:
             return list(self.warnings)
         noted = {f"{request.of_job}: {note}": None for request in self.requests for note in request.notes}
         return [*self.warnings, *noted, LOST]
-
-
-def removed(run: Run) -> Restoration:
-    """What a run removed, for the last section of a notebook; the requests go to `restore/` in its directory."""
-    return restoration(run.directory.path)
 
 
 def restoration(directory: Path, *, out: Path | None = None, also_ended: bool = False) -> Restoration:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from markupsafe import Markup
+
 from iotjobs.markup import View, render, visible
 from iotjobs.model import ConnectionInfo
 
@@ -29,3 +31,8 @@ def connection_banner(here: ConnectionInfo) -> View:
     line = f"{word}: account {here.account}, {here.region}, {here.endpoint}, as {here.caller_arn}"
     text = "\n".join(map(visible, [line, *here.warnings]))
     return View(render("banner.html", here=here, word=word, meaning=meaning, facts=facts), text)
+
+
+def banner_line(here: ConnectionInfo) -> Markup:
+    """The connection in one line of the banner's colours: for beside a button, where the banner may be out of sight."""
+    return render("banner_line.html", here=here, word=_MEANINGS[here.endpoint_kind][0])

@@ -5,7 +5,6 @@ The work is done by `make_plan` and `apply_plan`; `Deletion` holds what a notebo
 
 from __future__ import annotations
 
-import html
 import json
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -154,9 +153,17 @@ class Deletion:
         return self.view.refusals
 
     def choose(
-        self, job_id: Any, thing_name: Any, execution_number: Any, *, force: bool = False, cancel_first: bool = True
+        self,
+        job_id: Any,
+        thing_name: Any,
+        execution_number: Any,
+        *,
+        force: bool = False,
+        cancel_first: bool = True,
+        ticket: str | None = None,
     ) -> None:
         """Name an execution by hand in the panel; a phrase given as a parameter is not for it. Raises InvalidInput."""
+        self.run.ticket = ticket
         namespace = self.request.namespace_id if self.request is not None else None
         self.view, self.skeleton, self.request, self._confirm = DeletionView(), None, None, None
         self.request = request.build(
@@ -179,6 +186,7 @@ class Deletion:
                 confirm=self._confirm,
                 anew=self._chosen_by_hand,
             )
+        self.run.tell()
         return self
 
     def apply(self, confirm: str | None = None) -> Deletion:
@@ -186,6 +194,7 @@ class Deletion:
         phrase = confirm if confirm is not None else self._confirm
         if self.view.open and phrase is not None:
             self.view = apply_plan(self.run, self.view, phrase)
+            self.run.tell()
         return self
 
     def _show_skeleton(self, skeleton: dict[str, Any]) -> None:
@@ -194,11 +203,6 @@ class Deletion:
 
     def __repr__(self) -> str:
         return "\n".join(self._lines())
-
-    def _repr_html_(self) -> str:
-        lines = self._lines()
-        head, rest = html.escape(lines[0]), "".join(f"<li>{html.escape(line)}</li>" for line in lines[1:])
-        return f"<div class='iotjobs-plan'><p><b>{head}</b></p><ul>{rest}</ul></div>"
 
     def _lines(self) -> list[str]:
         if self.skeleton is not None:
@@ -267,7 +271,7 @@ def _plan_for(run: Run, asked: DeleteRequest, execution: Any, *, cancel_first: b
 
 
 def _executor(run: Run, session: Session) -> Executor:
-    return Executor(session.journal, run_name=session.directory.path.name, ticket=run.parameters["ticket"])
+    return Executor(session.journal, run_name=session.directory.path.name, ticket=run.ticket)
 
 
 def _offer(run: Run, view: DeletionView) -> DeletionView:
