@@ -24,12 +24,13 @@ from iotjobs.errors import (
     Refused,
 )
 from iotjobs.markup import UpdatingView, View, render, visible
-from iotjobs.model import Outcome, utc_text
+from iotjobs.model import ConnectionInfo, Outcome, utc_text
 from iotjobs.parameters import Parameters
 from iotjobs.project_file import Project
 from iotjobs.run import journal
 from iotjobs.run.directory import RunDirectory, Session, blank_result, ending_before
 from iotjobs.run.earlier import EarlierRun, earlier_run
+from iotjobs.visible_text import visible_text
 
 _ERRORS: dict[Outcome, type[IotJobsError]] = {
     Outcome.ERROR: IotJobsError,
@@ -195,6 +196,11 @@ class Run:
         if self._connection is None:
             self._connection = self._connect()
         return self._connection
+
+    @property
+    def connection_info(self) -> ConnectionInfo | None:
+        """Where and as whom AWS was asked, as plain values; None while it has not been asked."""
+        return None if self._connection is None else ConnectionInfo.of(self._connection)
 
     def _connect_by_parameters(self) -> aws.Connection:
         return aws.connect(
@@ -366,7 +372,7 @@ def _ending_of(error: BaseException) -> tuple[Outcome, str]:
     if isinstance(error, IotJobsError):
         return error.outcome, str(error)
     outcome = Outcome.INTERRUPTED if isinstance(error, KeyboardInterrupt) else Outcome.ERROR
-    return outcome, f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return outcome, visible_text(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
 
 
 def _ending_view(run: Run) -> View:

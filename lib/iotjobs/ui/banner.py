@@ -24,6 +24,12 @@ def banner(run: Run) -> View:
     return connection_banner(ConnectionInfo.of(run.connection))
 
 
+def run_banner(run: Run) -> Markup:
+    """The banner of a run as HTML; empty while nothing was asked of AWS."""
+    here = run.connection_info
+    return Markup() if here is None else connection_banner(here).html
+
+
 def connection_banner(here: ConnectionInfo) -> View:
     """The banner of a connection."""
     word, meaning = _MEANINGS[here.endpoint_kind]
@@ -33,6 +39,9 @@ def connection_banner(here: ConnectionInfo) -> View:
     return View(render("banner.html", here=here, word=word, meaning=meaning, facts=facts), text)
 
 
-def banner_line(here: ConnectionInfo) -> Markup:
-    """The connection in one line of the banner's colours: for beside a button, where the banner may be out of sight."""
+def banner_line(run: Run) -> Markup:
+    """The banner of a run in one line: for beside a button, where the whole one may be out of sight."""
+    here = run.connection_info
+    if here is None:
+        return Markup()
     return render("banner_line.html", here=here, word=_MEANINGS[here.endpoint_kind][0])

@@ -34,9 +34,10 @@ class DeletePanel(static.StaticForm, ipywidgets.VBox):
         self.job = _text("Job", request and request.job_id)
         self.thing = _text("Thing", request and request.thing_name)
         self.number = _text("Number", request and request.execution_number)
-        self.ticket = _text("Ticket", deletion.run.parameters["ticket"])
+        self.ticket = _text("Ticket", deletion.run.ticket)
         self.force = _check("Also if it is unfinished (force)", ticked=bool(request and request.force))
         self.cancel_first = _check("Cancel it first, the safe way", ticked=request is None or deletion.cancel_first)
+        self.keep_record = _check("Keep the record: cancel it, delete nothing", ticked=deletion.keeps_record)
         self.show_plan = ipywidgets.Button(description="Show the plan", icon="search", button_style="info")
         self.plan_view = ipywidgets.HTML()
         self.typed = _text("Thing's name", "")
@@ -46,7 +47,7 @@ class DeletePanel(static.StaticForm, ipywidgets.VBox):
         super().__init__(
             [
                 _row(self.job, self.thing, self.number, self.ticket),
-                _row(self.force, self.cancel_first, self.show_plan),
+                _row(self.keep_record, self.force, self.cancel_first, self.show_plan),
                 self.output,
                 self.plan_view,
                 _row(self.typed, self.delete, self.why),
@@ -62,7 +63,7 @@ class DeletePanel(static.StaticForm, ipywidgets.VBox):
 
     @property
     def _fields(self) -> tuple[Any, ...]:
-        return (self.job, self.thing, self.number, self.ticket, self.force, self.cancel_first)
+        return (self.job, self.thing, self.number, self.ticket, self.keep_record, self.force, self.cancel_first)
 
     @property
     def confirmable(self) -> bool:
@@ -89,18 +90,22 @@ class DeletePanel(static.StaticForm, ipywidgets.VBox):
         self.delete.disabled = not self.armed
         for field in (*self._fields, self.show_plan):
             field.disabled = self.running
+        self.cancel_first.disabled = self.running or self.keep_record.value
         self.typed.disabled = not self.confirmable
+        self.delete.description = "Cancel it" if self.keep_record.value else "Delete"
+        self.delete.icon = "ban" if self.keep_record.value else "trash"
         self.why.value = render("lines.html", lines=[self._why_dead()])
 
     def _why_dead(self) -> str:
         if self.running:
             return "Asking AWS …"
         if self.stale or (self.deletion.view.plan is None and not self.deletion.refusals):
-            missing = [field.description for field in (self.job, self.thing, self.number) if not field.value.strip()]
+            needed = [self.job, self.thing, *([] if self.keep_record.value else [self.number])]
+            missing = [field.description for field in needed if not field.value.strip()]
             first = f"Fill in {' and '.join(missing)}, then press" if missing else "Press"
             return f"{first} Show the plan: there is none of what the fields name."
         if self.deletion.refusals:
-            unfinished = any(refusal.guard == "unfinished_needs_force" for refusal in self.deletion.refusals)
+            unfinished = any(refusal.guard.endswith("needs_force") for refusal in self.deletion.refusals)
             remedy = f" If you mean it, tick {self.force.description!r}." if unfinished else ""
             return f"The plan is refused, see above.{remedy}"
         if not self.deletion.view.open:
@@ -119,9 +124,10 @@ class DeletePanel(static.StaticForm, ipywidgets.VBox):
             self.deletion.choose(
                 self.job.value,
                 self.thing.value,
-                self.number.value,
+                self.number.value.strip() or None,
                 force=self.force.value,
                 cancel_first=self.cancel_first.value,
+                keeps_record=self.keep_record.value,
                 ticket=self.ticket.value or None,
             )
             self.deletion.plan()

@@ -9,8 +9,8 @@ from markupsafe import Markup
 
 from iotjobs.deletion.plan import CANCEL, DELETE, Plan
 from iotjobs.markup import UpdatingView, View, render, visible
-from iotjobs.model import ConnectionInfo, utc_text
-from iotjobs.ui.banner import connection_banner
+from iotjobs.model import utc_text
+from iotjobs.ui.banner import run_banner
 
 if TYPE_CHECKING:
     from iotjobs.workflows.delete import Deletion
@@ -26,7 +26,7 @@ def deletion_html(deletion: Deletion, *, phrase: bool = True) -> Markup:
     if deletion.skeleton is not None:
         return Markup()
     plan = deletion.view.plan
-    banner = connection_banner(ConnectionInfo.of(deletion.run.connection)).html if deletion.request else Markup()
+    banner = run_banner(deletion.run)
     if plan is None:
         return render(
             "no_plan.html",

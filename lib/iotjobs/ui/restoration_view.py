@@ -17,19 +17,21 @@ _COLUMNS = (
     Column("No.", "execution_number", "number"),
     Column("Was", badge("status"), "short"),
     Column("It last said", "status_details", "long"),
-    Column("Deleted", "deleted_at", "short"),
+    Column("Became", badge("became"), "short"),
+    Column("When", "ended_at", "short"),
     Column("Queued again by", "again", "long"),
 )
 
 
 def removed(run: Run) -> UpdatingView:
     """What the run removed so far, and the requests that queue it again, in `restore/` of its directory."""
-    view = UpdatingView(lambda: _view(restoration(run.directory.path)))
+    view = UpdatingView(lambda: restoration_view(restoration(run.directory.path)))
     run.listeners.append(view.refresh)
     return view
 
 
-def _view(made: Restoration) -> View:
+def restoration_view(made: Restoration) -> View:
+    """What was removed and how to queue it again."""
     caption = "What was removed, and by which request it is queued again"
     table = "" if made.table.empty else html_table(made.table, _COLUMNS, caption=caption, rest="journal.jsonl")
     html = render("restoration.html", made=made, table=table)

@@ -17,7 +17,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from iotjobs.markup import many, render
-from iotjobs.model import Identity
+from iotjobs.model import Action, Identity
 from iotjobs.ui import static, sweep_view
 from iotjobs.ui.callbacks import in_background, report_errors
 from iotjobs.ui.grid import Grid, GridColumn
@@ -28,9 +28,10 @@ if TYPE_CHECKING:
     from iotjobs.workflows.sweep import Sweep
 
 _LINES = 6
+_DOING = {Action.DELETE: "Deleting", Action.CANCEL: "Cancelling"}
 _PAUSE_S = 0.25
 _NO_ROWS = pd.DataFrame(
-    columns=["job_id", "thing_name", "execution_number", "status", "cause", "queued_at", "consequences"]
+    columns=["job_id", "thing_name", "execution_number", "status", "cause", "queued_at", "steps", "consequences"]
 )
 
 
@@ -129,7 +130,8 @@ class SweepPanel(static.StaticForm, ipywidgets.VBox):
         count, chosen = len(self._rows), len(self._chosen)
         begun = sweep_view.has_started(self.sweep)
         self.delete.disabled = not self.armed
-        self.delete.description = f"Delete {many(count, 'execution')}" if count else "Delete"
+        verb = self.sweep.action.value.title()
+        self.delete.description = f"{verb} {many(count, 'execution')}" if count else verb
         self.typed.disabled = self.running or not self.confirmable
         self.typed.placeholder = f"type {count} to confirm" if self.confirmable else ""
         self.ticket.disabled = self.running
@@ -198,7 +200,7 @@ class SweepPanel(static.StaticForm, ipywidgets.VBox):
         self._began_at = time.monotonic()
         self._run(
             lambda: self.sweep.apply(plan.phrase, stop=self._stop.is_set, progress=self._row_done),
-            f"Deleting {count}: one first, and when that one is seen to be gone, the rest …",
+            f"{_DOING[self.sweep.action]} {count}: one first, and when that is seen to have worked, the rest …",
         )
 
     def _stop_it(self, _button: Any) -> None:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from markupsafe import Markup
 
+from iotjobs.deletion.plan import CANCEL, DELETE
 from iotjobs.markup import UpdatingView, View, many, render, visible
-from iotjobs.model import UNFINISHED, ConnectionInfo, Status
+from iotjobs.model import UNFINISHED, Action, Status
 from iotjobs.ui import static
-from iotjobs.ui.banner import banner_line, connection_banner
+from iotjobs.ui.banner import banner_line, run_banner
 from iotjobs.ui.static import Column, badge, cause, html_table, moment
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 #: A report says it all: far more rows than the default caps let through.
 MOST_ROWS = 1000
 _CAUTION = "CAUTION:"
+_MARKS = {CANCEL: "cancel", DELETE: "delete"}
 
 
 def follows(row: static.Row) -> Markup:
@@ -33,7 +35,7 @@ def follows(row: static.Row) -> Markup:
 
 def mark(row: static.Row) -> Markup:
     """What is done to a row, as a mark and a word."""
-    return render("mark.html", cancelled=row["status"] in UNFINISHED)
+    return render("mark.html", steps=[_MARKS[call] for call in _MARKS if call in str(row["steps"])])
 
 
 _PLAN_COLUMNS = (
@@ -96,7 +98,7 @@ def _rows_html(sweep: Sweep) -> Markup:
 
 def where_html(sweep: Sweep) -> Markup:
     """Where the plan would be carried out, in a line, for beside the button; empty while nobody has asked."""
-    return banner_line(ConnectionInfo.of(sweep.run.connection)) if sweep.current_plan is not None else Markup()
+    return banner_line(sweep.run) if sweep.current_plan is not None else Markup()
 
 
 def pending_rows(sweep: Sweep) -> pd.DataFrame:
@@ -120,8 +122,9 @@ def head_html(sweep: Sweep) -> Markup:
     live = rows["status"].isin(UNFINISHED)
     return render(
         "sweep_head.html",
-        banner=connection_banner(ConnectionInfo.of(sweep.run.connection)).html,
+        banner=run_banner(sweep.run),
         what=what,
+        verb=sweep.action.value,
         plan=plan,
         refusals=_refusals_html(sweep),
         done=len(plan.targets) - len(rows),
@@ -137,7 +140,8 @@ def sum_html(sweep: Sweep) -> Markup:
     plan = sweep.current_plan
     assert plan is not None  # noqa: S101 - for the type checker
     live = int(plan.table["status"].isin(UNFINISHED).sum())
-    return render("sweep_sum.html", delete=len(plan.table), cancel=live, left=len(sweep.left_out))
+    deletes = 0 if sweep.action is Action.CANCEL else len(plan.table)
+    return render("sweep_sum.html", delete=deletes, cancel=live, left=len(sweep.left_out))
 
 
 def left_out_html(sweep: Sweep) -> Markup:
@@ -170,7 +174,11 @@ _ADVICE = {
 
 
 def _caption(results: pd.DataFrame) -> str:
-    return "Each execution" if (results["state"] == "deleted").all() else "Each execution, failures first"
+    return (
+        "Each execution"
+        if (results["state"].isin(["deleted", "cancelled"])).all()
+        else "Each execution, failures first"
+    )
 
 
 def has_started(sweep: Sweep) -> bool:
