@@ -95,7 +95,7 @@ def report(notebook: Path, out: Path | None) -> None:
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Where to; RUN_DIR/restore by default.")
 @click.option("--also-ended", is_flag=True, help="Queue again what had ended as well: its devices do it once more.")
 def restore(run_dir: Path, out: Path | None, *, also_ended: bool) -> None:
-    """Show what the run in RUN_DIR removed, and write the create-job requests that queue it again.
+    """Show what the run in RUN_DIR removed or cancelled, and write the create-job requests that queue it again.
 
     Creates nothing and asks nothing of AWS. Exits 3 when something that was waiting is in no request.
     """
