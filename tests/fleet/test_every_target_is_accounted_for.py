@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from iotjobs.errors import InvalidInput
 from iotjobs.model import Outcome
-from iotjobs.targets.engine import Failure, Work, cluster, run_tasks
+from iotjobs.targets.engine import Failure, NoScheduler, Work, cluster, run_tasks
 from iotjobs.targets.target import Target
 from tests.fleet import tasks
 
@@ -30,9 +29,9 @@ def test_each_target_answers_or_is_named_with_why_not(tmp_path: Path) -> None:
     assert isinstance(answers["always-dies"], Failure)
 
 
-def test_an_address_where_no_scheduler_answers_is_invalid() -> None:
+def test_an_address_where_no_scheduler_answers_is_named() -> None:
     with (
-        pytest.raises(InvalidInput, match="no Dask scheduler answers"),
+        pytest.raises(NoScheduler, match="no Dask scheduler answers"),
         cluster("tcp://127.0.0.1:9", tasks=1),
     ):
         pass
