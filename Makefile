@@ -22,7 +22,7 @@ INSTALL = set -- $(LOCKED) --requirement requirements.lock; index="$(INDEX)"; \
   else echo "uv cannot serve here, so pip does"; $(BIN)/python -m pip install "$$@"; fi
 
 .DEFAULT_GOAL := help
-.PHONY: docs help airflow fleet setup demo lab browser test lint format lock audit sbom policies soak bench clean
+.PHONY: coverage docs help airflow fleet setup demo lab browser test lint format lock audit sbom policies soak bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -56,6 +56,10 @@ browser: setup  ## a Chromium for the browser tests
 test: setup browser lint  ## all checks and tests
 	CHROMIUM="$(CHROMIUM_FOUND)" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 --dist loadscope
 
+coverage: setup  ## branch coverage by the tests that run in one process (ten minutes)
+	$(BIN)/coverage run -m pytest tests/unit tests/service tests/aws tests/on_aws tests/faults tests/publish tests/security; \
+	  $(BIN)/coverage report
+
 airflow: setup  ## the example for Airflow, in Airflow itself (a minute to install)
 	@test -x build/airflow/bin/airflow || { $(BIN)/python -m venv build/airflow && \
 	  build/airflow/bin/python -m pip install --quiet --requirement tests/scheduling/airflow.txt; }
@@ -80,7 +84,7 @@ format: setup  ## put code and notebooks in order
 	$(BIN)/nbstripout notebooks/*.ipynb
 
 lock: setup  ## the lock files anew from pyproject.toml; UPGRADE=--upgrade takes the newest releases
-	$(COMPILE) pyproject.toml --extra sandbox --extra test --extra fleet --group build --output-file requirements.lock
+	$(COMPILE) pyproject.toml --extra sandbox --extra test --group build --output-file requirements.lock
 	$(COMPILE) --group audit --output-file audit.lock
 
 COMPILE = index="$(INDEX)"; env $${index:+"UV_DEFAULT_INDEX=$$index"} $(BIN)/uv pip compile --quiet \

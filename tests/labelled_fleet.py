@@ -68,7 +68,7 @@ class LabelledFleet:
         unfinished = [one for one in self.world.executions if one.status in ("QUEUED", "IN_PROGRESS")]
         return {one.key: self.world.label(one) for one in unfinished}
 
-    def _at(self, age: timedelta, call: Callable[[Fleet], Any]) -> None:
+    def _at(self, age: timedelta, call: Callable[..., Any]) -> None:
         self._calls.append((age, len(self._calls), call))
 
     def _thing(self, name: str) -> ThingSpec:
@@ -152,11 +152,11 @@ class LabelledFleet:
         one.started = self._younger(min(one.queued, youngest))
         one.reported = one.started
         step = {"stepTimeoutInMinutes": 60 if kind == "step_replaced" else WEEK_MINUTES}
-        first = step if kind in ("step", "step_replaced") else {}
+        first: dict[str, Any] = step if kind in ("step", "step_replaced") else {}
         self._at(one.started, lambda fleet: fleet.report(job_id, thing, **first))
         if kind == "step_replaced":
             one.reported = one.started - min(timedelta(minutes=20), one.started * 0.2)
-            again = {"stepTimeoutInMinutes": WEEK_MINUTES}
+            again: dict[str, Any] = {"stepTimeoutInMinutes": WEEK_MINUTES}
             self._at(one.reported, lambda fleet: fleet.report(job_id, thing, **again))
         elif self.chance.random() < 0.5 and kind not in ("timer_passed", "step"):
             one.reported = self._younger(one.started)

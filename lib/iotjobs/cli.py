@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 import iotjobs
+from iotjobs import logs
 from iotjobs.errors import IotJobsError
 from iotjobs.model import Outcome
 from iotjobs.parameters import Parameter
@@ -24,12 +25,12 @@ _LAB_FOLDER = Path("iotjobs-notebooks")
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="iotjobs", prog_name="iotjobs", version=iotjobs.__version__)
-@click.option("--verbose", is_flag=True, help="Say on stderr what the kit does.")
+@click.option("--verbose", is_flag=True, help="Say on stderr what is done: each call, and how a run ended.")
 def cli(*, verbose: bool) -> None:
     """Find out why AWS IoT job executions are stuck, and clean up without hurting a device."""
     if verbose:
-        logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
-        logging.getLogger("iotjobs").setLevel(logging.DEBUG)
+        os.environ[logs.VARIABLE] = "1"
+        logs.show_if_asked()
 
 
 class _Notebook(click.Command):
@@ -94,14 +95,14 @@ def report(notebook: Path, out: Path | None) -> None:
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Where to; RUN_DIR/restore by default.")
 @click.option("--also-ended", is_flag=True, help="Queue again what had ended as well: its devices do it once more.")
 def restore(run_dir: Path, out: Path | None, *, also_ended: bool) -> None:
-    """Show what the run in RUN_DIR removed, and write the create-job requests that queue it again.
+    """Show what the run in RUN_DIR removed or cancelled, and write the create-job requests that queue it again.
 
     Creates nothing and asks nothing of AWS. Exits 3 when something that was waiting is in no request.
     """
     from iotjobs.deletion.restore import restoration  # noqa: PLC0415 - slow to import
 
     found = restoration(run_dir, out=out, also_ended=also_ended)
-    click.echo(repr(found))
+    echo(repr(found))
     sys.exit(0 if found.complete else Outcome.PARTIAL.exit_code)
 
 

@@ -1,165 +1,41 @@
 """The parameters of every notebook: one table that notebooks, commands, `result.json`, help and README read. Pure.
 
-A value may come from a parameters cell, from papermill (`-p` reads values by their looks, `-f` from YAML), from another
-scheduler, from a command, or from Python. It is read, typed and checked here alone, before any call is made.
+Whoever gave a value, a cell, papermill, another scheduler, a command or Python, it is read, typed and checked here
+alone, before any call is made.
 """
 
 from __future__ import annotations
 
 import difflib
 import math
-import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, time, timedelta
-from enum import StrEnum
 from typing import Any
 
 from iotjobs.errors import InvalidInput
-from iotjobs.model import EXECUTION_NUMBER_MAX, JOB_ID, NAMESPACE_ID, THING_NAME, Cause, Status
+from iotjobs.parameter_values import (
+    action,
+    causes,
+    comma_list,
+    count,
+    duration,
+    execution_number,
+    flag,
+    fraction,
+    job_id,
+    namespace_id,
+    shown,
+    skeleton,
+    statuses,
+    text,
+    thing_name,
+)
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _UNIT_SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
-_LONGEST_SHOWN = 80
 #: The types that a scheduler can inject; a name in a notebook that holds anything else is no parameter.
 _PLAIN = (str, int, float, bool, type(None), list, tuple, dict, set, frozenset, bytes, date, time, timedelta)
 _OF_IPYTHON = {"In", "Out", "exit", "quit", "get_ipython", "open"}
-
-
-# ----------------------------------------------------------------------------------------------- one value
-
-
-def text(value: object, *, name: str) -> str | None:
-    """Text or nothing; a number, a boolean, a date or NaN that somebody's reader made of it is refused."""
-    if value is None or isinstance(value, str):
-        return value
-    raise InvalidInput(_not_text(name, value))
-
-
-def job_id(value: object, *, name: str = "job_id") -> str:
-    """A job id: 1 to 64 of `[a-zA-Z0-9_-]` (API: JobId)."""
-    return _fitting(value, name, JOB_ID, "1 to 64 letters, digits, `_` and `-`")
-
-
-def thing_name(value: object, *, name: str = "thing_name") -> str:
-    """A thing name: 1 to 128 of `[a-zA-Z0-9:_-]` (API: ThingName)."""
-    return _fitting(value, name, THING_NAME, "1 to 128 letters, digits, `:`, `_` and `-`")
-
-
-def namespace_id(value: object, *, name: str = "namespace_id") -> str:
-    """A namespace id: `[a-zA-Z0-9_-]+` (API: NamespaceId)."""
-    return _fitting(value, name, NAMESPACE_ID, "letters, digits, `_` and `-`")
-
-
-def execution_number(value: object, *, name: str = "execution_number") -> int:
-    """A positive long (API: ExecutionNumber), as a number or as its digits."""
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,19}", value):
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= EXECUTION_NUMBER_MAX:
-        raise InvalidInput(
-            f"{name} is {_shown(value)}, which is not a positive whole number; take it from the execution's row in the "
-            "investigate notebook"
-        )
-    return value
-
-
-def flag(value: object, *, name: str) -> bool | None:
-    """True, False or not given (None), as such or as the text `true` or `false`."""
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.strip().lower() in {"true", "false"}:
-        return value.strip().lower() == "true"
-    raise InvalidInput(f"{name} is {_shown(value)}; it takes True or False")
-
-
-def count(value: object, *, name: str) -> int:
-    """A whole number from 0, as a number or as its digits."""
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value.strip()):
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise InvalidInput(f"{name} is {_shown(value)}; it takes a whole number from 0")
-    return value
-
-
-def fraction(value: object, *, name: str) -> float:
-    """A number from 0 to 1, as a number or as text such as `0.1`."""
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{0,9}\.?[0-9]{1,20}", value.strip()):
-        value = float(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:  # NaN is in no range
-        raise InvalidInput(f"{name} is {_shown(value)}; it takes a number from 0 to 1, such as 0.1 for a tenth")
-    return float(value)
-
-
-def duration(value: object, *, name: str) -> timedelta:
-    """A duration such as `45s`, `90m`, `24h`, `30d`."""
-    if isinstance(value, timedelta) and value >= timedelta(0):
-        return value
-    parts = re.fullmatch(r"([0-9]{1,6})([smhd])", value.strip()) if isinstance(value, str) else None
-    if parts is None:
-        raise InvalidInput(f"{name} is {_shown(value)}; it takes a duration such as 90m, 24h or 30d")
-    return timedelta(**{_UNITS[parts.group(2)]: int(parts.group(1))})
-
-
-def comma_list(value: object, *, name: str) -> tuple[str, ...]:
-    """Comma-separated text as its parts, or a list of text; each part once. Nothing given is an empty list."""
-    items = value if isinstance(value, list | tuple) else () if value is None else (value,)
-    parts = tuple(part.strip() for item in items for part in (text(item, name=name) or "").split(",") if part.strip())
-    if value is not None and not isinstance(value, tuple) and not parts:
-        raise InvalidInput(f"{name} is {_shown(value)}, which names nothing")
-    return tuple(dict.fromkeys(parts))
-
-
-def statuses(value: object, *, name: str = "statuses") -> tuple[Status, ...] | None:
-    """Comma-separated execution statuses, None when none are given."""
-    return tuple(Status(part) for part in _members(value, name, Status)) or None
-
-
-def causes(value: object, *, name: str = "causes") -> tuple[Cause, ...]:
-    """Comma-separated causes."""
-    return tuple(Cause(part) for part in _members(value, name, Cause))
-
-
-def skeleton(value: object, *, name: str = "generate_cli_skeleton") -> str:
-    """Which skeleton is asked for: `input` or `output`."""
-    if value not in ("input", "output"):
-        raise InvalidInput(f"{name} is {_shown(value)}; it takes input or output")
-    return str(value)
-
-
-def _members(value: object, name: str, allowed: type[StrEnum]) -> tuple[str, ...]:
-    parts = comma_list(value, name=name)
-    unknown = [part for part in parts if part not in allowed.__members__.values()]
-    if unknown:
-        raise InvalidInput(f"{name} has {', '.join(unknown)}; there are {', '.join(allowed)}")
-    return parts
-
-
-def _fitting(value: object, name: str, pattern: re.Pattern[str], form: str) -> str:
-    if value is None:
-        raise InvalidInput(f"{name} is missing; it is required")
-    if not isinstance(value, str):
-        raise InvalidInput(_not_text(name, value))
-    if not pattern.fullmatch(value):
-        raise InvalidInput(f"{name} is {_shown(value)}, which no {name} can be: it takes {form}")
-    return value
-
-
-def _not_text(name: str, value: object) -> str:
-    remedy = f"put it in quotes where it stands, in the YAML file of -f or in the cell, or use `-r {name} VALUE`"
-    if isinstance(value, bool | int | float):
-        remedy = (
-            f"papermill's -p reads values by their looks; give it with `-r {name} VALUE`, or in quotes in a YAML file "
-            "(-f) or in the parameters cell"
-        )
-    return f"{name} arrived as the {type(value).__name__} {_shown(value)}, not as text: {remedy}"
-
-
-def _shown(value: object) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= _LONGEST_SHOWN else f"{shown[:_LONGEST_SHOWN]}…"
-
-
-# ----------------------------------------------------------------------------------------------- the table
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +76,7 @@ class Parameter:
         empty = not value.strip() if isinstance(value, str) else isinstance(value, list | tuple | dict) and not value
         if empty:
             raise InvalidInput(
-                f"{self.name} is given and empty ({_shown(value)}); leave it out, or give a value: was a variable not "
+                f"{self.name} is given and empty ({shown(value)}); leave it out, or give a value: was a variable not "
                 "set?"
             )
         if isinstance(value, float) and not math.isfinite(value):
@@ -217,7 +93,7 @@ def _common(notebook: str, run_dir: str = "") -> tuple[Parameter, ...]:
 
 
 _TICKET = Parameter("ticket", text, "a ticket or reason, kept on an execution that is cancelled and in the record")
-_CONFIRM = Parameter("confirm", text, "the phrase of the plan; without it nothing is deleted")
+_CONFIRM = Parameter("confirm", text, "the phrase of the plan; without it nothing is changed")
 
 _INVESTIGATE = (
     Parameter("job_id", job_id, "the job to look at; None: every job that is not finished"),
@@ -236,6 +112,13 @@ _INVESTIGATE = (
     ),
 )
 _SWEEP = (
+    Parameter(
+        "action",
+        action,
+        "delete, or cancel: end what is unfinished by its version, keep the record and delete nothing",
+        default="delete",
+        cell_has_none=True,
+    ),
     Parameter("job_id", job_id, "only executions of this job"),
     Parameter("thing_name", thing_name, 'only executions of this thing, in quotes: "007" is text'),
     Parameter("causes", causes, "only these causes, comma-separated: orphaned,device_offline"),
@@ -258,7 +141,7 @@ _SWEEP = (
     Parameter(
         "force",
         flag,
-        "True: also QUEUED and IN_PROGRESS; each is cancelled by its version first",
+        "True: also QUEUED and IN_PROGRESS, each cancelled by its version first; action cancel: also IN_PROGRESS",
         default=False,
         type=bool,
         cell_has_none=True,
@@ -339,6 +222,29 @@ NOTEBOOKS: dict[str, tuple[Parameter, ...]] = {
         _TICKET,
         _CONFIRM,
         *_common("delete_job_execution"),
+    ),
+    "cancel_job_execution": (
+        Parameter("job_id", job_id, "the ID of the job whose execution on a particular device will be cancelled"),
+        Parameter(
+            "thing_name",
+            thing_name,
+            'the name of the thing whose execution, its newest of the job, will be cancelled; in quotes: "007" is text',
+        ),
+        Parameter(
+            "force",
+            flag,
+            "True: cancel it although it is IN_PROGRESS; the device can then no longer report",
+            type=bool,
+        ),
+        Parameter(
+            "expected_version",
+            count,
+            "refuse unless it is at this version; None: at the version that the plan sees",
+            type=int,
+        ),
+        _TICKET,
+        _CONFIRM,
+        *_common("cancel_job_execution"),
     ),
     "sweep": (*_SWEEP, *_common("sweep", "the same again goes on with it; ")),
     "fleet": (*_TARGETS, *_INVESTIGATE, *_common("fleet")),

@@ -33,7 +33,7 @@ class Front:
                 for name, value in (headers | front.headers).items():
                     self.send_header(name, value)
                 self.end_headers()
-                for part in [whole] if whole is not None else front.body:
+                for part in [front.body] if isinstance(front.body, bytes) else front.body:
                     try:
                         self.wfile.write(part)
                         self.wfile.flush()

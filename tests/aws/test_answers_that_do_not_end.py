@@ -48,7 +48,7 @@ def test_headers_that_drip_are_given_up(front: Front) -> None:
     connection = connect(limits=LIMITS)
     front.headers = {f"X-Slow-{number}": "x" for number in range(20)}
     front.body = _drip()
-    front.server.RequestHandlerClass.end_headers = lambda _self: time.sleep(5)  # type: ignore[method-assign]
+    front.server.RequestHandlerClass.end_headers = lambda _self: time.sleep(5)  # type: ignore[attr-defined]
     with pytest.raises(IotJobsError, match="did not end within"):
         connection.read("ListJobs")
 
@@ -121,6 +121,31 @@ def test_a_listing_that_never_ends_ends(connection: Connection, monkeypatch: pyt
     monkeypatch.setattr(aws_connection, "_MOST_PAGES", 20)
     _pages(monkeypatch, (str(number) for number in itertools.count()))
     with pytest.raises(IotJobsError, match="did not end after 20 pages"):
+        list(connection.pages("ListJobs", "jobs"))
+
+
+def test_pages_without_a_row_end(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aws_connection, "_MOST_EMPTY_PAGES", 5)
+    _pages(monkeypatch, (str(number) for number in itertools.count()))
+    with pytest.raises(IotJobsError, match="did not end after 5 pages without a row"):
+        list(connection.pages("ListJobs", "jobs"))
+
+
+def test_the_same_rows_under_a_new_token_are_a_circle(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = itertools.count()
+    rows = [{"jobId": "firmware"}, {"jobId": "certificates"}]
+    monkeypatch.setattr(control_plane, "list_jobs", lambda *_: {"jobs": rows, "nextToken": str(next(tokens))})
+    with pytest.raises(IotJobsError, match="led back to a page"):
+        list(connection.pages("ListJobs", "jobs"))
+    assert connection.calls["ListJobs"] == 2
+
+
+def test_rows_without_end_end(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aws_connection, "_MOST_ROWS", 50)
+    numbers = itertools.count()
+    fresh = lambda *_: {"jobs": [{"jobId": f"job-{next(numbers)}"} for _ in range(9)], "nextToken": str(next(numbers))}  # noqa: E731
+    monkeypatch.setattr(control_plane, "list_jobs", fresh)
+    with pytest.raises(IotJobsError, match="did not end after 54 rows"):
         list(connection.pages("ListJobs", "jobs"))
 
 

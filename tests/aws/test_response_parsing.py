@@ -68,7 +68,7 @@ def test_another_operation_is_left_to_botocore() -> None:
 )
 def test_an_error_in_json_is_put_into_the_xml_of_sts(headers: dict[str, str], said: Any, code: str) -> None:
     body = json.dumps(said).encode()
-    response = {"status_code": 403, "headers": headers, "body": body}
+    response: dict[str, Any] = {"status_code": 403, "headers": headers, "body": body}
     before_parse(
         operation_model=SimpleNamespace(name="GetCallerIdentity"), response_dict=response, customized_response_dict={}
     )

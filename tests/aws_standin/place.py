@@ -42,7 +42,7 @@ def page(asked: Document, member: str, rows: Sequence[Item], most: int, write: C
             first = int(json.loads(base64.b64decode(token))["from"])
         except (ValueError, KeyError, TypeError):
             raise invalid("Invalid nextToken.") from None
-    answer = {member: [write(row) for row in rows[first : first + size]]}
+    answer: Document = {member: [write(row) for row in rows[first : first + size]]}
     if first + size < len(rows):
         answer["nextToken"] = base64.b64encode(json.dumps({"from": first + size}).encode()).decode()
     return answer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Kind = Literal["drop", "aws", "gateway", "garbage", "cut", "late", "throttle"]
 
@@ -87,7 +87,9 @@ class Script:
 
     def due(self, operation: str) -> tuple[list[Callable[[], object]], list[Callable[[], object]], Fault | None]:
         """What is due at this call: moves before, moves after, and the fault."""
-        before, after, fault = [], [], None
+        before: list[Any] = []
+        after: list[Any] = []
+        fault = None
         for rule in self._rules:
             if rule.operation in (operation, "*"):
                 rule.seen += 1

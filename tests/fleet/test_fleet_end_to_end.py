@@ -17,7 +17,7 @@ import pytest
 from tests.fleet.processes import Processes
 from tests.fleet.services import Service, start_services
 
-SECRET = "PLANTEDsecretKEY/0123456789abcdefghijklm"
+SECRET = "PLANTEDsecretKEY/0123456789abcdefghijklm"  # noqa: S105 - to be searched for
 _RUN = """
 import json
 import iotjobs

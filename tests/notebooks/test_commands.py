@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,8 +20,8 @@ ROOT = Path(__file__).parents[2]
 SLOW = {"pandas", "boto3", "botocore", "ipywidgets", "papermill", "itables", "matplotlib", "nbconvert", "IPython"}
 
 
-def _iotjobs(*arguments: str, **more: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*shell.CLI, *arguments], capture_output=True, text=True, check=False, **more)  # type: ignore[call-overload,no-any-return]
+def _iotjobs(*arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*shell.CLI, *arguments], capture_output=True, text=True, check=False, **more)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,7 @@ def test_the_version_is_the_packages() -> None:
 def test_every_public_name_is_there() -> None:
     assert all(getattr(iotjobs, name) for name in iotjobs.__all__)
     with pytest.raises(AttributeError, match="no attribute"):
-        _ = iotjobs.no_such_name  # type: ignore[attr-defined]
+        _ = iotjobs.no_such_name
 
 
 def test_notebooks_are_copied_and_a_changed_one_is_not_overwritten(tmp_path: Path) -> None:

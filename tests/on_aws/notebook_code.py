@@ -42,7 +42,7 @@ def run(notebook: str, directory: Path, **parameters: Any) -> Ended:
     """Run a notebook's code cells, parameters injected as papermill does it; the calls of views are left out."""
     cells = [cell for cell in nbformat.read(notebooks()[notebook], as_version=4).cells if cell.cell_type == "code"]
     InteractiveShell.clear_instance()
-    HistoryManager.enabled = False
+    HistoryManager.enabled = False  # type: ignore[assignment]
     shell = InteractiveShell.instance()
     error: BaseException | None = None
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,7 +51,7 @@ def test_the_three_jobs_in_other_places(
     ids=["iot:Jobs", "iot:Data-ATS", "neither"],
 )
 def test_a_running_execution_is_described_where_aws_serves_it(
-    log_in: LogIn, tmp_path: Path, options: dict[str, bool], way: set[str]
+    log_in: LogIn, tmp_path: Path, options: dict[str, Any], way: set[str]
 ) -> None:
     with StandIn(**options) as aws:
         build_pumps(aws)

@@ -81,8 +81,8 @@ def _operations_called() -> Iterator[str]:
                 if isinstance(node, ast.Call) and service == "iot-jobs-data":
                     if getattr(node.func, "attr", "") == "read_device_plane":
                         yield f"{prefix}:{ast.literal_eval(node.args[0])}"
-                elif isinstance(node, ast.Constant) and node.value in known and service != "iot-jobs-data":
-                    yield f"{prefix}:{node.value}"
+                elif isinstance(node, ast.Constant) and str(node.value) in known and service != "iot-jobs-data":
+                    yield f"{prefix}:{node.value!s}"
 
 
 def test_the_policies_grant_what_the_kit_calls_and_no_more() -> None:

@@ -13,6 +13,7 @@ import tomllib
 from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -24,7 +25,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = PYPROJECT["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 GROUPS = PYPROJECT["dependency-groups"]
-LOCKED_DIRECTLY = [*PROJECT["dependencies"], *EXTRAS["sandbox"], *EXTRAS["test"], *EXTRAS["fleet"], *GROUPS["build"]]
+LOCKED_DIRECTLY = [*PROJECT["dependencies"], *EXTRAS["sandbox"], *EXTRAS["test"], *GROUPS["build"]]
 
 PERMISSIVE = {
     *(
@@ -141,19 +142,18 @@ def test_what_the_kit_imports_is_declared() -> None:
     brings = metadata.packages_distributions()
     runtime = {canonicalize_name(Requirement(text).name) for text in PROJECT["dependencies"]}
     sandbox = runtime | {canonicalize_name(Requirement(text).name) for text in EXTRAS["sandbox"]}
-    fleet = runtime | {canonicalize_name(Requirement(text).name) for texts in EXTRAS.values() for text in texts}
     for module, path in _imports(ROOT / "lib"):
         top = module.split(".")[0]
         if top in sys.stdlib_module_names or top == "iotjobs":
             continue
         within = path.relative_to(ROOT / "lib" / "iotjobs").parts[0]
-        declared = {"sandbox": sandbox, "targets": fleet}.get(within, runtime)
+        declared = {"sandbox": sandbox}.get(within, runtime)
         assert {canonicalize_name(name) for name in brings.get(top, [top])} & declared, f"{path.name} imports {top}"
 
 
 def _licences(name: str) -> set[str]:
     """What a distribution's metadata say, by its parts; of an `OR` those that we may choose are enough."""
-    about = metadata.metadata(name)
+    about: Any = metadata.metadata(name)
     classifiers = [text.split(" :: ")[-1] for text in about.get_all("Classifier") or [] if text.startswith("License")]
     text = about.get("License-Expression") or ("; ".join(classifiers)) or (about.get("License") or "").strip()
     choices = [re.split(r" and | AND |; ", choice.strip("() ")) for choice in text.split(" OR ")]

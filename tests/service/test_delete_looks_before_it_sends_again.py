@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ Fault = Callable[[Send, str, dict[str, Any]], dict[str, Any]]
 
 
 @pytest.fixture
-def faults(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Fault | None]]:
+def faults(monkeypatch: pytest.MonkeyPatch) -> list[Fault | None]:
     """What befalls the next changing calls, first to last; None and an empty list let them pass."""
     coming: list[Fault | None] = []
     send = Connection.change

@@ -122,7 +122,7 @@ def test_yesterdays_phrase_does_not_hit_a_number_used_again(fresh_thing: tuple[F
         fleet.iot.add_thing_to_thing_group(thingGroupName=group, thingName=thing)
         fleet.job(job_id, group=group, targetSelection="CONTINUOUS")
         fleet.report(job_id, thing, "SUCCEEDED")
-    named = {"job_id": job_id, "thing_name": thing, "execution_number": 1}
+    named: dict[str, Any] = {"job_id": job_id, "thing_name": thing, "execution_number": 1}
     phrase = _delete(tmp_path / "before", **named)["confirm"]
     with fleet.ago(days=10):
         fleet.iot.delete_job_execution(jobId=job_id, thingName=thing, executionNumber=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import boto3
 import pandas as pd
 
@@ -38,6 +40,7 @@ def test_a_job_is_read_as_plain_boto3_reads_it(aged_fleet: Fleet) -> None:
 def test_the_moment_in_a_list_is_the_moment_in_the_description(aged_fleet: Fleet) -> None:
     connection = aws.connect()
     listed = fetch.job_executions(connection, "firmware-2-4-1")
+    row: Any
     for row in listed.head(5).itertuples():
         key = ExecutionKey(row.job_id, row.thing_name, int(row.execution_number))
         described = fetch.describe_execution(connection, key)

@@ -38,7 +38,7 @@ def test_each_printed_command_plans_what_the_view_shows(findings: Findings, tmp_
     assert str(swept["confirm"]).startswith("delete 2 ")
     planned = _run(delete_command(row, findings), tmp_path / "delete")
     assert planned["outcome"] == "planned"
-    assert f"printed-job/{row['thing_name']}/1" in planned["confirm"]
+    assert f"printed-job/{row['thing_name']}/1" in str(planned["confirm"])
 
 
 def _run(command: str, directory: Path) -> dict[str, object]:

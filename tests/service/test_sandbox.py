@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -93,7 +94,7 @@ def test_an_unknown_scenario_names_those_there_are() -> None:
 
 def test_another_endpoint_is_never_seeded() -> None:
     with pytest.raises(IotJobsError, match="own embedded service only"):
-        Fleet("https://iot.eu-central-1.amazonaws.com")
+        Fleet("https://iot.eu-central-1.amazonaws.com")  # type: ignore[arg-type]
 
 
 def test_a_stranger_on_loopback_is_never_seeded() -> None:
@@ -223,7 +224,8 @@ def test_every_status_and_a_number_used_again(fresh_sandbox: FreshSandbox) -> No
     things = [thing["thingName"] for thing in iot.list_things(maxResults=250)["things"]]
     assert len(things) == 40
     assert {"pump-berlin-01", "gateway-hamburg-03", "007"} <= set(things)
-    seen, queued = set(), {}
+    seen: set[str] = set()
+    queued: dict[tuple[str, datetime], str] = {}
     for job in iot.list_jobs(maxResults=250)["jobs"]:
         listed = iot.list_job_executions_for_job(jobId=job["jobId"], maxResults=250)["executionSummaries"]
         for one in listed:
@@ -243,6 +245,6 @@ def test_every_status_and_a_number_used_again(fresh_sandbox: FreshSandbox) -> No
 def test_the_demo_starts_a_sandbox_unless_it_is_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "https://iot.eu-central-1.amazonaws.com")
     started: list[list[str]] = []
-    monkeypatch.setattr(demo.command, "run", lambda command: started.append(command) or 0)
+    monkeypatch.setattr("iotjobs.sandbox.command.run", lambda command: started.append(command) or 0)  # type: ignore[func-returns-value]
     assert demo.main() == 0
     assert started == [[sys.executable, "-m", "iotjobs.sandbox.demo"]]

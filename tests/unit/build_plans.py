@@ -14,7 +14,7 @@ KEY = ExecutionKey("firmware", "pump-01", 3)
 
 def execution(status: str = "FAILED", **more: Any) -> Execution:
     """Number 3 of firmware on pump-01, queued two days and last heard of one day ago."""
-    facts = {
+    facts: dict[str, Any] = {
         "queued_at": NOW - timedelta(days=2),
         "version_number": 2,
         "last_updated_at": NOW - timedelta(days=1),

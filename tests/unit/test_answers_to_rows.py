@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from iotjobs.aws.connection import Connection
 from iotjobs.aws.executions import describe_execution, job_executions, newest_execution, thing_executions
 from iotjobs.aws.jobs import Jobs, describe, describe_job, fill_in, list_all
 from iotjobs.aws.rows import timer
@@ -23,12 +24,11 @@ def arn(name: str) -> str:
     return f"arn:aws:iot:{REGION}:{ACCOUNT}:thing/{name}"
 
 
-class Answers:
+class Answers(Connection):
     """A connection that gives the answers of a test: one, or a list of pages, by operation (and status)."""
 
-    account, region = ACCOUNT, REGION
-
     def __init__(self, **answers: Any) -> None:
+        self.account, self.region = ACCOUNT, REGION
         self.answers = answers
         self.asked: list[str] = []
 
@@ -39,7 +39,7 @@ class Answers:
             raise answer
         return answer
 
-    def pages(self, operation: str, _key: str, **parameters: Any) -> Iterator[list[dict[str, Any]]]:
+    def pages(self, operation: str, key: str, **parameters: Any) -> Iterator[list[dict[str, Any]]]:  # noqa: ARG002
         self.asked.append(parameters.get("status", ""))
         pages = self.answers[operation]
         yield from pages.get(parameters.get("status"), []) if isinstance(pages, dict) else pages

@@ -73,7 +73,7 @@ def snapshot(
 
 
 def found(shot: FleetSnapshot) -> dict[str, dict[str, Any]]:
-    rows = diagnose(shot, stuck_after=DAY).to_dict("records")
+    rows: Any = diagnose(shot, stuck_after=DAY).to_dict("records")
     return {f"{row['job_id']}/{row['thing_name']}": row for row in rows}
 
 

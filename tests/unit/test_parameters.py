@@ -9,20 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iotjobs import parameters
+from iotjobs import parameter_values, parameters
 from iotjobs.errors import InvalidInput
 from iotjobs.model import EXECUTION_NUMBER_MAX, Status
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("45s", 45), ("90m", 5400), ("24h", 86400), ("30d", 2592000)])
 def test_durations(text: str, seconds: int) -> None:
-    assert parameters.duration(text, name="older_than") == timedelta(seconds=seconds)
+    assert parameter_values.duration(text, name="older_than") == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize("bad", ["", "1", "1w", "-1h", "1.5h", "1h30m", "h", 24, None, True, float("nan")])
 def test_what_is_no_duration(bad: Any) -> None:
     with pytest.raises(InvalidInput, match="older_than"):
-        parameters.duration(bad, name="older_than")
+        parameter_values.duration(bad, name="older_than")
 
 
 @pytest.mark.parametrize("name", ["job_id", "thing_name", "namespace_id"])
@@ -40,42 +40,42 @@ def test_a_name_must_fit_as_a_whole(name: str, bad: str) -> None:
 
 
 def test_only_things_may_have_a_colon() -> None:
-    assert parameters.thing_name("a:b") == "a:b"
+    assert parameter_values.thing_name("a:b") == "a:b"
     with pytest.raises(InvalidInput):
-        parameters.job_id("a:b")
+        parameter_values.job_id("a:b")
 
 
 @given(st.integers(1, EXECUTION_NUMBER_MAX))
 def test_numbers_come_as_numbers_or_digits(number: int) -> None:
-    assert parameters.execution_number(number) == parameters.execution_number(str(number)) == number
+    assert parameter_values.execution_number(number) == parameter_values.execution_number(str(number)) == number
 
 
 @pytest.mark.parametrize("bad", [0, -1, 2**63, str(2**63), "0", "", "1\n", " 1", "+1", "1e3", "٣", 1.0, True, None])
 def test_what_is_no_execution_number(bad: Any) -> None:
     with pytest.raises(InvalidInput, match="execution_number"):
-        parameters.execution_number(bad)
+        parameter_values.execution_number(bad)
 
 
 @pytest.mark.parametrize(("value", "meant"), [(True, True), ("false", False), ("True", True), (None, None)])
 def test_flags(value: Any, meant: bool | None) -> None:
-    assert parameters.flag(value, name="force") is meant
+    assert parameter_values.flag(value, name="force") is meant
 
 
 @pytest.mark.parametrize("bad", [1, 0, "yes", "", float("nan")])
 def test_what_is_no_flag(bad: Any) -> None:
     with pytest.raises(InvalidInput, match="force"):
-        parameters.flag(bad, name="force")
+        parameter_values.flag(bad, name="force")
 
 
 def test_statuses() -> None:
-    assert parameters.statuses("FAILED, REJECTED,FAILED") == (Status.FAILED, Status.REJECTED)
-    assert parameters.statuses(None) is None
+    assert parameter_values.statuses("FAILED, REJECTED,FAILED") == (Status.FAILED, Status.REJECTED)
+    assert parameter_values.statuses(None) is None
 
 
 @pytest.mark.parametrize("bad", ["DONE", "failed", ",", 7, ["FAILED", 7]])
 def test_what_is_no_list_of_statuses(bad: Any) -> None:
     with pytest.raises(InvalidInput, match="statuses"):
-        parameters.statuses(bad)
+        parameter_values.statuses(bad)
 
 
 @pytest.mark.parametrize(("value", "kind"), [(None, None), ("", "input"), ("input", "input"), ("output", "output")])

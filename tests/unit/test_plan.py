@@ -13,7 +13,7 @@ from iotjobs.model import ExecutionKey
 from tests.unit.build_plans import KEY, NOW, execution, plan
 
 NEXT = ExecutionKey("config", "pump-01", 1)
-RUNNING = {"job_status": "IN_PROGRESS", "target_selection": "SNAPSHOT", "unfinished_in_job": 1}
+RUNNING: dict[str, Any] = {"job_status": "IN_PROGRESS", "target_selection": "SNAPSHOT", "unfinished_in_job": 1}
 
 
 def _said(status: str = "IN_PROGRESS", **around: Any) -> str:

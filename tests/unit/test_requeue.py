@@ -14,7 +14,7 @@ from iotjobs.model import JOB_ID
 NOW = datetime(2026, 11, 24, 3, 10, tzinfo=UTC)
 STAMP = "20261124-0310"
 ARNS = ["arn:aws:iot:eu-central-1:000000000000:thing/pump-1"]
-JOB = {"job": {"jobId": "firmware", "targetSelection": "SNAPSHOT"}, "document": "{}", "gaps": []}
+JOB: dict[str, Any] = {"job": {"jobId": "firmware", "targetSelection": "SNAPSHOT"}, "document": "{}", "gaps": []}
 
 
 def _only(job: dict[str, Any], *, job_id: str = "firmware") -> Request:
@@ -39,7 +39,7 @@ def test_a_job_from_a_template_keeps_its_own_document() -> None:
 
 
 def test_empty_settings_are_left_out() -> None:
-    empty = {"timeoutConfig": {}, "presignedUrlConfig": {}, "schedulingConfig": {}, "description": None}
+    empty: dict[str, Any] = {"timeoutConfig": {}, "presignedUrlConfig": {}, "schedulingConfig": {}, "description": None}
     made = _only({**JOB, "job": {**JOB["job"], **empty}})
     assert made.document.keys() == {"jobId", "targets", "targetSelection", "document"}
 

@@ -137,7 +137,7 @@ def test_no_cell_runs_in_a_spreadsheet(tmp_path: Path, start: str) -> None:
     _taken(tmp_path).write_executions(rows)
     read = pd.read_csv(tmp_path / "executions.csv", dtype=str)
     assert list(read.columns) == list(columns)
-    assert read.loc[0, "evidence"].startswith("'")
+    assert str(read.loc[0, "evidence"]).startswith("'")
     assert read.loc[0, "age_s"] == "-5"
     assert pd.read_parquet(tmp_path / "executions.parquet").loc[0, "evidence"] == evil
 

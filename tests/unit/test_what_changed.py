@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pandas as pd
 from hypothesis import given, settings
@@ -17,7 +18,7 @@ WAITS: Line = ("pump-1", "certs", "QUEUED", "blocked", 60, None)
 DONE: Line = ("pump-1", "firmware", "SUCCEEDED", "", 100, 79)
 
 
-def _found(before: list[Line], now: list[Line], **more: object) -> dict[tuple[str, str], tuple[str, str]]:
+def _found(before: list[Line], now: list[Line], **more: Any) -> dict[tuple[str, str], tuple[str, str]]:
     table, _, _ = compare(build_queues(before), _executions(now), since=SINCE, **more)
     assert list(table.columns) == list(CHANGE_COLUMNS)
     keys = zip(table["thing_name"], table["job_id"], strict=True)

@@ -9,6 +9,7 @@ boto3's cost. `Transport` is what a test puts in its place.
 from __future__ import annotations
 
 import itertools
+import logging
 import queue
 import random
 import threading
@@ -33,6 +34,7 @@ from iotjobs.aws.masking import address
 from iotjobs.aws.pace import Paces, Traffic, seconds_to_wait
 from iotjobs.errors import InvalidInput
 
+_log = logging.getLogger(__name__)
 _CHUNK_BYTES = 1 << 16
 _POOL_CONNECTIONS = 64
 _LONGEST_PAUSE_S = 20.0
@@ -62,6 +64,7 @@ class Limits:
     silence_s: float = 30  # without a byte of the answer
     attempt_s: float = 60  # for an answer as a whole: one may come a byte at a time
     call_s: float = 180  # with all that botocore tries again
+    program_s: float = 120  # for a credential_process, which may ask a person in a browser
     read_attempts: int = 8
     body_bytes: int = 16 * 1024 * 1024  # the longest page of AWS has well under one MB
 
@@ -139,14 +142,17 @@ class BotoTransport:
         until = time.monotonic() + self.limits.call_s
         with self._credentials.held(), self._until(until):
             for attempt in itertools.count(1):
+                asked_at = time.monotonic()
                 try:
                     answer: dict[str, Any] = method(**call.parameters)
                 except (boto_errors.ClientError, boto_errors.ConnectionError, boto_errors.HTTPClientError) as error:
+                    _log_call(call, attempt, asked_at, error)
                     pause_s = self._pause_s(call, error, attempt)
                     if attempt >= call.attempts or pause_s is None:
                         raise
                     time.sleep(max(0.0, min(pause_s, until - time.monotonic())))
                 else:
+                    _log_call(call, attempt, asked_at)
                     return answer
         raise AssertionError("the attempts have no end")
 
@@ -233,6 +239,14 @@ class BotoTransport:
         if within_s <= 0:
             raise AnswerTooLong(why=f"no answer within {self.limits.call_s:g} s, with all that was tried again")
         return _whole_answer(send, request, within_s=within_s, most_bytes=self.limits.body_bytes)
+
+
+def _log_call(call: Call, attempt: int, asked_at: float, error: Exception | None = None) -> None:
+    answer = "ok" if error is None else type(error).__name__
+    if isinstance(error, boto_errors.ClientError):
+        answer = error.response.get("Error", {}).get("Code") or answer
+    facts = {"service": call.service, "operation": call.operation, "attempt": attempt, "answer": answer}
+    _log.debug("call", extra={**facts, "seconds": round(time.monotonic() - asked_at, 3)})
 
 
 def user_agent(run_id: str | None) -> str:

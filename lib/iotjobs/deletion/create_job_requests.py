@@ -93,13 +93,15 @@ def _source(snapshot: Mapping[str, Any]) -> dict[str, str]:
 
 def _schedule(schedule: Mapping[str, Any], now: datetime) -> tuple[dict[str, Any], list[str]]:
     """What may still be asked for: a start or end must lie ahead (API: SchedulingConfig)."""
-    kept = {name: value for name, value in schedule.items() if value}
-    missed: list[str] = [name for name in ("startTime", "endTime") if name in kept and not _ahead(kept[name], now)]
+    settings = {name: value for name, value in schedule.items() if value}
+    missed: list[str] = [
+        name for name in ("startTime", "endTime") if name in settings and not _ahead(settings[name], now)
+    ]
     for name in missed:
-        del kept[name]
-    if "endTime" not in kept:
-        kept.pop("endBehavior", None)
-    return kept, missed
+        del settings[name]
+    if "endTime" not in settings:
+        settings.pop("endBehavior", None)
+    return settings, missed
 
 
 def _ahead(moment: str, now: datetime) -> bool:

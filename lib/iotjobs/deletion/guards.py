@@ -1,4 +1,4 @@
-"""The guards of a delete: each a small pure function, plan in, refusals out.
+"""The guards of a delete and of a cancel: each a small pure function, plan in, refusals out.
 
 Those of one execution stand in `GUARDS`, those of a sweep's plan in `SWEEP_GUARDS`; both again when a plan is applied,
 with what was read then. The others are asked at their own moment: the phrase when it is given, the last look right
@@ -17,9 +17,10 @@ from typing import Any
 
 from iotjobs.deletion.job_facts import JobFacts
 from iotjobs.deletion.plan import DEVICE_ACTIVE_WORDS, Plan
-from iotjobs.deletion.sweep_plan import Caps, SweepPlan
+from iotjobs.deletion.sweep_plan import Caps, LeftAlone, SweepPlan
 from iotjobs.errors import Denied, IotJobsError
-from iotjobs.model import Execution, ExecutionKey, same_moment, utc_text
+from iotjobs.model import Action, Execution, ExecutionKey, Identity, Status, same_moment, utc_text
+from iotjobs.project_file import Project
 
 _UTC = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 STALE_AFTER = timedelta(hours=24)
@@ -49,8 +50,10 @@ class Refusal:
 class ApplyContext:
     """Where, when and under which caps a plan is to be applied, and what was read anew for it.
 
-    ``jobs``: each of the plan's jobs as it was read now, or the error. ``job_totals``: how many executions each has,
-    those that this plan deleted already counted in. ``started``: the plan was begun in this run directory.
+    ``jobs``: each of the plan's jobs as it was read now, or the error. ``spent``: the targets to which nothing more is
+    sent, since it was, or since they are gone; they count neither for nor against. ``job_totals``: how many executions
+    each job has besides. ``started``: the plan was begun in this run directory.
+    ``project``: the project file in force.
     """
 
     account: str
@@ -60,20 +63,25 @@ class ApplyContext:
     caps: Caps = field(default_factory=Caps)
     jobs: Mapping[str, JobFacts | IotJobsError] = field(default_factory=dict)
     job_totals: Mapping[str, int] = field(default_factory=dict)
+    spent: frozenset[Identity] = frozenset()
     started: bool = False
+    project: Project = field(default_factory=Project)
 
 
 # --------------------------------------------------------------------------------------------- one execution
 
 
 def unfinished_needs_force(plan: Plan) -> list[Refusal]:
-    """Refuse QUEUED and IN_PROGRESS without force.
+    """Refuse to delete QUEUED and IN_PROGRESS without force, and to cancel IN_PROGRESS without it.
 
-    Prevents: a working device cut off from its job by a plain delete. Stricter than some services on purpose:
-    the reference allows only terminal executions without force.
+    Prevents: a working device cut off from its job by a plain delete or cancel. For a delete stricter than some
+    services on purpose: the reference allows only terminal executions without force. A cancel of what is QUEUED needs
+    none (API: CancelJobExecution, `force`).
     """
     if plan.execution.finished or plan.force:
         return []
+    if not plan.deletes:
+        return _cancel_needs_force(plan) if plan.execution.status == Status.IN_PROGRESS else []
     return [
         Refusal(
             "unfinished_needs_force",
@@ -84,7 +92,58 @@ def unfinished_needs_force(plan: Plan) -> list[Refusal]:
     ]
 
 
-GUARDS: tuple[Callable[[Plan], list[Refusal]], ...] = (unfinished_needs_force,)
+def _cancel_needs_force(plan: Plan) -> list[Refusal]:
+    return [
+        Refusal(
+            "unfinished_needs_force",
+            f"{plan.key} is IN_PROGRESS, and without force AWS cancels only what is QUEUED "
+            "(InvalidStateTransitionException). If the device can recover from losing it, ask again with force "
+            "(--force)",
+            plan.key,
+        )
+    ]
+
+
+def ended_needs_no_cancel(plan: Plan) -> list[Refusal]:
+    """Refuse to cancel what has ended.
+
+    Prevents: a cancel that AWS refuses (InvalidStateTransitionException), taken for a queue that was freed.
+    """
+    if plan.deletes or not plan.execution.finished:
+        return []
+    return [
+        Refusal(
+            "ended_needs_no_cancel",
+            f"{plan.key} has ended: it is {plan.execution.status}, and holds back nothing. There is nothing to cancel; "
+            "where its record is unwanted, delete_job_execution removes it, without force",
+            plan.key,
+        )
+    ]
+
+
+def version_is_expected(plan: Plan) -> list[Refusal]:
+    """Refuse an execution that is at another version than the caller expects (API: `expectedVersion`).
+
+    Prevents: a cancel of what a device took up or reported since the caller looked.
+    """
+    version = plan.execution.version_number
+    if plan.expected_version in (None, version):
+        return []
+    return [
+        Refusal(
+            "version_is_expected",
+            f"{plan.key} is {plan.execution.status} at version {version}, and expected_version is "
+            f"{plan.expected_version}: it moved since. Look at it again, then ask with its version, or without",
+            plan.key,
+        )
+    ]
+
+
+GUARDS: tuple[Callable[[Plan], list[Refusal]], ...] = (
+    unfinished_needs_force,
+    ended_needs_no_cancel,
+    version_is_expected,
+)
 
 
 def refusals(plan: Plan) -> list[Refusal]:
@@ -173,6 +232,36 @@ def cause_unchanged(key: ExecutionKey, then: str, now: str) -> list[Refusal]:
     return [Refusal("drifted", f"{key} moved since the plan: its cause was {then} and is {now or 'none'} now", key)]
 
 
+def allowed_by_project(plan: Plan | SweepPlan, context: ApplyContext) -> list[Refusal]:
+    """Refuse what the project file protects, accounts and names, and a sweep over its ceilings.
+
+    Prevents: what a team agreed to leave alone, deleted by somebody's parameters or by a plan made elsewhere.
+    """
+    project = context.project
+    if reason := project.forbids_changes_in(context.account):
+        return [Refusal("protected_account", reason)]
+    keys = [plan.key] if isinstance(plan, Plan) else [each.key for each in plan.targets]
+    why = {key: project.protects(key.job_id, key.thing_name) for key in keys}
+    refused = [
+        Refusal("protected", f"{key} must be left alone: {reason}", key) for key, reason in why.items() if reason
+    ]
+    return refused if isinstance(plan, Plan) else refused + _over_ceilings(plan, context)
+
+
+def _over_ceilings(plan: SweepPlan, context: ApplyContext) -> list[Refusal]:
+    project, refused = context.project, []
+    count = len(plan.targets)
+    if project.max_deletes is not None and count > project.max_deletes:
+        why = f"the plan has {count} executions, more than max_deletes of {project.file} ({project.max_deletes})"
+        refused.append(Refusal("max_deletes", f"{why}, which no parameter can raise: narrow the rule"))
+    for job_id, mine, total in _of_each_job(plan, context):
+        if project.max_fraction is not None and mine > project.max_fraction * total + 1e-9:
+            why = f"the plan has {mine} of the {total} executions of job {job_id}, more than max_fraction of "
+            message = f"{why}{project.file} ({project.max_fraction:g}), which no parameter can raise: narrow the rule"
+            refused.append(Refusal("max_fraction", message, job_id=job_id))
+    return refused
+
+
 # --------------------------------------------------------------------------------------------- a sweep's plan
 
 
@@ -193,10 +282,14 @@ def protection_unknown(job_id: str, error: IotJobsError) -> Refusal:
 def live_needs_force(plan: SweepPlan, _context: ApplyContext) -> list[Refusal]:
     """Refuse a sweep that would take QUEUED or IN_PROGRESS executions away without the wish to.
 
-    Prevents: a rule by age that also catches what devices wait for or work on.
+    Prevents: a rule by age that also catches what devices wait for or work on. A sweep that cancels names that wish
+    itself; only what is IN_PROGRESS needs force then, as with AWS.
     """
     if plan.rule.force:
         return []
+    if plan.rule.action == Action.CANCEL:
+        working = [each for each in plan.targets if each.removal.execution.status == Status.IN_PROGRESS]
+        return [refusal for each in working for refusal in _cancel_needs_force(each.removal)]
     return [
         Refusal(
             "unfinished_needs_force",
@@ -207,6 +300,14 @@ def live_needs_force(plan: SweepPlan, _context: ApplyContext) -> list[Refusal]:
         for each in plan.targets
         if not each.removal.execution.finished
     ]
+
+
+def cancels_the_unfinished(plan: SweepPlan, _context: ApplyContext) -> list[Refusal]:
+    """Refuse a plan to cancel with an execution that has ended.
+
+    Prevents: a plan that was put together by other means than its rule.
+    """
+    return [refusal for each in plan.targets for refusal in ended_needs_no_cancel(each.removal)]
 
 
 def within_max_deletes(plan: SweepPlan, context: ApplyContext) -> list[Refusal]:
@@ -235,10 +336,8 @@ def within_max_fraction(plan: SweepPlan, context: ApplyContext) -> list[Refusal]
 
     Prevents: a whole job swept away, history and all, by a rule meant for its stragglers.
     """
-    counts = Counter(each.key.job_id for each in plan.targets)
     refused = []
-    for job_id, count in sorted(counts.items()):
-        total = min(plan.job_totals.get(job_id, 0), context.job_totals.get(job_id, plan.job_totals.get(job_id, 0)))
+    for job_id, count, total in _of_each_job(plan, context):
         if count > context.caps.max_fraction * total + 1e-9:
             needed = f"{count / total:.2g}" if total else "any"
             refused.append(
@@ -251,6 +350,17 @@ def within_max_fraction(plan: SweepPlan, context: ApplyContext) -> list[Refusal]
                 )
             )
     return refused
+
+
+def _of_each_job(plan: SweepPlan, context: ApplyContext) -> list[tuple[str, int, int]]:
+    """Each job with how many of its executions the plan has, and how many there are, by the plan or now."""
+    counts = Counter(each.key.job_id for each in plan.targets if each.identity not in context.spent)
+    spent = Counter(identity.job_id for identity in context.spent)
+    totals = {job_id: plan.job_totals.get(job_id, 0) - spent[job_id] for job_id in counts}
+    return [
+        (job_id, count, min(totals[job_id], context.job_totals.get(job_id, totals[job_id])))
+        for job_id, count in sorted(counts.items())
+    ]
 
 
 def owners_known(_plan: SweepPlan, context: ApplyContext) -> list[Refusal]:
@@ -274,6 +384,11 @@ def names_not_protected(plan: SweepPlan, _context: ApplyContext) -> list[Refusal
     """
     why = {each.key: plan.rule.protects(each.key.job_id, each.key.thing_name) for each in plan.targets}
     return [Refusal("protected", f"{key} must be left alone: {reason}", key) for key, reason in why.items() if reason]
+
+
+def left_alone(protected: Sequence[LeftAlone]) -> tuple[Refusal, ...]:
+    """What fits a rule and is protected, as refusals."""
+    return tuple(Refusal("protected", f"{each.key} is left alone: {each.why}", each.key) for each in protected)
 
 
 def fresh_enough(plan: Plan | SweepPlan, context: ApplyContext) -> list[Refusal]:
@@ -313,10 +428,12 @@ def made_here(plan: Plan | SweepPlan, context: ApplyContext) -> list[Refusal]:
 SWEEP_GUARDS: tuple[Callable[[SweepPlan, ApplyContext], list[Refusal]], ...] = (
     fresh_enough,
     live_needs_force,
+    cancels_the_unfinished,
     names_not_protected,
     owners_known,
     within_max_deletes,
     within_max_fraction,
+    allowed_by_project,
 )
 
 

@@ -18,10 +18,14 @@ Entries = Sequence[Mapping[str, Any]]
 
 
 class TargetState(StrEnum):
-    """How one target stands. ``GONE``: it went away, and whether by this run is not known."""
+    """How one target stands.
+
+    ``CANCELLED``: as planned, its record is kept. ``GONE``: it went away, and whether by this run is not known.
+    """
 
     LEFT = "left"
     DELETED = "deleted"
+    CANCELLED = "cancelled"
     GONE = "gone"
     DRIFTED = "drifted"
     FAILED = "failed"
@@ -30,7 +34,12 @@ class TargetState(StrEnum):
     @property
     def is_final(self) -> bool:
         """Whether nothing more is done about it in this run directory."""
-        return self in (TargetState.DELETED, TargetState.GONE, TargetState.DRIFTED)
+        return self.is_done or self in (TargetState.GONE, TargetState.DRIFTED)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all that was planned for it was done, and was seen to be."""
+        return self in (TargetState.DELETED, TargetState.CANCELLED)
 
 
 class Sent(StrEnum):
@@ -43,7 +52,7 @@ class Sent(StrEnum):
 
 _EVENTS = {
     "verified": TargetState.DELETED,
-    "canary": TargetState.DELETED,
+    "cancelled": TargetState.CANCELLED,
     "gone": TargetState.GONE,
     "drifted": TargetState.DRIFTED,
     "failed": TargetState.FAILED,
@@ -75,7 +84,7 @@ class TargetResult:
     @property
     def only_cancelled(self) -> str:
         """What stands instead of the delete of one that was cancelled; empty where it was deleted, or not cancelled."""
-        if not self.cancelled or self.state is TargetState.DELETED:
+        if not self.cancelled or self.state is TargetState.DELETED or not self.removal.deletes:
             return ""
         return "whether it was deleted is not known yet" if self.delete_sent else "not deleted"
 
@@ -92,16 +101,30 @@ def sent(entries: Entries, operation: str) -> Sent:
     return Sent.PERHAPS if open_calls or "unanswered" in events else Sent.NOT
 
 
+def in_flight(removal: Plan, entries: Entries) -> bool:
+    """Whether what was sent last may have acted and was not seen yet: the last step accepted, or a call unanswered."""
+    last = removal.operations[-1]
+    return sent(entries, last) is not Sent.NOT or any(
+        sent(entries, each) is Sent.PERHAPS for each in removal.operations
+    )
+
+
+def is_spent(result: TargetResult, entries: Entries) -> bool:
+    """Whether nothing more is sent to a target in this run directory. What has no answer may be sent again."""
+    return result.state.is_final or sent(entries, result.removal.operations[-1]) is Sent.ACCEPTED
+
+
 def result_from_journal(removal: Plan, entries: Entries) -> TargetResult:
     """What became of one execution by the journal's entries about its identity, oldest first."""
-    if not entries:
+    about = [entry for entry in entries if entry["event"] != "canary"]  # that one is about the sweep
+    if not about:
         return TargetResult(removal, TargetState.LEFT)
-    last = entries[-1]
+    last = about[-1]
     cancelled, deleted = (sent(entries, operation) is not Sent.NOT for operation in (CANCEL, DELETE))
     why = str(last.get("why") or "")
     if last["event"] in _EVENTS:
         return TargetResult(removal, _EVENTS[last["event"]], why, cancelled, deleted, str(last.get("guard") or ""))
-    if deleted or sent(entries, CANCEL) is Sent.PERHAPS:
+    if in_flight(removal, entries):
         return TargetResult(removal, TargetState.UNSETTLED, _IN_FLIGHT, cancelled, deleted)
     if cancelled:
         return TargetResult(removal, TargetState.FAILED, f"cancelled, and not deleted: {why}", cancelled)
@@ -109,11 +132,16 @@ def result_from_journal(removal: Plan, entries: Entries) -> TargetResult:
 
 
 def counts_of(results: Collection[TargetResult]) -> dict[str, int]:
-    """How many targets stand how; `gone`, `unsettled` and `cancelled` (and not deleted) only where there are some."""
+    """How many targets stand how; `gone`, `unsettled` and `cancelled` (and not deleted) only where there are some.
+
+    Where all that is planned is a cancel, `cancelled` always is there.
+    """
     states = Counter(result.state.value for result in results)
     always = {name: states[name] for name in ("deleted", "drifted", "failed", "left")}
     rare = {name: states[name] for name in ("gone", "unsettled")}
-    rare["cancelled"] = sum(bool(result.only_cancelled) for result in results)
+    rare["cancelled"] = states["cancelled"] + sum(bool(result.only_cancelled) for result in results)
+    if results and not any(result.removal.deletes for result in results):
+        always["cancelled"] = rare.pop("cancelled")
     return {"planned": len(results), **always, **{name: count for name, count in rare.items() if count}}
 
 
@@ -122,7 +150,7 @@ def outcome_of(results: Collection[TargetResult], ending: IotJobsError | None) -
     counts = counts_of(results)
     if ending is not None and ending.outcome in (Outcome.DENIED, Outcome.INTERRUPTED):
         return ending.outcome
-    if counts["deleted"] == counts["planned"]:
+    if all(result.state.is_done for result in results):
         return Outcome.APPLIED
     if any(result.touched for result in results):
         nothing_shows = not any(result.cancelled or result.state.is_final for result in results)
@@ -134,7 +162,8 @@ def outcome_of(results: Collection[TargetResult], ending: IotJobsError | None) -
 def sentence_of(results: Collection[TargetResult]) -> str:
     """What was done and what was not, in a line; names what was cancelled and not deleted."""
     counts = counts_of(results)
-    words = f"{counts['deleted']} of {counts['planned']} deleted"
+    done = "deleted" if any(each.removal.deletes for each in results) else "cancelled"
+    words = f"{counts[done]} of {counts['planned']} {done}"
     words += "".join(f", {counts[name]} {name}" for name in _NOT_DELETED if counts.get(name))
     cancelled = [f"{each.removal.key} ({each.only_cancelled})" for each in results if each.only_cancelled]
     if cancelled:
@@ -154,6 +183,7 @@ def results_table(results: Collection[TargetResult], afterwards: Mapping[str, st
         TargetState.GONE,
         TargetState.DRIFTED,
         TargetState.LEFT,
+        TargetState.CANCELLED,
         TargetState.DELETED,
     ]
     ranked = sorted(results, key=lambda result: order.index(result.state))

@@ -72,8 +72,8 @@ class Changes:
     @property
     def counts(self) -> dict[str, int]:
         """How many executions changed in which way, and how many did not: for `result.json`."""
-        found = self.table["change"].value_counts()
-        counts = {f"changes_{change.value}": int(found.get(change.value, 0)) for change in Change}
+        by_change = self.table["change"].value_counts()
+        counts = {f"changes_{change.value}": int(by_change.get(change.value, 0)) for change in Change}
         return counts | {"changes_as_before": self.as_before, "changes_not_compared": self.not_compared}
 
     def summary(self, as_of: datetime) -> str:
@@ -101,8 +101,8 @@ def missing_now(earlier: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
     Each has finished, was deleted, or could not be read: only a look at it tells which.
     """
     unfinished = _comparable(earlier[earlier["status"].isin(UNFINISHED)])
-    found = unfinished[IDENTITY].merge(_comparable(now)[IDENTITY], on=IDENTITY, how="left", indicator=True)
-    absent = found[found["_merge"] == "left_only"][IDENTITY]
+    merged = unfinished[IDENTITY].merge(_comparable(now)[IDENTITY], on=IDENTITY, how="left", indicator=True)
+    absent = merged[merged["_merge"] == "left_only"][IDENTITY]
     return absent.sort_values("queued_at", kind="stable", ignore_index=True)
 
 

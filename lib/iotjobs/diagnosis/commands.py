@@ -56,8 +56,8 @@ def _words(options: dict[str, Value]) -> list[str]:
 
 
 def _line(place: Place, *words: str) -> str:
-    shown = all(word.isprintable() for word in (*words, place.endpoint or ""))
-    return shlex.join(words) if shown and not _has_secret(place.endpoint) else UNSAFE
+    printable = all(word.isprintable() for word in (*words, place.endpoint or ""))
+    return shlex.join(words) if printable and not _has_secret(place.endpoint) else UNSAFE
 
 
 def _has_secret(endpoint: str | None) -> bool:

@@ -44,8 +44,8 @@ def diagnose_executions(snapshot: FleetSnapshot, queues: pd.DataFrame) -> pd.Dat
     counts from `queued_at`. `unblocks` is missing where the thing's queue, or the place in it, is not known.
     """
     table = snapshot.executions.merge(queues[[*KEY, *_ADDED]], on=KEY, how="left")
-    seen = snapshot.timers[[*KEY, "version_number"]].rename(columns={"version_number": "seen_version"})
-    table = table.merge(seen, on=KEY, how="left")
+    versions = snapshot.timers[[*KEY, "version_number"]].rename(columns={"version_number": "seen_version"})
+    table = table.merge(versions, on=KEY, how="left")
     table["version_number"] = table["version_number"].fillna(table.pop("seen_version"))
     table.insert(
         len(snapshot.executions.columns), "age_s", _seconds_since(snapshot, table["queued_at"]).astype("Int64")
@@ -142,8 +142,8 @@ def _stuck_as_its_head(table: pd.DataFrame) -> pd.Series:
     """
     stuck = ~table["cause"].isin([cause.value for cause in SELF_RESOLVING])
     heads = table.assign(stuck=stuck)[table["head"] | table["perhaps_head"]].groupby("thing_name")
-    found = heads.agg(any_stuck=("stuck", "any"), all_stuck=("stuck", "all"), why=("why_unknown", "first"))
-    of_row = found.reindex(table["thing_name"]).set_axis(table.index)
+    by_thing = heads.agg(any_stuck=("stuck", "any"), all_stuck=("stuck", "all"), why=("why_unknown", "first"))
+    of_row = by_thing.reindex(table["thing_name"]).set_axis(table.index)
     why = of_row["why"].where(of_row["why"].isin(_PERHAPS_SELF_RESOLVING), "")
     why = why.mask(of_row["any_stuck"] & ~of_row["all_stuck"].astype(bool), Evidence.ORDER.value)
     waits = table["cause"] == Cause.WAITING_TURN

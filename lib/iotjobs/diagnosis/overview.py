@@ -37,9 +37,9 @@ def by_group(executions: pd.DataFrame) -> pd.DataFrame:
     groups = rows["thing_groups"].fillna("").astype(str)
     if not groups.str.len().any():
         return _counted(rows.head(0).assign(name=pd.Series(dtype="str")))
-    named = rows.assign(name=groups.str.split(", ")).explode("name", ignore_index=True)
-    named["name"] = named["name"].where(named["name"] != "", NO_GROUP)
-    return _counted(named)
+    memberships = rows.assign(name=groups.str.split(", ")).explode("name", ignore_index=True)
+    memberships["name"] = memberships["name"].where(memberships["name"] != "", NO_GROUP)
+    return _counted(memberships)
 
 
 def worst_causes(queues: pd.DataFrame) -> pd.Series:

@@ -91,13 +91,13 @@ def _moment(scheduling: dict[str, Any], name: str) -> datetime | None:
 
 def _windows(scheduling: dict[str, Any]) -> list[tuple[str, timedelta]]:
     """Each window's cron expression and length."""
-    found = []
+    windows = []
     for window in scheduling.get("maintenanceWindows") or []:
         try:
-            found.append((str(window["startTime"]), timedelta(minutes=int(window["durationInMinutes"]))))
+            windows.append((str(window["startTime"]), timedelta(minutes=int(window["durationInMinutes"]))))
         except (TypeError, KeyError, ValueError) as error:
             raise UnreadableSchedule(f"maintenance window {window!r}") from error
-    return found
+    return windows
 
 
 def _next(cron: str, since: datetime) -> datetime:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from iotjobs.errors import InvalidInput, IotJobsError
+from iotjobs.errors import InvalidInput, IotJobsError, Refused
 from iotjobs.model import Outcome
+from iotjobs.run.process import echo
 
 if TYPE_CHECKING:
     from iotjobs.aws.connection import Connection
@@ -71,7 +72,7 @@ def publish(
         ways.append(lambda: archive.copy_to_s3(_connect(profile, region), run_dir, s3))
     failed = [error for way in ways if (error := _tried(way)) is not None]
     for error in failed:
-        click.echo(f"{type(error).__name__}: {error}", err=True)
+        echo(f"{type(error).__name__}: {error}", err=True)
     if failed:
         sys.exit(Outcome.ERROR.exit_code)
 
@@ -105,14 +106,21 @@ def _outcomes(when: str | None) -> set[str]:
 @click.option("--keep", required=True, metavar="DURATION", help="Keep what ended since: 30d, 24h.")
 @click.option("--dry-run", is_flag=True, help="Only name what would be removed.")
 def prune(runs: Path, *, keep: str, dry_run: bool) -> None:
-    """Remove the run directories below RUNS that ended longer than --keep ago; anything else is left alone."""
-    from iotjobs import parameters  # noqa: PLC0415 - slow to import
+    """Remove the run directories below RUNS that ended longer than --keep ago; anything else is left alone.
+
+    So is one that a run is at work in.
+    """
+    from iotjobs import parameter_values  # noqa: PLC0415 - slow to import
     from iotjobs.publish.retention import old_runs, remove  # noqa: PLC0415
 
-    for path in old_runs(runs, keep=parameters.duration(keep, name="keep"), now=datetime.now(UTC)):
-        click.echo(str(path))
+    age, now = parameter_values.duration(keep, name="keep"), datetime.now(UTC)
+    for path in old_runs(runs, keep=age, now=now):
         if not dry_run:
             try:
-                remove(path)
+                remove(path, keep=age, now=now)
+            except Refused as error:
+                echo(f"left alone: {error}", err=True)
+                continue
             except OSError as error:
                 raise IotJobsError(f"{path} cannot be removed: {error}") from error
+        echo(str(path))

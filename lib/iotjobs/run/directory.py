@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -19,6 +18,7 @@ from iotjobs.model import DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, utc_text
 from iotjobs.run import files
 from iotjobs.run.journal import Journal
 from iotjobs.run.lock import DirectoryLock
+from iotjobs.visible_text import visible_lines
 
 SCHEMA = 1
 _MOST_STEPS = 7
@@ -132,7 +132,7 @@ class RunDirectory:
 
     def read_json(self, name: str) -> Any:
         """What a JSON file of the directory holds. Raises OSError, ValueError."""
-        return json.loads((self.path / name).read_text(encoding="utf-8"))
+        return files.read_json(self.path / name)
 
     def write_json(self, name: str, document: Mapping[str, Any]) -> None:
         """Write a JSON file atomically and durably; what was there stays when it fails."""
@@ -148,13 +148,13 @@ class RunDirectory:
         self.write_csv("executions.csv", ordered)
 
     def write_csv(self, name: str, table: pd.DataFrame) -> None:
-        """Write a table as CSV: times ISO 8601 UTC, and no cell that a spreadsheet would run."""
+        """Write a table as CSV: times ISO 8601 UTC, nothing hidden, and no cell that a spreadsheet would run."""
         readable = table.copy()
         for column in readable.columns:
             if isinstance(readable[column].dtype, pd.DatetimeTZDtype):
                 readable[column] = readable[column].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
             elif readable[column].dtype in ("str", "object"):
-                readable[column] = readable[column].map(harmless)
+                readable[column] = readable[column].map(lambda cell: _visible(harmless(cell)))
         with self._writing(name), files.replacing(self.path / name) as file:
             readable.to_csv(file, index=False)
 
@@ -234,10 +234,10 @@ def _made(path: Path) -> Path:
 def ending_before(path: Path) -> dict[str, Any] | None:
     """How the last run that ended in a directory did: its `outcome` and `finished_at`; None when none did."""
     try:
-        result = json.loads((path / "result.json").read_text(encoding="utf-8"))
+        result = files.read_json(path / "result.json")
         ended = result if result["finished_at"] else result["previous"]
         return {"outcome": str(ended["outcome"]), "finished_at": str(ended["finished_at"])}
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+    except (OSError, ValueError, LookupError, TypeError):
         return None
 
 
@@ -263,6 +263,10 @@ def blank_result(notebook: str, started_at: datetime, given: Mapping[str, Any]) 
 def numbered_steps(result: Mapping[str, Any]) -> list[str]:
     """The first steps of a result as lines, `1. Get 8 things back online: 8 executions`."""
     return [f"{step['rank']}. {step['what']}: {step['effect']}" for step in result.get("steps", [])[:_MOST_STEPS]]
+
+
+def _visible(cell: Any) -> Any:
+    return visible_lines(cell) if isinstance(cell, str) else cell
 
 
 def harmless(cell: Any) -> Any:

@@ -23,7 +23,7 @@ from typing import Any, Self
 
 from iotjobs.errors import RecordError
 from iotjobs.model import ExecutionKey, Identity, same_moment, utc_text
-from iotjobs.run.files import open_own, read_own, sync_names
+from iotjobs.run.files import open_own, read_json, read_own, sync_names
 
 NAME = "journal.jsonl"
 BEFORE = "before.jsonl"
@@ -190,9 +190,9 @@ def seal(directory: Path) -> dict[str, Any] | None:
 def sealed(directory: Path) -> dict[str, Any] | None:
     """What the last `result.json` sealed; None when there is none that says."""
     try:
-        last = json.loads((directory / "result.json").read_text(encoding="utf-8")).get("journal")
+        last = read_json(directory / "result.json").get("journal")
         return {"lines": int(last["lines"]), "sha256": str(last["sha256"])}
-    except (OSError, ValueError, AttributeError, TypeError, KeyError, RecursionError):
+    except (OSError, ValueError, AttributeError, TypeError, KeyError):
         return None
 
 
@@ -236,7 +236,7 @@ def snapshots(path: Path) -> list[dict[str, Any]]:
     for line in _content(path).split(b"\n"):
         try:
             lines.append(json.loads(line))
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
     return lines
 
@@ -258,15 +258,15 @@ def _queued_at(entry: Mapping[str, Any]) -> datetime:
 
 def _require_same_file(file: FileIO, path: Path, length: int) -> None:
     """Raise OSError unless the path still names the file that is open, as long as it was left."""
-    mine = os.fstat(file.fileno())
+    opened = os.fstat(file.fileno())
     try:
-        there = path.stat(follow_symlinks=False)
+        at_path = path.stat(follow_symlinks=False)
     except FileNotFoundError as error:
         raise OSError("it was removed while the run was at work") from error
-    if stat.S_ISLNK(there.st_mode) or not os.path.samestat(mine, there):
+    if stat.S_ISLNK(at_path.st_mode) or not os.path.samestat(opened, at_path):
         raise OSError("another file was put in its place while the run was at work")
-    if mine.st_size != length:
-        raise OSError(f"somebody else wrote to it: it has {mine.st_size} bytes, not {length}")
+    if opened.st_size != length:
+        raise OSError(f"somebody else wrote to it: it has {opened.st_size} bytes, not {length}")
 
 
 def _keep_torn_tail(file: FileIO, path: Path, whole: int) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from iotjobs.errors import InvalidInput
-from iotjobs.parameters import NOTEBOOKS, Parameter, text
+from iotjobs.parameter_values import text
+from iotjobs.parameters import NOTEBOOKS, Parameter
 
 #: In a clone this is a link to `notebooks/`; a wheel has the files.
 FOLDER = Path(__file__).parents[1] / "notebooks"
@@ -63,5 +64,7 @@ def copy_to(folder: Path) -> list[Path]:
         raise InvalidInput(f"{folder} has {', '.join(changed)} already, and not as the kit has it: give another folder")
     folder.mkdir(parents=True, exist_ok=True)
     for copy, content in copies.items():
-        copy.write_bytes(content)
+        if not copy.exists():
+            with copy.open("xb") as file:  # through no link
+                file.write(content)
     return list(copies)

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from iotjobs import parameters
+from iotjobs import logs, parameters, project_file
 from iotjobs.aws import connection as aws
 from iotjobs.errors import (
     Denied,
@@ -26,9 +26,11 @@ from iotjobs.errors import (
 from iotjobs.markup import UpdatingView, View, render, visible
 from iotjobs.model import Outcome, utc_text
 from iotjobs.parameters import Parameters
+from iotjobs.project_file import Project
 from iotjobs.run import journal
 from iotjobs.run.directory import RunDirectory, Session, blank_result, ending_before
 from iotjobs.run.earlier import EarlierRun, earlier_run
+from iotjobs.visible_text import visible_text
 
 _ERRORS: dict[Outcome, type[IotJobsError]] = {
     Outcome.ERROR: IotJobsError,
@@ -49,6 +51,7 @@ def start(
     notebook: str,
     namespace: Mapping[str, object] | None = None,
     connect: Callable[[], aws.Connection] | None = None,
+    project: Project | None = None,
     /,
     **values: object,
 ) -> Run:
@@ -62,19 +65,22 @@ def start(
         In a notebook its ``globals()``: its parameters are taken from there by their names, whoever set them.
     connect
         How to connect, where it is not by `profile` and `region`: a target of a fleet has a way of its own.
+    project
+        The project file in force; by default that of the working directory, see `project_file.in_force`.
     values
         From Python the parameters themselves, as in the notebook's parameters cell.
 
     Raises
     ------
     InvalidInput
-        A parameter that does not exist, is given and empty, or cannot be meant.
+        A parameter that does not exist, is given and empty, or cannot be meant; so of the project file.
     Refused
         Another run is at work in the run directory; nothing there was touched.
     RecordError
         The journal that lies in the run directory was cut or edited.
 
     """
+    logs.show_if_asked()
     started_at = datetime.now(UTC)
     directory = RunDirectory.open(
         values.get("run_dir", (namespace or {}).get("run_dir")), notebook=notebook, started_at=started_at
@@ -90,6 +96,7 @@ def start(
     with run.recorded():
         if problem is not None:
             raise problem
+        run.project = project_file.in_force() if project is None else project
         journal.verify(directory.path)
         run.read_earlier()
         run.require_something_new()
@@ -107,6 +114,7 @@ class Run:
     """One run of one notebook.
 
     ``parameters``: typed, and which of them were given. ``earlier``: the investigation to compare with, if one is.
+    ``project``: the project file in force.
     ``outcome`` and ``reason``: how it ended, as far as that is known. ``listeners`` are called when that changes.
     """
 
@@ -122,6 +130,7 @@ class Run:
         self.started_at = started_at
         self.parameters = values
         self.earlier: EarlierRun | None = None
+        self.project = Project()
         self.outcome: Outcome | None = None
         self.reason = ""
         self._connect = connect or self._connect_by_parameters
@@ -140,7 +149,8 @@ class Run:
             where = {name: getattr(self._connection, name) for name in _PLACE}
         # a run that is killed leaves the earlier seal
         sealed = journal.sealed(self.directory.path)
-        return {**blank, **where, "reason": "", "journal": sealed, "previous": self._previous}
+        about = {"reason": "", "project": self.project.as_document(), "journal": sealed, "previous": self._previous}
+        return {**blank, **where, **about}
 
     def read_earlier(self) -> None:
         """Read the run that this one is to be compared with, before any call is made. Raises InvalidInput."""
@@ -184,7 +194,10 @@ class Run:
 
     def _connect_by_parameters(self) -> aws.Connection:
         return aws.connect(
-            profile=self.parameters["profile"], region=self.parameters["region"], run_id=self.directory.path.name
+            profile=self.parameters["profile"],
+            region=self.parameters["region"],
+            run_id=self.directory.path.name,
+            project=self.project,
         )
 
     def reconnect(self) -> None:
@@ -217,6 +230,7 @@ class Run:
             **more,
         }
         self.directory.write_result(self._result)
+        _log.info("result", extra={"notebook": self.notebook, "outcome": outcome.value})
         self._tell()
 
     def _tell(self) -> None:
@@ -295,6 +309,9 @@ class Run:
         kept["warnings"] = [warning for warning in kept["warnings"] if warning not in self._warnings_of_place()]
         if self._result["finished_at"] is None:  # they say that it has not ended
             kept["warnings"] = []
+        if isinstance(error, Refused) and error.guard:
+            about = dict.fromkeys(("job_id", "thing_name", "execution_number"))
+            kept["refusals"] = [{"guard": error.guard, "message": reason, **about}]
         self.finish(outcome, reason=reason, **kept)
 
     def cell_failed(self, error: BaseException) -> None:
@@ -345,7 +362,7 @@ def _ending_of(error: BaseException) -> tuple[Outcome, str]:
     if isinstance(error, IotJobsError):
         return error.outcome, str(error)
     outcome = Outcome.INTERRUPTED if isinstance(error, KeyboardInterrupt) else Outcome.ERROR
-    return outcome, f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return outcome, visible_text(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
 
 
 def _ending_view(run: Run) -> View:

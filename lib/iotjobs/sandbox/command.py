@@ -35,8 +35,8 @@ class _Stopped(BaseException):
 
 
 @contextmanager
-def standing(scenario: str = "fleet", port: int | None = None) -> Iterator[Server]:
-    """The service with a scenario told, while the context lasts. Raises InvalidInput."""
+def running_sandbox(scenario: str = "fleet", port: int | None = None) -> Iterator[Server]:
+    """The service with a scenario seeded, while the context lasts. Raises InvalidInput."""
     if scenario not in SCENARIOS:
         raise InvalidInput(f"there is no scenario {scenario!r}; there are {', '.join(SCENARIOS)}")
     logging.getLogger("hypercorn").setLevel(logging.CRITICAL)
@@ -61,7 +61,7 @@ def run(command: Sequence[str], scenario: str = "fleet", port: int | None = None
     _on_signals(_stop)
     _end_with_parent()
     try:
-        with standing(scenario, port) as server:
+        with running_sandbox(scenario, port) as server:
             if not command:
                 return _stay_up(server, shell)
             with watchdog.watching(SECRET_VARIABLE, server.secret):
@@ -74,8 +74,8 @@ def run(command: Sequence[str], scenario: str = "fleet", port: int | None = None
 
 
 def _pointed_at(server: Server, shell: Mapping[str, str]) -> dict[str, str]:
-    kept = {name: value for name, value in shell.items() if not name.startswith("AWS_")}
-    return kept | server.environment
+    environment = {name: value for name, value in shell.items() if not name.startswith("AWS_")}
+    return environment | server.environment
 
 
 def _run_command(command: Sequence[str], environment: Mapping[str, str]) -> int:

@@ -26,7 +26,7 @@ __all__ = ["EXPECTED_CAUSES", "Fleet"]
 
 
 class Fleet:
-    """The hands that build a scenario: things, groups, jobs, and devices that work or do not."""
+    """The client that seeds a scenario: things, groups, jobs, and devices that work or do not."""
 
     def __init__(self, server: Server) -> None:
         if not isinstance(server, Server):

@@ -1,4 +1,4 @@
-"""The fleets to practise on. Each scenario is a story told in the past tense, oldest first."""
+"""The fleets to practise on: each scenario seeds its history, oldest first."""
 
 from __future__ import annotations
 

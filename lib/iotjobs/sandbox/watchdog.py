@@ -38,14 +38,14 @@ def watching(variable: str, secret: str) -> Iterator[None]:
 
 
 def _carriers(variable: str, secret: str) -> list[psutil.Process]:
-    found = []
+    processes = []
     for process in psutil.process_iter():
         try:
             if process.pid != os.getpid() and process.environ().get(variable) == secret:
-                found.append(process)
+                processes.append(process)
         except (psutil.Error, OSError):  # another user's, or it has just ended
             continue
-    return found
+    return processes
 
 
 def _end(variable: str, secret: str) -> None:

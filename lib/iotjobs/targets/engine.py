@@ -57,7 +57,7 @@ def cluster(scheduler: str | None, *, tasks: int) -> Iterator[Client]:
 
     Raises InvalidInput for what is no address, NoScheduler when none answers there, or one of another release of Dask.
     """
-    from distributed import Client, LocalCluster  # noqa: PLC0415 - slow to import, and an extra
+    from distributed import Client, LocalCluster  # noqa: PLC0415 - slow to import
 
     if scheduler is not None:
         try:
@@ -265,14 +265,14 @@ def _announced(
     function: Callable[..., Answer], target: Target, options: Mapping[str, Any], topic: str, key: str
 ) -> Answer:
     """Tell the client that the task has begun: a target's time does not run while it waits for a worker."""
-    from distributed import get_worker  # noqa: PLC0415 - an extra
+    from distributed import get_worker  # noqa: PLC0415 - slow to import
 
     get_worker().log_event(topic, {"key": key})
     return function(target, **options)
 
 
 def _answer(future: Any) -> Any:
-    from distributed import KilledWorker  # noqa: PLC0415 - an extra
+    from distributed import KilledWorker  # noqa: PLC0415 - slow to import
 
     if future.status == "finished":
         return future.result()
@@ -285,7 +285,5 @@ def _answer(future: Any) -> Any:
     if isinstance(error, IotJobsError):
         return Failure(str(error), outcome=error.outcome)
     if isinstance(error, ModuleNotFoundError):
-        return Failure(
-            f"its worker has no {error.name}: install there what this run has, `pip install 'iotjobs[fleet]'`"
-        )
+        return Failure(f"its worker has no {error.name}: install there what this run has")
     return Failure(f"{type(error).__name__}: {error}")

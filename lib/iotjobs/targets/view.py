@@ -69,12 +69,12 @@ def offer(run: Run, view: FleetView) -> FleetView:
     if not plan.targets:
         finish(run, view)
         return view
-    refused = total_refusals(plan, run.parameters["max_total_deletes"])
+    refused = set_refusals(run, plan)
     if refused:
         return refuse(run, replace(view, refusals=tuple(refused)))
     run.finish(
         of_targets.outcome_of(view.answers),
-        reason=f"{of_targets.reason_of(view.answers)}; nothing was changed; confirm with the phrase to delete them",
+        reason=f"{of_targets.reason_of(view.answers)}; nothing was changed; confirm with the phrase to {plan.action} them",
         confirm=plan.phrase,
         counts={**of_targets.counts_of(view.answers), "planned": plan.count},
         warnings=_warnings(view),
@@ -96,7 +96,7 @@ def refuse(run: Run, view: FleetView) -> FleetView:
     return view
 
 
-def total_refusals(plan: SetPlan, max_total_deletes: int) -> list[Refusal]:
+def _total_refusals(plan: SetPlan, max_total_deletes: int) -> list[Refusal]:
     """Refuse a set of more than `max_total_deletes`; it is never cut to fit."""
     most = min(plan.max_total_deletes, max_total_deletes)
     if plan.count <= most:
@@ -105,7 +105,7 @@ def total_refusals(plan: SetPlan, max_total_deletes: int) -> list[Refusal]:
         Refusal(
             "max_total_deletes",
             f"the plans have {plan.count} executions together, more than max_total_deletes ({most}): nothing is "
-            "deleted anywhere. Narrow the rule, or plan again with a greater max_total_deletes if that is meant",
+            "done anywhere. Narrow the rule, or plan again with a greater max_total_deletes if that is meant",
         )
     ]
 
@@ -113,3 +113,18 @@ def total_refusals(plan: SetPlan, max_total_deletes: int) -> list[Refusal]:
 def _warnings(view: FleetView) -> list[str]:
     bad = [answer for answer in view.answers if Outcome(answer.outcome) not in GOOD]
     return [f"target {answer.name}: {answer.reason}" for answer in bad]
+
+
+def set_refusals(run: Run, plan: SetPlan) -> list[Refusal]:
+    """What speaks against the plans as a whole."""
+    return [*_another_action(run, plan), *_total_refusals(plan, run.parameters["max_total_deletes"])]
+
+
+def _another_action(run: Run, plan: SetPlan) -> list[Refusal]:
+    """Refuse plans to delete where a cancel is asked for, and the other way round."""
+    asked = run.parameters["action"]
+    taken = run.parameters["plan_file"] is not None and "action" not in run.parameters.given
+    if taken or asked == plan.action:
+        return []
+    why = f"the plans are to {plan.action}, and action is {asked}: give action {plan.action}, or make new plans"
+    return [Refusal("plan_loosened", why)]

@@ -6,7 +6,6 @@ directory.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,16 +13,18 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from iotjobs import given_file
+from iotjobs.deletion import plan_signature
 from iotjobs.deletion.guards import Refusal
-from iotjobs.errors import InvalidInput, RecordError
-from iotjobs.model import Outcome
+from iotjobs.errors import InvalidInput, RecordError, Refused
+from iotjobs.model import Action, Outcome
 from iotjobs.targets import answers as of_targets
 from iotjobs.targets import tasks
 from iotjobs.targets.answers import Identity, TargetAnswer, left_alone
 from iotjobs.targets.dispatch import Everywhere, Progress, on_every_target, targets_of
 from iotjobs.targets.set_plan import PlannedTarget, SetPlan, from_document, of_answers
 from iotjobs.targets.target import Target
-from iotjobs.targets.view import FleetView, finish, offer, raise_if_interrupted, refuse, total_refusals
+from iotjobs.targets.view import FleetView, finish, offer, raise_if_interrupted, refuse, set_refusals
 from iotjobs.workflows.sweep import rule_of
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 PLAN_FILE = "plan.json"
 _CAPS = ("max_deletes", "max_fraction", "max_total_deletes")
 _GRACE_S = 30.0  # an execution that is being deleted is seen through
+_DONE_BY = {Action.DELETE: "deleted", Action.CANCEL: "cancelled"}
 _DONE = ("deleted", "gone", "drifted", "failed", "unsettled", "cancelled")
 
 
@@ -70,7 +72,7 @@ def plan_fleet(run: Run, *, progress: Progress = lambda _line: None) -> FleetVie
             raise_if_interrupted(run, done.answers)
         plan = of_answers(done.answers, max_total_deletes=run.parameters["max_total_deletes"])
         if plan.targets:
-            session.write_json(PLAN_FILE, plan.as_document())
+            session.write_json(PLAN_FILE, plan_signature.signed(plan.as_document()))
         return offer(run, FleetView(done.answers, plan=plan, dashboard=done.dashboard))
 
 
@@ -88,7 +90,7 @@ def apply_fleet(run: Run, view: FleetView, phrase: str | None, *, progress: Prog
             return refuse(run, replace(view, refusals=tuple(refused)))
         tasks.remove_stop(session.directory.path)
         if started is None:
-            session.write_json(PLAN_FILE, plan.as_document())
+            session.write_json(PLAN_FILE, plan_signature.signed(plan.as_document()))
             session.journal.write("begun", plan_id=plan.plans_id, count=plan.count, ticket=run.parameters["ticket"])
         everywhere = _apply_everywhere(run, plan, phrase, progress=progress)
         ended = replace(view, answers=everywhere.answers, dashboard=everywhere.dashboard, applied=True)
@@ -216,20 +218,24 @@ def _with_progress(run: Run, one: PlannedTarget, answer: TargetAnswer) -> Target
     done = tasks.done_so_far(answer.name, run_dir=run.directory.path, plan_id=one.plan_id)
     if not any(done.get(name) for name in _DONE):
         return answer
-    reason = f"{answer.reason}; by its journal {done['deleted']} of {done['planned']} are deleted so far"
+    did = done[_DONE_BY[Action(one.action)]]
+    reason = f"{answer.reason}; by its journal {did} of {done['planned']} are done so far"
     return replace(answer, counts=done, reason=reason)
 
 
 def _read(path: Path) -> SetPlan:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        document = given_file.parse_json(given_file.read_given(path))
+    except (OSError, ValueError) as error:
         raise InvalidInput(f"plan.json of the run directory cannot be read: {error}") from error
-    return from_document(document)
+    bare, unsigned = plan_signature.take_off(document) if isinstance(document, dict) else ({}, "")
+    if unsigned:
+        raise Refused(f"the plan in {path.name} is not taken: {unsigned}; make a new plan here", guard="plan_unsigned")
+    return from_document(bare)
 
 
 def _approval_refusals(run: Run, plan: SetPlan, phrase: str | None) -> list[Refusal]:
-    refused = total_refusals(plan, run.parameters["max_total_deletes"])
+    refused = set_refusals(run, plan)
     if phrase is not None:
         if phrase.strip() != plan.phrase:
             why = f"this is not the phrase of these plans: read them, then confirm with: {plan.phrase}"

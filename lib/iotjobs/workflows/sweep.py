@@ -1,4 +1,4 @@
-"""The third job of the kit: many executions deleted by a rule, guarded. What `sweep.ipynb` calls.
+"""The third job of the kit: many executions deleted, or only cancelled, by a rule, guarded. What `sweep.ipynb` calls.
 
 Plan, approve, apply, verify. One run directory is one sweep: run again with it, the sweep goes on where it was. The
 work is done by `make_plan` and `apply_plan`, values in, values out; `Sweep` holds what a notebook and its panel show.
@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from iotjobs.deletion import guards, plan_file, rule
+from iotjobs.deletion import guards, plan_file, plan_signature, rule
 from iotjobs.deletion.executor import Executor
 from iotjobs.deletion.guards import ApplyContext, Refusal
 from iotjobs.deletion.results import (
     TargetResult,
     TargetState,
     counts_of,
+    is_spent,
     outcome_of,
     result_from_journal,
     results_table,
@@ -32,13 +33,16 @@ from iotjobs.deletion.select import Evidence, cause_now, evidence_now, select_ta
 from iotjobs.deletion.sweep_executor import SweepExecutor, afterwards
 from iotjobs.deletion.sweep_plan import Caps, SweepPlan
 from iotjobs.errors import InvalidInput, IotJobsError, RecordError
-from iotjobs.model import ExecutionKey, Identity, Outcome
+from iotjobs.markup import visible
+from iotjobs.model import Action, ExecutionKey, Identity, Outcome
 
 if TYPE_CHECKING:
     from iotjobs.run.directory import Session
     from iotjobs.run.run import Run
 
 PLAN_FILE = "plan.json"
+#: The table of what became of each target, by the action.
+RESULTS_FILE = {Action.DELETE.value: "deletions.csv", Action.CANCEL.value: "cancellations.csv"}
 _CAPS = ("max_deletes", "max_fraction")
 _SECONDS_BETWEEN_NOTES = 1.0
 Results = dict[Identity, TargetResult]
@@ -59,25 +63,26 @@ class SweepView:
     open: bool = False
 
 
-def make_plan(run: Run) -> SweepView:
+def make_plan(run: Run, *, action: Action | None = None) -> SweepView:
     """Make the plan, or take that of `plan_file`, of this run directory, or the one in progress there.
 
-    Changes nothing in AWS. Raises InvalidInput, NotFound, Denied, IotJobsError, Refused while another run is at work.
+    ``action``: what a person chose in the panel instead of the parameter. Changes nothing in AWS.
+    Raises InvalidInput, NotFound, Denied, IotJobsError, Refused while another run is at work.
     """
     with run.session() as session:
-        asked = rule_of(run)
+        asked = rule_of(run, action=action)
         refused: list[Refusal] = []
         plan = _plan_in_progress(session)
         if plan is not None:
-            return _go_on(run, session, plan, _another_than(run, asked, plan))
+            return _go_on(run, session, plan, _another_than(run, asked, plan, action))
         if run.parameters["plan_file"] is not None:
-            plan, refused = _from_file(run)
+            plan, refused = _from_file(run, action)
         elif run.parameters["confirm"] is not None:
             plan, refused = _from_directory(session, asked)
         if refused:
             return _refuse(run, SweepView(refusals=tuple(refused)))
         if plan is not None:
-            return _offer(run, session, plan, evidence=_evidence(run, plan))
+            return _offer(run, session, plan, evidence=_evidence(run, session, plan, {}))
         return _choose(run, session, asked)
 
 
@@ -103,15 +108,16 @@ def apply_plan(
             guards.unattended_is_safe(plan, missing) if phrase is None else guards.sweep_phrase_must_match(plan, phrase)
         )
         refused = refused or guards.is_the_plan_in_progress(plan.plan_id, started or _single_delete_in(session))
+        refused = refused or guards.made_here(plan, _context(run, plan))
         if not refused:
-            deleted = [each.removal.key for each in results.values() if each.state.is_final]
-            evidence = _evidence(run, plan, deleted=deleted)
+            results = _settled(run, session, plan)
+            evidence = _evidence(run, session, plan, results)
             refused = guards.sweep_refusals(plan, _context(run, plan, evidence, started=started is not None))
         if refused:
             return _refuse(run, replace(view, refusals=tuple(refused), results=results))
         run.note(counts=counts_of(results.values()))
         if started is None:
-            session.write_json(PLAN_FILE, plan.as_document())
+            session.write_json(PLAN_FILE, plan_signature.signed(plan.as_document()))
             session.journal.write(
                 "begun",
                 plan_id=plan.plan_id,
@@ -126,9 +132,13 @@ def apply_plan(
         return _finish(run, session, replace(view, refusals=(), results=results, open=False), ending)
 
 
-def rule_of(run: Run) -> SweepRule:
-    """The rule that a run's parameters name. Raises InvalidInput when they name nothing."""
-    asked = rule.from_parameters(run.parameters.values)
+def rule_of(run: Run, *, action: Action | None = None) -> SweepRule:
+    """The rule that a run's parameters name, with the ``action`` that was chosen instead of theirs.
+
+    Raises InvalidInput when they name nothing.
+    """
+    chosen = {} if action is None else {"action": action}
+    asked = rule.from_parameters({**run.parameters.values, **chosen})
     if run.parameters["plan_file"] is None and not asked.names_something:
         raise InvalidInput(
             "nothing is named: give at least one of job_id, thing_name, causes, statuses, thing_groups; a sweep of "
@@ -150,6 +160,13 @@ class Sweep:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.view = SweepView()
+        self._action: Action | None = None
+
+    @property
+    def action(self) -> Action:
+        """What is done with what the rule chooses: the plan's, else what was chosen, else the parameter."""
+        plan = self.view.plan
+        return Action(self._action or self.run.parameters["action"]) if plan is None else Action(plan.rule.action)
 
     @property
     def current_plan(self) -> SweepPlan | None:
@@ -171,10 +188,11 @@ class Sweep:
         """One row a target, failures first, see `results_table`."""
         return results_table(self.view.results.values(), self.view.afterwards)
 
-    def plan(self) -> Sweep:
-        """Make the plan, see `make_plan`."""
+    def plan(self, action: Action | None = None) -> Sweep:
+        """Make the plan, see `make_plan`; an ``action`` that is chosen stays chosen."""
         self.view = SweepView()
-        self.view = make_plan(self.run)
+        self._action = self._action if action is None else action
+        self.view = make_plan(self.run, action=self._action)
         return self
 
     def prune(self, keys: Collection[ExecutionKey | tuple[str, str, int]]) -> Sweep:
@@ -184,7 +202,7 @@ class Sweep:
             if plan is None or session.started_plan_id() is not None:
                 raise InvalidInput("there is no plan that could be pruned: one that was begun goes on as it is")
             unwanted = {key if isinstance(key, ExecutionKey) else ExecutionKey(*key) for key in keys}
-            self.view = _offer(self.run, session, plan.without(unwanted), left_out=self.view.left_out)
+            self.view = _offer(self.run, session, plan.without(unwanted))
         return self
 
     def apply(
@@ -203,7 +221,9 @@ class Sweep:
     def __repr__(self) -> str:
         plan = self.view.plan
         about = f"{plan.phrase} in account {plan.account}, region {plan.region}" if plan else "no plan"
-        return f"Sweep: {about}\n{self.run.outcome or 'not planned yet'}: {self.run.reason}"
+        return "\n".join(
+            map(visible, [f"Sweep: {about}", f"{self.run.outcome or 'not planned yet'}: {self.run.reason}"])
+        )
 
 
 # ----------------------------------------------------------------------------------------------- which plan
@@ -225,20 +245,21 @@ def _plan_in_progress(session: Session) -> SweepPlan | None:
     raise RecordError(f"the sweep of this run directory cannot go on: {why}; look at its journal.jsonl")
 
 
-def _another_than(run: Run, asked: SweepRule, plan: SweepPlan) -> list[Refusal]:
+def _another_than(run: Run, asked: SweepRule, plan: SweepPlan, action: Action | None) -> list[Refusal]:
     """Whether the run asks for another sweep than the one in progress in its directory."""
     if run.parameters["plan_file"] is None:
         same = asked == plan.rule
         return [] if same else guards.is_the_plan_in_progress("of another rule", plan.plan_id)
-    meant, refused = _from_file(run)
+    meant, refused = _from_file(run, action)
     if meant is None:
         return refused
     begun = {each.identity for each in plan.targets}
-    same = meant.plan_id == plan.plan_id or begun <= {each.identity for each in meant.targets}
+    part = meant.rule.action == plan.rule.action and begun <= {each.identity for each in meant.targets}
+    same = meant.plan_id == plan.plan_id or part
     return [] if same else guards.is_the_plan_in_progress(meant.plan_id, plan.plan_id)
 
 
-def _from_file(run: Run) -> tuple[SweepPlan | None, list[Refusal]]:
+def _from_file(run: Run, action: Action | None) -> tuple[SweepPlan | None, list[Refusal]]:
     """The plan of `plan_file`, which the parameters given beside it may only tighten. Raises InvalidInput."""
     given = run.parameters.given
     if "thing_groups" in given:
@@ -249,8 +270,12 @@ def _from_file(run: Run) -> tuple[SweepPlan | None, list[Refusal]]:
         if refused:
             return None, refused
         raise InvalidInput(f"{path.name} holds no plan of a sweep: it takes the plan.json of a sweep's run directory")
-    narrower, wider = rule.narrowed(plan.rule, {name: run.parameters[name] for name in rule.NAMES if name in given})
+    beside = {name: run.parameters[name] for name in rule.NAMES if name in given}
+    narrower, wider = rule.narrowed(plan.rule, beside | ({} if action is None else {"action": action}))
     wider += [name for name in _CAPS if name in given and run.parameters[name] > getattr(plan.caps, name)]
+    if "action" in wider:
+        why = f"the plan is to {plan.rule.action}, and action is the other one: leave it out, or make a new plan"
+        return None, [Refusal("plan_loosened", why)]
     if wider:
         why = f"{', '.join(sorted(wider))} would widen the plan; beside a plan parameters may only tighten it"
         return None, [Refusal("plan_loosened", f"{why}: leave them out, or make a new plan")]
@@ -274,18 +299,18 @@ def _from_directory(session: Session, asked: SweepRule) -> tuple[SweepPlan | Non
 def _choose(run: Run, session: Session, asked: SweepRule) -> SweepView:
     caps = Caps(run.parameters["max_deletes"], run.parameters["max_fraction"])
     choice = select_targets(run.connection, asked, caps, now=_now(run))
-    view = SweepView(left_out=choice.left_out)
+    view = SweepView(left_out=guards.left_alone(choice.left_out))
     if choice.plan is not None:
-        return _offer(run, session, choice.plan, left_out=choice.left_out)
+        return _offer(run, session, choice.plan)
     if choice.refusals or (choice.left_out and not choice.matched):
-        refused = choice.refusals or choice.left_out
+        refused = choice.refusals or view.left_out
         return _refuse(run, replace(view, refusals=refused), matched=choice.matched)
     moved = f"all {choice.matched} that fit the rule moved while the plan was made: look again"
     run.finish(
         Outcome.NOTHING_TO_DO,
         reason=moved if choice.matched else "no execution fits the rule",
         counts=_counts(view),
-        refusals=[refusal.as_document() for refusal in choice.left_out],
+        refusals=[refusal.as_document() for refusal in view.left_out],
     )
     return view
 
@@ -294,16 +319,13 @@ def _go_on(run: Run, session: Session, plan: SweepPlan, refused: list[Refusal]) 
     """The sweep in progress here: what was in flight is settled first, by looking."""
     if refused:
         return _refuse(run, SweepView(refusals=tuple(refused)))
-    results = _results(plan, session)
-    executor = _executor(run, session, plan)
-    for identity, result in results.items():
-        if result.state is TargetState.UNSETTLED:
-            results[identity] = executor.settle(run.connection, result.removal)
+    refused = guards.made_here(plan, _context(run, plan))  # before any look: elsewhere nothing of it can be seen
+    if refused:
+        return _refuse(run, replace(_view(plan, _results(plan, session)), refusals=tuple(refused)))
+    results = _settled(run, session, plan)
     if all(result.state.is_final for result in results.values()):
-        return _finish(run, session, SweepView(plan, results=results), None)
-    deleted = [each.removal.key for each in results.values() if each.state.is_final]
-    evidence = _evidence(run, plan, deleted=deleted)
-    return _offer(run, session, plan, evidence=evidence, results=results)
+        return _finish(run, session, _view(plan, results), None)
+    return _offer(run, session, plan, evidence=_evidence(run, session, plan, results), results=results)
 
 
 def _offer(
@@ -311,17 +333,16 @@ def _offer(
     session: Session,
     plan: SweepPlan,
     *,
-    evidence: Evidence = ({}, {}),
-    left_out: tuple[Refusal, ...] = (),
+    evidence: Evidence | None = None,
     results: Results | None = None,
 ) -> SweepView:
     """Show a plan that may be confirmed, or say which guards refuse it."""
-    view = SweepView(plan, left_out=left_out, results=_results(plan, session) if results is None else results)
+    view = _view(plan, _results(plan, session) if results is None else results)
     if not plan.targets:
         run.finish(Outcome.NOTHING_TO_DO, reason="no execution is left in the plan", counts=_counts(view))
         return view
     if results is None:
-        session.write_json(PLAN_FILE, plan.as_document())
+        session.write_json(PLAN_FILE, plan_signature.signed(plan.as_document()))
     refused = guards.sweep_refusals(plan, _context(run, plan, evidence, started=results is not None))
     if refused:
         return _refuse(run, replace(view, refusals=tuple(refused)))
@@ -330,14 +351,18 @@ def _offer(
     moved = f"; {len(plan.reading.moved)} more fit and are left out, since they moved" if plan.reading.moved else ""
     run.finish(
         Outcome.PLANNED,
-        reason=f"{begun}nothing was changed; confirm with the phrase to delete them{moved}",
+        reason=f"{begun}nothing was changed; confirm with the phrase to {plan.rule.action} them{moved}",
         confirm=plan.phrase,
         counts=_counts(view),
-        refusals=[refusal.as_document() for refusal in left_out],
-        warnings=_warnings(plan),
+        refusals=[refusal.as_document() for refusal in view.left_out],
+        warnings=[*_warnings(plan), *_unkeyed(run)],
         plan_id=plan.plan_id,
     )
     return replace(view, open=True)
+
+
+def _view(plan: SweepPlan, results: Results) -> SweepView:
+    return SweepView(plan, left_out=guards.left_alone(plan.reading.protected), results=results)
 
 
 def _warnings(plan: SweepPlan) -> list[str]:
@@ -346,6 +371,10 @@ def _warnings(plan: SweepPlan) -> list[str]:
         for pattern in plan.reading.unmatched
     ]
     return [*unmatched, *plan.reading.moved]
+
+
+def _unkeyed(run: Run) -> list[str]:
+    return [] if run.parameters["plan_file"] is None or plan_signature.is_keyed() else [plan_signature.UNKEYED]
 
 
 # --------------------------------------------------------------------------------------------- carrying out
@@ -407,15 +436,17 @@ def _finish(run: Run, session: Session, view: SweepView, ending: IotJobsError | 
     except IotJobsError as error:
         warnings = [f"what the queues look like afterwards could not be read: {error}"]
     try:
-        session.write_csv("deletions.csv", results_table(results, after))
+        session.write_csv(RESULTS_FILE[plan.rule.action], results_table(results, after))
     except RecordError as error:
         warnings.append(str(error))
-    not_deleted = [each for each in results if each.state is not TargetState.DELETED]
+    not_done = [
+        Refusal(each.state, each.why or "not done", each.removal.key) for each in results if not each.state.is_done
+    ]
     run.finish(
         outcome_of(results, ending),
         reason=f"{sentence_of(results)}{f': {ending}' if ending else ''}",
         counts=_counts(view),
-        refusals=[Refusal(each.state, each.why or "not done", each.removal.key).as_document() for each in not_deleted],
+        refusals=[refusal.as_document() for refusal in (*not_done, *view.left_out)],
         warnings=warnings,
         plan_id=plan.plan_id,
     )
@@ -436,27 +467,31 @@ def _refuse(run: Run, view: SweepView, *, matched: int | None = None) -> SweepVi
     return view
 
 
-def _evidence(run: Run, plan: SweepPlan, *, deleted: Collection[ExecutionKey] = ()) -> Evidence:
+def _evidence(run: Run, session: Session, plan: SweepPlan, results: Results) -> Evidence:
     """What the guards need to know of now; nothing where the plan is for another place."""
-    if guards.made_here(plan, _context(run, plan, ({}, {}), started=False)):
-        return {}, {}
-    return evidence_now(run.connection, plan, deleted=deleted)
+    if guards.made_here(plan, _context(run, plan)):
+        return Evidence()
+    journal = session.journal
+    done = [identity for identity, each in results.items() if is_spent(each, journal.of(identity))]
+    return evidence_now(run.connection, plan, done=done)
 
 
-def _context(run: Run, plan: SweepPlan, evidence: Evidence, *, started: bool) -> ApplyContext:
+def _context(run: Run, plan: SweepPlan, evidence: Evidence | None = None, *, started: bool = False) -> ApplyContext:
     """The caps that hold: the plan's own, which its phrase binds, and of those given the stricter ones."""
     connection, given = run.connection, run.parameters.given
     caps = {name: run.parameters[name] for name in _CAPS if name in given}
-    jobs, totals = evidence
+    evidence = evidence or Evidence()
     return ApplyContext(
         connection.account,
         connection.region,
         connection.endpoint,
         _now(run),
         caps=plan.caps.stricter(replace(plan.caps, **caps)),
-        jobs=jobs,
-        job_totals=totals,
+        jobs=evidence.jobs,
+        job_totals=evidence.job_totals,
+        spent=evidence.spent,
         started=started,
+        project=connection.project,
     )
 
 
@@ -466,6 +501,16 @@ def _results(plan: SweepPlan, session: Session) -> Results:
     }
 
 
+def _settled(run: Run, session: Session, plan: SweepPlan) -> Results:
+    """What became of each, after looking at what was in flight when an earlier run ended. Raises IotJobsError."""
+    results = _results(plan, session)
+    executor = _executor(run, session, plan)
+    for identity, result in results.items():
+        if result.state is TargetState.UNSETTLED:
+            results[identity] = executor.settle(run.connection, result.removal)
+    return results
+
+
 def _single_delete_in(session: Session) -> str | None:
     """What stands for a plan in progress where single executions were deleted: no sweep goes on there."""
     touched = any(entry["event"] == "calling" for entry in session.journal.entries)
@@ -473,7 +518,10 @@ def _single_delete_in(session: Session) -> str | None:
 
 
 def _counts(view: SweepView) -> dict[str, int]:
-    return {**counts_of(view.results.values()), "protected": len(view.left_out)}
+    return {
+        **counts_of(view.results.values()),
+        "protected": view.plan.reading.protected_count if view.plan else len(view.left_out),
+    }
 
 
 def _now(run: Run) -> datetime:
