@@ -11,8 +11,7 @@ import pandas as pd
 from iotjobs.deletion.guards import Refusal
 from iotjobs.errors import Interrupted
 from iotjobs.model import Outcome
-from iotjobs.targets import answers as of_targets
-from iotjobs.targets.answers import GOOD, TargetAnswer
+from iotjobs.targets.answers import GOOD, TargetAnswer, counts_of, outcome_of, reason_of
 from iotjobs.targets.set_plan import SetPlan
 
 if TYPE_CHECKING:
@@ -45,9 +44,9 @@ class FleetView:
 def finish(run: Run, view: FleetView) -> None:
     """The run has ended with what the targets answered."""
     run.finish(
-        of_targets.outcome_of(view.answers),
-        reason=of_targets.reason_of(view.answers),
-        counts=of_targets.counts_of(view.answers),
+        outcome_of(view.answers),
+        reason=reason_of(view.answers),
+        counts=counts_of(view.answers),
         warnings=_warnings(view),
         targets=[answer.as_document() for answer in view.answers],
     )
@@ -73,10 +72,10 @@ def offer(run: Run, view: FleetView) -> FleetView:
     if refused:
         return refuse(run, replace(view, refusals=tuple(refused)))
     run.finish(
-        of_targets.outcome_of(view.answers),
-        reason=f"{of_targets.reason_of(view.answers)}; nothing was changed; confirm with the phrase to {plan.action} them",
+        outcome_of(view.answers),
+        reason=f"{reason_of(view.answers)}; nothing was changed; confirm with the phrase to {plan.action} them",
         confirm=plan.phrase,
-        counts={**of_targets.counts_of(view.answers), "planned": plan.count},
+        counts={**counts_of(view.answers), "planned": plan.count},
         warnings=_warnings(view),
         targets=[answer.as_document() for answer in view.answers],
         plans_id=plan.plans_id,
@@ -90,7 +89,7 @@ def refuse(run: Run, view: FleetView) -> FleetView:
         Outcome.REFUSED,
         reason="; ".join(refusal.message for refusal in view.refusals),
         refusals=[refusal.as_document() for refusal in view.refusals],
-        counts=of_targets.counts_of(view.answers),
+        counts=counts_of(view.answers),
         targets=[answer.as_document() for answer in view.answers],
     )
     return view
