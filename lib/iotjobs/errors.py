@@ -53,9 +53,13 @@ class NotFound(IotJobsError):
 
 
 class Refused(IotJobsError):
-    """A guard said no; nothing was changed."""
+    """A guard said no; nothing was changed. ``guard``: its name, where it is one that plans do not know."""
 
     outcome = Outcome.REFUSED
+
+    def __init__(self, message: str, *, guard: str = "") -> None:
+        super().__init__(message)
+        self.guard = guard
 
 
 class PartlyDone(IotJobsError):

@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 import time_machine
 
 from iotjobs.aws.connection import connect
+from iotjobs.aws.transport import Limits
 from iotjobs.errors import Denied
 from tests.aws_standin import StandIn
 from tests.aws_standin.chains import container, credential_process, source_profile, sso, static_keys, web_identity
@@ -53,6 +55,22 @@ def test_what_a_credential_process_writes_is_not_kept(aws: StandIn, use: Setting
     use(credential_process(aws, tmp_path))
     _program(tmp_path, "#!/bin/sh\necho 'hunter2 is the password of alice' >&2; exit 1\n")
     assert "hunter2" not in _denied()
+
+
+@pytest.mark.parametrize("behind_a_role", [False, True], ids=["alone", "behind a role"])
+def test_a_credential_process_that_never_ends_is_given_up(
+    aws: StandIn, use: Settings, tmp_path: Path, *, behind_a_role: bool
+) -> None:
+    use(credential_process(aws, tmp_path))
+    _program(tmp_path, "#!/bin/sh\nexec sleep 20\n")
+    if behind_a_role:
+        role = "[default]\nrole_arn = arn:aws:iam::444455556666:role/ops\nsource_profile = login\n"
+        program = f"[profile login]\ncredential_process = {tmp_path / 'credentials'}\n"
+        (tmp_path / ".aws" / "config").write_text(role + program)
+    started = time.monotonic()
+    with pytest.raises(Denied, match="did not end within 1 s"):
+        connect(limits=Limits(program_s=1))
+    assert time.monotonic() - started < 6
 
 
 @pytest.mark.parametrize("uri", ["http://10.9.8.7/credentials", "http://example.com/credentials"])

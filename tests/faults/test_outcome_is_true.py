@@ -53,11 +53,43 @@ def test_a_delete_without_answer_is_not_said_to_be_undone(tmp_path: Path) -> Non
     assert work.apply() == "applied"
 
 
+@pytest.mark.parametrize(("state", "look", "said"), [("FAILED", 3, "was sent"), ("QUEUED", 5, "was cancelled")])
+def test_a_login_that_ends_after_the_delete_is_partial_and_says_what_was_done(
+    tmp_path: Path, state: str, look: int, said: str
+) -> None:
+    work = _planned(tmp_path, SingleDelete, ONE, state)
+    assert work.apply(*(Fault(on=LOOK, nth=nth, kind="credentials_expired") for nth in range(look, 60))) == "partial"
+    reason = work.simulation.result()["reason"]
+    assert said in reason
+    assert "is not known yet" in reason
+    assert "log in again" in reason
+    assert work.apply() == "applied"
+    assert work.simulation.operations().count(DELETE) == 1
+
+
 @pytest.mark.parametrize("fault", ["denied", "credentials_expired"])
 def test_a_sweep_that_may_cancel_but_not_delete_stops_at_the_first(tmp_path: Path, fault: str) -> None:
     work = _planned(tmp_path, Sweep, ALL, "IN_PROGRESS", "IN_PROGRESS", "QUEUED", "SUCCEEDED")
     assert work.apply(*(Fault(on=DELETE, nth=nth, kind=fault) for nth in range(2, 9))) == "denied"
     assert work.simulation.operations() == [DELETE, CANCEL]
+    assert work.apply() == "applied"
+
+
+def test_what_has_ended_comes_first_and_shows_that_the_delete_is_denied_before_anything_is_cancelled(
+    tmp_path: Path,
+) -> None:
+    work = _planned(tmp_path, Sweep, ALL, "IN_PROGRESS", "QUEUED", "SUCCEEDED")
+    assert work.apply(*(Fault(on=DELETE, nth=nth, kind="denied") for nth in range(1, 9))) == "denied"
+    assert work.simulation.operations() == []
+    assert "iot:DeleteJobExecution" in work.simulation.result()["reason"]
+
+
+def test_where_all_are_live_the_one_that_was_cancelled_is_named(tmp_path: Path) -> None:
+    work = _planned(tmp_path, Sweep, ALL, "IN_PROGRESS", "IN_PROGRESS")
+    assert work.apply(*(Fault(on=DELETE, nth=nth, kind="denied") for nth in range(1, 9))) == "denied"
+    assert work.simulation.operations() == [CANCEL]
+    assert "cancelled: job-0/thing-0/1 (not deleted)" in work.simulation.result()["reason"]
+    assert work.simulation.result()["counts"]["cancelled"] == 1
     assert work.apply() == "applied"
 
 

@@ -32,6 +32,15 @@ def test_a_sweep_with_deletes_that_show_late_sends_each_once(aws: StandIn, tmp_p
     assert len(set(aws.changes())) == len(aws.changes()) == 2
 
 
+def test_a_delete_that_shows_late_is_sent_once(aws: StandIn, tmp_path: Path) -> None:
+    planned = run("delete_job_execution", tmp_path / "run", **ONE)
+    aws.fleet.deletes_show_after_s = 20
+    _time_passes_with_every_look(aws, 10)
+    ended = run("delete_job_execution", tmp_path / "run", **ONE, confirm=planned.result["confirm"])
+    assert ended.outcome == "applied", ended.reason
+    assert aws.changes() == [DELETE]
+
+
 def test_what_a_run_sent_is_only_looked_at_by_the_next(aws: StandIn, log_in: LogIn, tmp_path: Path) -> None:
     """The login ends right after AWS accepted the delete, and the number is used again before the next one."""
     log_in(aws, lasts_s=3600)

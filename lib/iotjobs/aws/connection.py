@@ -18,6 +18,7 @@ import botocore.exceptions as boto_errors
 import botocore.session
 from botocore.parsers import ResponseParserError
 
+from iotjobs import project_file
 from iotjobs.aws import endpoints, response_parsing, sandbox_proof
 from iotjobs.aws.credentials import CallerCredentials, Role
 from iotjobs.aws.device_plane import DevicePlane, PlaneSettings
@@ -29,6 +30,7 @@ from iotjobs.aws.service_clock import ServiceClock
 from iotjobs.aws.service_errors import CHECK_ENDPOINT, about, our_error
 from iotjobs.aws.transport import BotoTransport, Call, Limits, Transport
 from iotjobs.errors import Denied, InvalidInput, IotJobsError, NotFound, Refused, Throttled, Unavailable
+from iotjobs.project_file import Project
 
 _FIRST_ATTEMPTS = 3  # of the very first call: an endpoint that is not there should be said within seconds
 #: 250 rows a page: two million executions. A service that gives a new token with every page never ends.
@@ -44,31 +46,39 @@ def connect(
     limits: Limits | None = None,
     role: Role | None = None,
     endpoint_url: str | None = None,
+    project: Project | None = None,
 ) -> Connection:
     """Connect by the standard AWS settings and ask who we are (STS GetCallerIdentity).
 
     ``run_id`` stands in the user agent of every call. ``role`` is assumed with the credentials that are found;
-    ``endpoint_url`` goes before the endpoints of the settings, for every service. Raises InvalidInput for an unknown
-    profile, no region or an endpoint that is no URL, Denied for missing or refused credentials, IotJobsError for an
-    endpoint out of reach.
+    ``endpoint_url`` goes before the endpoints of the settings, for every service. ``project``: the project file in
+    force, by default that of the working directory. Raises InvalidInput for an unknown profile, no region or an
+    endpoint that is no URL, Refused for another place than is pinned, Denied for missing or refused credentials,
+    IotJobsError for an endpoint out of reach.
     """
+    project = project_file.in_force() if project is None else project
     try:
         own = botocore.session.Session(profile=profile)  # botocore's, for the clients that fetch credentials
         chosen, warning = choose_region(own, region)
+        project.require(region=chosen)
         own.set_config_variable("region", chosen)
-        credentials = CallerCredentials(own, profile, role=role, endpoint_url=endpoint_url)
+        credentials = CallerCredentials(
+            own, profile, role=role, endpoint_url=endpoint_url, program_s=(limits or Limits()).program_s
+        )
         credentials.find()
         session = botocore.session.Session(profile=profile)
         session.register_component("credential_provider", credentials)
         transport = BotoTransport(
             session, credentials, region=chosen, run_id=run_id, limits=limits, endpoint_url=endpoint_url
         )
+        project.require(endpoint=address(transport.endpoint("iot")))  # before anything signed goes there
         partitions = session.get_component("data_loader").load_data("partitions")["partitions"]
         connection = Connection(
             transport,
             profile=profile,
             partition=endpoints.partition_of(chosen, partitions),
             warnings=[warning] if warning else [],
+            project=project,
         )
     except boto_errors.ProfileNotFound as error:
         raise InvalidInput(
@@ -99,6 +109,7 @@ class Connection:
         partition: Partition | None = None,
         warnings: Iterable[str] = (),
         clock: ServiceClock | None = None,
+        project: Project | None = None,
     ) -> None:
         self._transport = transport
         self._clock = clock or ServiceClock()
@@ -110,6 +121,7 @@ class Connection:
         self.calls: Counter[str] = Counter()
         self.throttled = transport.traffic.throttled
         self.profile = profile
+        self.project = project or Project()
         self.region = transport.region
         self.account = ""
         self.caller_arn = ""
@@ -234,9 +246,11 @@ class Connection:
     def change(self, operation: str, **parameters: Any) -> dict[str, Any]:
         """Send one changing call to the control plane, once.
 
-        Raises NotFound, StateConflict, Throttled, Denied and others when AWS itself said no (nothing was done), and
-        Unsettled for any other end: it may have been done.
+        Raises NotFound, StateConflict, Throttled, Denied and others when AWS itself said no (nothing was done), Refused
+        in an account that the project file protects, and Unsettled for any other end: it may have been done.
         """
+        if reason := self.project.forbids_changes_in(self.account):
+            raise Refused(reason, guard="protected_account")
         return self._call(Call("iot", operation, parameters, changing=True))
 
     def check_arn(self, arn: str) -> None:
@@ -299,6 +313,7 @@ class Connection:
                 f"the credentials were renewed and are now of account {account}, not {self.account}: nothing more is "
                 "done; get credentials of the first one, then run this again"
             )
+        self.project.require(account=account)
         self.account, self.caller_arn = account, outside_text(identity["Arn"])
         self._keys.add(self._sts_key)
 

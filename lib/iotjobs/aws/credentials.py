@@ -7,8 +7,9 @@ in the order of botocore's providers (boto3 guide, "Credentials").
 from __future__ import annotations
 
 import functools
+import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -54,11 +55,15 @@ class Role:
     session_name: str | None = None
 
 
+class _NeverEnds(Exception):
+    """A program that gives credentials goes on and on."""
+
+
 class CallerCredentials:
     """The credentials of one botocore session, found once and refreshed by botocore; another session's provider.
 
     A call holds on to the ones that it began with (`held`): it is then known whose each call is, however often they are
-    renewed meanwhile.
+    renewed meanwhile. ``program_s``: how long a program of the profile may take, in seconds: botocore waits for ever.
     """
 
     def __init__(
@@ -68,8 +73,10 @@ class CallerCredentials:
         *,
         role: Role | None = None,
         endpoint_url: str | None = None,
+        program_s: float = 120,
     ) -> None:
         self._session = session
+        self._program_s = program_s
         self._role = role
         self._endpoint_url = endpoint_url
         self._profile = profile or session.profile
@@ -84,7 +91,7 @@ class CallerCredentials:
         for provider in self._session.get_component("credential_provider").providers:
             self._source = str(provider.METHOD)
             try:
-                self._credentials = provider.load()
+                self._credentials = self._in_time(provider.load)
             except Exception as error:  # noqa: BLE001 - each provider has failures of its own kind
                 raise self._error(error) from None
             if self._credentials is not None:
@@ -118,7 +125,7 @@ class CallerCredentials:
         """Refresh them if need be, and hold on to them for what this thread does. Raises Denied, IotJobsError."""
         outer = getattr(self._this, "frozen", None)  # a call may need another first: who is the caller?
         try:
-            self._this.frozen = outer or self._credentials.get_frozen_credentials()
+            self._this.frozen = outer or self._in_time(self._credentials.get_frozen_credentials)
         except Exception as error:  # noqa: BLE001 - a refresh runs programs and asks services
             raise self._error(error) from None
         try:
@@ -168,12 +175,52 @@ class CallerCredentials:
                 remedy = "the clock of this host is wrong: set the clock, then run this again"
             elif "AccessDenied" in code and error.operation_name.startswith("AssumeRole"):
                 remedy = "ask for that permission and for the role's trust, or use another profile"
+        elif isinstance(error, _NeverEnds):
+            why = str(error)
         elif self._source == "custom-process":  # the message holds all that the program wrote
             missing = isinstance(error, FileNotFoundError | PermissionError)
             why = "its program cannot be run" if missing else f"it gave none that can be used ({type(error).__name__})"
         else:
             why = outside_text(error) or type(error).__name__
         return Denied(f"no usable AWS credentials from {name}{ended}: {why}; {remedy}", expired=expired)
+
+    def _in_time(self, ask: Callable[[], Any]) -> Any:
+        """Ask botocore, in a thread that is left alone when the time is over where it runs a program of the profile.
+
+        Only there: what asks a person for an MFA code must do so in the notebook's own thread.
+        """
+        if not self._runs_a_program():
+            return ask()
+        ended: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
+
+        def work() -> None:
+            try:
+                ended.put((ask(), None))
+            except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+                ended.put((None, error))
+
+        threading.Thread(target=work, name="iotjobs-login", daemon=True).start()
+        try:
+            answer, error = ended.get(timeout=self._program_s)
+        except queue.Empty:
+            raise _NeverEnds(f"it did not end within {self._program_s:g} s") from None
+        if error is not None:
+            raise error
+        return answer
+
+    def _runs_a_program(self) -> bool:
+        """Whether the profile, or one that it builds on, has a `credential_process`, and none asks for an MFA code."""
+        try:
+            profiles = self._session.full_config.get("profiles", {})
+        except boto_errors.BotoCoreError:
+            return False
+        chain: dict[str, dict[str, Any]] = {}
+        name = self._profile or "default"
+        while name in profiles and name not in chain:
+            chain[name] = profiles[name]
+            name = str(profiles[name].get("source_profile", ""))
+        asks = any("mfa_serial" in each for each in chain.values())
+        return any("credential_process" in each for each in chain.values()) and not asks
 
     def _settings(self) -> dict[str, Any]:
         try:

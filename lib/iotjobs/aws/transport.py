@@ -64,6 +64,7 @@ class Limits:
     silence_s: float = 30  # without a byte of the answer
     attempt_s: float = 60  # for an answer as a whole: one may come a byte at a time
     call_s: float = 180  # with all that botocore tries again
+    program_s: float = 120  # for a credential_process, which may ask a person in a browser
     read_attempts: int = 8
     body_bytes: int = 16 * 1024 * 1024  # the longest page of AWS has well under one MB
 

@@ -17,8 +17,18 @@ from iotjobs.deletion import guards
 from iotjobs.deletion.guards import Refusal
 from iotjobs.deletion.job_facts import FRESH_S, FreshJobs
 from iotjobs.deletion.plan import CANCEL, DELETE, Plan
-from iotjobs.deletion.results import Sent, TargetResult, TargetState, result_from_journal, sent
-from iotjobs.errors import Denied, IotJobsError, NotFound, RecordError, Refused, StateConflict, Throttled, Unsettled
+from iotjobs.deletion.results import Sent, TargetResult, TargetState, in_flight, result_from_journal, sent
+from iotjobs.errors import (
+    Denied,
+    Interrupted,
+    IotJobsError,
+    NotFound,
+    RecordError,
+    Refused,
+    StateConflict,
+    Throttled,
+    Unsettled,
+)
 from iotjobs.model import Execution, Status, same_moment
 from iotjobs.run.journal import Journal
 
@@ -26,6 +36,7 @@ _ATTEMPTS = 6
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 60.0
 _LONGEST_PAUSE_BETWEEN_LOOKS_S = 15.0
+_BETWEEN_STOPS_S = 1.0  # how often a pause asks whether to stop
 #: How often it is looked whether an accepted call shows: for a few seconds, while others can go on, and for minutes.
 SHORT, LONG = 4, 14
 _OWN_DETAILS = ("canceledBy", "reason", "ticket", "run", "mark")
@@ -44,7 +55,7 @@ class Executor:
     """Carries out plans of single executions, with the journal open; one at a time.
 
     ``cause_now`` tells the cause that an execution has now, where the rule chose by cause; ``sleep`` and ``clock``
-    (seconds) are a test's.
+    (seconds) are a test's. ``raise_if_stopped``, asked in every pause, raises Interrupted.
     """
 
     def __init__(
@@ -62,6 +73,7 @@ class Executor:
         self.ticket = ticket
         self.cause_now = cause_now
         self.sleep = sleep
+        self.raise_if_stopped: Callable[[], None] = lambda: None
         self.clock = clock
         self._mark = ""
         self.jobs = FreshJobs(clock)
@@ -71,28 +83,35 @@ class Executor:
     def run(self, connection: Connection, plan: Plan, *, cause: str = "", looks: int = LONG) -> TargetResult:
         """Do what is left of a plan. ``looks``: how often it is looked whether an accepted call shows.
 
-        Raises Denied, RecordError and Refused, which end a run; all else is the result's `state` and `why`.
+        Raises Denied, Interrupted, RecordError and Refused, which end a run; all else is the result's `state` and
+        `why`.
         """
         step = _Step(self, connection, plan, cause, looks)
         try:
             step.run()
         except Drifted as drift:
-            self.note("drifted", plan, why=str(drift), guard=drift.refusals[0].guard)
-        except (Denied, RecordError, Refused):
+            self._note_drift(plan, drift)
+        except (Denied, Interrupted, RecordError, Refused):
             raise
-        except Unsettled as error:
-            self.note("unsettled", plan, why=str(error))
         except IotJobsError as error:
-            self.note("failed", plan, why=str(error))
+            if isinstance(error, Unsettled):
+                self.note("unsettled", plan, why=str(error))
+            elif in_flight(plan, self.journal.of(plan.identity)):
+                self.note("unsettled", plan, why=f"what was sent could not be seen to have acted: {error}")
+            else:
+                self.note("failed", plan, why=str(error))
         return self.result(plan)
 
     def settle(self, connection: Connection, plan: Plan) -> TargetResult:
-        """See by looking whether a delete that an earlier run sent has done its work; changes nothing in AWS."""
-        if (
-            self.result(plan).state is TargetState.UNSETTLED
-            and sent(self.journal.of(plan.identity), DELETE) is not Sent.NOT
-        ):
-            _Step(self, connection, plan, "", 1).settle()
+        """See by looking whether what an earlier run sent last has done its work; changes nothing in AWS.
+
+        Raises IotJobsError where that cannot be seen.
+        """
+        if self.result(plan).state is TargetState.UNSETTLED:
+            try:
+                _Step(self, connection, plan, "", 1).settle()
+            except Drifted as drift:
+                self._note_drift(plan, drift)
         return self.result(plan)
 
     def wait_until(self, holds: Callable[[], bool], *, looks: int = LONG) -> bool:
@@ -105,9 +124,12 @@ class Executor:
         return False
 
     def pause(self, attempt: int, asked_s: float = 0.0, *, longest: float = _LONGEST_PAUSE_S) -> None:
-        """Wait twice as long each time, and as long as the service asked for."""
-        if _FIRST_PAUSE_S:
-            self.sleep(min(max(_FIRST_PAUSE_S * 2 ** (attempt - 1), asked_s), longest))
+        """Wait twice as long each time, and as long as the service asked for. Raises Interrupted."""
+        pause_s = min(max(_FIRST_PAUSE_S * 2 ** (attempt - 1), asked_s), longest) if _FIRST_PAUSE_S else 0.0
+        while pause_s > 0:
+            self.raise_if_stopped()
+            self.sleep(min(pause_s, _BETWEEN_STOPS_S))
+            pause_s -= _BETWEEN_STOPS_S
 
     def result(self, plan: Plan) -> TargetResult:
         """What became of a plan, by the journal."""
@@ -117,6 +139,9 @@ class Executor:
         """The word that only this run directory has, see `Journal.mark`."""
         self._mark = self._mark or self.journal.mark()
         return self._mark
+
+    def _note_drift(self, plan: Plan, drift: Drifted) -> None:
+        self.note("drifted", plan, why=str(drift), guard=drift.refusals[0].guard)
 
     def note(self, event: str, plan: Plan, **facts: Any) -> None:
         """Put a line about a plan's execution on record. Raises RecordError."""
@@ -152,10 +177,15 @@ class _Step:
         self._note_gone(self._wait_for(self._is_gone, "delete"))
 
     def settle(self) -> None:
-        """Note that it is gone, if it is."""
+        """Note what an accepted, or unanswered, last step has done; nothing while it does not show."""
+        last = self._plan.operations[-1]
+        if self._sent(last) is Sent.NOT:
+            return
         now = self._look()
         if self._is_gone(now):
             self._note_gone(now)
+        elif last == CANCEL and self._is_cancelled_by_us(now):
+            self._executor.note("verified", self._plan)
 
     # ------------------------------------------------------------------------------------------- sending
 

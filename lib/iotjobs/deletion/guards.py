@@ -17,9 +17,10 @@ from typing import Any
 
 from iotjobs.deletion.job_facts import JobFacts
 from iotjobs.deletion.plan import DEVICE_ACTIVE_WORDS, Plan
-from iotjobs.deletion.sweep_plan import Caps, SweepPlan
+from iotjobs.deletion.sweep_plan import Caps, LeftAlone, SweepPlan
 from iotjobs.errors import Denied, IotJobsError
-from iotjobs.model import Execution, ExecutionKey, same_moment, utc_text
+from iotjobs.model import Execution, ExecutionKey, Identity, same_moment, utc_text
+from iotjobs.project_file import Project
 
 _UTC = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 STALE_AFTER = timedelta(hours=24)
@@ -49,8 +50,10 @@ class Refusal:
 class ApplyContext:
     """Where, when and under which caps a plan is to be applied, and what was read anew for it.
 
-    ``jobs``: each of the plan's jobs as it was read now, or the error. ``job_totals``: how many executions each has,
-    those that this plan deleted already counted in. ``started``: the plan was begun in this run directory.
+    ``jobs``: each of the plan's jobs as it was read now, or the error. ``spent``: the targets to which nothing more is
+    sent, since it was, or since they are gone; they count neither for nor against. ``job_totals``: how many executions
+    each job has besides. ``started``: the plan was begun in this run directory.
+    ``project``: the project file in force.
     """
 
     account: str
@@ -60,7 +63,9 @@ class ApplyContext:
     caps: Caps = field(default_factory=Caps)
     jobs: Mapping[str, JobFacts | IotJobsError] = field(default_factory=dict)
     job_totals: Mapping[str, int] = field(default_factory=dict)
+    spent: frozenset[Identity] = frozenset()
     started: bool = False
+    project: Project = field(default_factory=Project)
 
 
 # --------------------------------------------------------------------------------------------- one execution
@@ -173,6 +178,36 @@ def cause_unchanged(key: ExecutionKey, then: str, now: str) -> list[Refusal]:
     return [Refusal("drifted", f"{key} moved since the plan: its cause was {then} and is {now or 'none'} now", key)]
 
 
+def allowed_by_project(plan: Plan | SweepPlan, context: ApplyContext) -> list[Refusal]:
+    """Refuse what the project file protects, accounts and names, and a sweep over its ceilings.
+
+    Prevents: what a team agreed to leave alone, deleted by somebody's parameters or by a plan made elsewhere.
+    """
+    project = context.project
+    if reason := project.forbids_changes_in(context.account):
+        return [Refusal("protected_account", reason)]
+    keys = [plan.key] if isinstance(plan, Plan) else [each.key for each in plan.targets]
+    why = {key: project.protects(key.job_id, key.thing_name) for key in keys}
+    refused = [
+        Refusal("protected", f"{key} must be left alone: {reason}", key) for key, reason in why.items() if reason
+    ]
+    return refused if isinstance(plan, Plan) else refused + _over_ceilings(plan, context)
+
+
+def _over_ceilings(plan: SweepPlan, context: ApplyContext) -> list[Refusal]:
+    project, refused = context.project, []
+    count = len(plan.targets)
+    if project.max_deletes is not None and count > project.max_deletes:
+        why = f"the plan has {count} executions, more than max_deletes of {project.file} ({project.max_deletes})"
+        refused.append(Refusal("max_deletes", f"{why}, which no parameter can raise: narrow the rule"))
+    for job_id, mine, total in _of_each_job(plan, context):
+        if project.max_fraction is not None and mine > project.max_fraction * total + 1e-9:
+            why = f"the plan has {mine} of the {total} executions of job {job_id}, more than max_fraction of "
+            message = f"{why}{project.file} ({project.max_fraction:g}), which no parameter can raise: narrow the rule"
+            refused.append(Refusal("max_fraction", message, job_id=job_id))
+    return refused
+
+
 # --------------------------------------------------------------------------------------------- a sweep's plan
 
 
@@ -235,10 +270,8 @@ def within_max_fraction(plan: SweepPlan, context: ApplyContext) -> list[Refusal]
 
     Prevents: a whole job swept away, history and all, by a rule meant for its stragglers.
     """
-    counts = Counter(each.key.job_id for each in plan.targets)
     refused = []
-    for job_id, count in sorted(counts.items()):
-        total = min(plan.job_totals.get(job_id, 0), context.job_totals.get(job_id, plan.job_totals.get(job_id, 0)))
+    for job_id, count, total in _of_each_job(plan, context):
         if count > context.caps.max_fraction * total + 1e-9:
             needed = f"{count / total:.2g}" if total else "any"
             refused.append(
@@ -251,6 +284,17 @@ def within_max_fraction(plan: SweepPlan, context: ApplyContext) -> list[Refusal]
                 )
             )
     return refused
+
+
+def _of_each_job(plan: SweepPlan, context: ApplyContext) -> list[tuple[str, int, int]]:
+    """Each job with how many of its executions the plan has, and how many there are, by the plan or now."""
+    counts = Counter(each.key.job_id for each in plan.targets if each.identity not in context.spent)
+    spent = Counter(identity.job_id for identity in context.spent)
+    totals = {job_id: plan.job_totals.get(job_id, 0) - spent[job_id] for job_id in counts}
+    return [
+        (job_id, count, min(totals[job_id], context.job_totals.get(job_id, totals[job_id])))
+        for job_id, count in sorted(counts.items())
+    ]
 
 
 def owners_known(_plan: SweepPlan, context: ApplyContext) -> list[Refusal]:
@@ -274,6 +318,11 @@ def names_not_protected(plan: SweepPlan, _context: ApplyContext) -> list[Refusal
     """
     why = {each.key: plan.rule.protects(each.key.job_id, each.key.thing_name) for each in plan.targets}
     return [Refusal("protected", f"{key} must be left alone: {reason}", key) for key, reason in why.items() if reason]
+
+
+def left_alone(protected: Sequence[LeftAlone]) -> tuple[Refusal, ...]:
+    """What fits a rule and is protected, as refusals."""
+    return tuple(Refusal("protected", f"{each.key} is left alone: {each.why}", each.key) for each in protected)
 
 
 def fresh_enough(plan: Plan | SweepPlan, context: ApplyContext) -> list[Refusal]:
@@ -317,6 +366,7 @@ SWEEP_GUARDS: tuple[Callable[[SweepPlan, ApplyContext], list[Refusal]], ...] = (
     owners_known,
     within_max_deletes,
     within_max_fraction,
+    allowed_by_project,
 )
 
 

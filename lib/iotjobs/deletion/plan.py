@@ -44,7 +44,8 @@ class QueueContext:
 class Plan:
     """The removal of one execution: who it is, how it is to be done, and what follows from it.
 
-    ``operations`` are the changing calls, in order: `CANCEL` before `DELETE`, or one of them.
+    ``operations`` are the changing calls, in order: `CANCEL` before `DELETE`, or one of them. ``project``: the project
+    file under which it was made, empty without one.
     """
 
     execution: Execution
@@ -57,6 +58,7 @@ class Plan:
     endpoint: str
     made_at: datetime
     queue_context: QueueContext
+    project: str = ""
 
     @property
     def identity(self) -> Identity:
@@ -130,6 +132,7 @@ class Plan:
             "endpoint": self.endpoint,
             "caller_arn": self.caller_arn,
             "made_at": exact_text(self.made_at),
+            **({"project": self.project} if self.project else {}),
             **self.execution_document(),
         }
         return {**document, "plan_id": digest_of(document)}

@@ -15,10 +15,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from iotjobs import given_file
+from iotjobs.deletion import plan_signature
 from iotjobs.deletion import rule as rules
 from iotjobs.deletion.guards import Refusal
 from iotjobs.deletion.plan import CANCEL, DELETE, KIND_ONE, KIND_SWEEP, SCHEMA, Plan, QueueContext
-from iotjobs.deletion.sweep_plan import Caps, Reading, SweepPlan, Target, removal_of
+from iotjobs.deletion.sweep_plan import Caps, LeftAlone, Reading, SweepPlan, Target, removal_of
 from iotjobs.errors import InvalidInput
 from iotjobs.model import EXECUTION_NUMBER_MAX, JOB_ID, NAMESPACE_ID, THING_NAME, Cause, Execution, ExecutionKey, Status
 
@@ -26,24 +28,27 @@ _ACCOUNT = re.compile(r"[0-9]{12}")
 _REGION = re.compile(r"[a-z0-9-]{1,32}")
 _ANY = re.compile(r"[\s\S]{0,10000}")
 _OPERATIONS = ((DELETE,), (CANCEL, DELETE), (CANCEL,))
-_MOST_BYTES = 64 * 1024 * 1024
 
 
 def load(path: Path) -> tuple[Plan | SweepPlan | None, list[Refusal]]:
     """The plan of a file, or why it is refused. Raises InvalidInput for what is no plan at all."""
     try:
-        if not path.is_file() or path.stat().st_size > _MOST_BYTES:
-            raise OSError("it is no file, or far too large")  # noqa: TRY301 - one message for all
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InvalidInput(f"plan_file {path.name} cannot be read: {error}") from error
+        document = given_file.parse_json(given_file.read_given(path))
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise InvalidInput(f"plan_file {path.name} cannot be read: {why}") from error
     readers: dict[Any, Callable[[Mapping[str, Any]], Plan | SweepPlan]] = {KIND_ONE: _one, KIND_SWEEP: _sweep}
     kind, schema = (document.get("kind"), document.get("schema")) if isinstance(document, dict) else (None, None)
-    if kind not in readers or schema != SCHEMA:
+    if not isinstance(kind, str) or kind not in readers or schema != SCHEMA:
         raise InvalidInput(
             f"{path.name} holds no plan of schema {SCHEMA} (kind {kind!r}, schema {schema!r}): it takes the plan.json "
             "of a run directory; make a new plan"
         )
+    document, unsigned = plan_signature.take_off(document)
+    if unsigned:
+        return None, [
+            Refusal("plan_unsigned", f"the plan in {path.name} is not taken: {unsigned}; make a new plan here")
+        ]
     edited = Refusal(
         "plan_edited",
         f"the plan in {path.name} was edited since it was made, or made by another version: it does not hold together; "
@@ -72,7 +77,9 @@ def _sweep(document: Mapping[str, Any]) -> SweepPlan:
             _moment(reading["as_of"]),
             _count(reading["rows"]),
             {_text(name, _ANY): _count(count) for name, count in reading["calls"].items()},
-            *(tuple(_text(each, _ANY) for each in reading[name]) for name in ("missing", "unmatched", "moved")),
+            **{name: tuple(_text(each, _ANY) for each in reading[name]) for name in ("missing", "unmatched", "moved")},
+            protected=tuple(LeftAlone(_key(each), _text(each["why"], _ANY)) for each in reading["protected"]),
+            protected_count=_count(reading["protected_count"]),
         ),
         job_totals={_text(job_id, JOB_ID): _count(total) for job_id, total in document["job_totals"].items()},
         targets=(),
@@ -113,7 +120,8 @@ def _removal(document: Mapping[str, Any], **place: Any) -> Plan:
 
 def _place(document: Mapping[str, Any]) -> dict[str, str]:
     patterns = {"account": _ACCOUNT, "region": _REGION, "endpoint": _ANY, "caller_arn": _ANY}
-    return {name: _text(document[name], pattern) for name, pattern in patterns.items()}
+    place = {name: _text(document[name], pattern) for name, pattern in patterns.items()}
+    return {**place, "project": _text(document.get("project", ""), _ANY)}
 
 
 def _key(document: Mapping[str, Any]) -> ExecutionKey:

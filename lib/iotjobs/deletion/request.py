@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from iotjobs import parameter_values
+from iotjobs import given_file, parameter_values
 from iotjobs.errors import InvalidInput
 from iotjobs.model import ExecutionKey
 
@@ -83,7 +83,7 @@ def _from_json(source: Any) -> dict[str, Any]:
     text = parameter_values.text(source, name="cli_input_json") or ""
     if text.startswith(_FILE):
         try:
-            content = Path(text.removeprefix(_FILE)).expanduser().read_bytes()
+            content = given_file.read_given(Path(text.removeprefix(_FILE)).expanduser())
             text = content.decode(json.detect_encoding(content))  # PowerShell writes UTF-16
         except (OSError, ValueError, RuntimeError) as error:  # also: not UTF-8, a NUL in the path, no such ~user
             raise InvalidInput(f"cli_input_json: {text} cannot be read: {error}") from error

@@ -26,7 +26,7 @@ from iotjobs.diagnosis.service_owners import owner_of
 from iotjobs.errors import InvalidInput, RecordError
 from iotjobs.model import JOB_ID, THING_NAME, UNFINISHED, Identity, utc_text
 from iotjobs.run import journal
-from iotjobs.run.files import write_json
+from iotjobs.run.files import make_directories, read_json, write_json
 from iotjobs.run.run import Run
 from iotjobs.snapshot import Place
 
@@ -185,7 +185,7 @@ def _place(directory: Path, entries: Sequence[Mapping[str, Any]]) -> Place:
     """Where the run acted: the region of its journal; of `result.json`, where it is, the profile and the endpoint."""
     region = next((str(entry["region"]) for entry in entries if entry.get("region")), None)
     try:
-        result = json.loads((directory / "result.json").read_text(encoding="utf-8"))
+        result = read_json(directory / "result.json")
         profile, endpoint = result["parameters"].get("profile"), result.get("endpoint")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return Place(region=region)
@@ -201,7 +201,7 @@ def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
 def _written(made: Sequence[Request], out: Path) -> tuple[Path, ...]:
     if made:
         try:
-            out.mkdir(parents=True, exist_ok=True)
+            make_directories(out, below=Path(out.anchor))
             for request in made:
                 write_json(out / request.file_name, request.document)
         except OSError as error:

@@ -43,7 +43,6 @@ class Sent(StrEnum):
 
 _EVENTS = {
     "verified": TargetState.DELETED,
-    "canary": TargetState.DELETED,
     "gone": TargetState.GONE,
     "drifted": TargetState.DRIFTED,
     "failed": TargetState.FAILED,
@@ -92,16 +91,30 @@ def sent(entries: Entries, operation: str) -> Sent:
     return Sent.PERHAPS if open_calls or "unanswered" in events else Sent.NOT
 
 
+def in_flight(removal: Plan, entries: Entries) -> bool:
+    """Whether what was sent last may have acted and was not seen yet: the last step accepted, or a call unanswered."""
+    last = removal.operations[-1]
+    return sent(entries, last) is not Sent.NOT or any(
+        sent(entries, each) is Sent.PERHAPS for each in removal.operations
+    )
+
+
+def is_spent(result: TargetResult, entries: Entries) -> bool:
+    """Whether nothing more is sent to a target in this run directory. What has no answer may be sent again."""
+    return result.state.is_final or sent(entries, result.removal.operations[-1]) is Sent.ACCEPTED
+
+
 def result_from_journal(removal: Plan, entries: Entries) -> TargetResult:
     """What became of one execution by the journal's entries about its identity, oldest first."""
-    if not entries:
+    about = [entry for entry in entries if entry["event"] != "canary"]  # that one is about the sweep
+    if not about:
         return TargetResult(removal, TargetState.LEFT)
-    last = entries[-1]
+    last = about[-1]
     cancelled, deleted = (sent(entries, operation) is not Sent.NOT for operation in (CANCEL, DELETE))
     why = str(last.get("why") or "")
     if last["event"] in _EVENTS:
         return TargetResult(removal, _EVENTS[last["event"]], why, cancelled, deleted, str(last.get("guard") or ""))
-    if deleted or sent(entries, CANCEL) is Sent.PERHAPS:
+    if in_flight(removal, entries):
         return TargetResult(removal, TargetState.UNSETTLED, _IN_FLIGHT, cancelled, deleted)
     if cancelled:
         return TargetResult(removal, TargetState.FAILED, f"cancelled, and not deleted: {why}", cancelled)

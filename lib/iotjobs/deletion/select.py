@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import pandas as pd
@@ -21,14 +21,21 @@ from iotjobs.deletion.guards import Refusal, protection_unknown, too_many, unmat
 from iotjobs.deletion.job_facts import JobFacts, facts_of, read_job
 from iotjobs.deletion.plan import Plan, QueueContext
 from iotjobs.deletion.rule import SweepRule
-from iotjobs.deletion.sweep_plan import Caps, Reading, SweepPlan, Target, removal_of
+from iotjobs.deletion.sweep_plan import MOST_NAMED, Caps, LeftAlone, Reading, SweepPlan, Target, removal_of
 from iotjobs.diagnosis.diagnose import diagnose, possible_causes
+from iotjobs.diagnosis.service_owners import owner_of
 from iotjobs.errors import Denied, IotJobsError, NotFound
-from iotjobs.model import UNFINISHED, Cause, Execution, ExecutionKey, same_moment
+from iotjobs.model import UNFINISHED, Cause, Execution, ExecutionKey, Identity, same_moment
 from iotjobs.snapshot import KEY, FleetSnapshot
 
-#: A plan's jobs as they are now, or why they could not be read, and how many executions each has.
-Evidence = tuple[dict[str, JobFacts | IotJobsError], dict[str, int]]
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was read anew for a plan, see `ApplyContext`."""
+
+    jobs: Mapping[str, JobFacts | IotJobsError] = field(default_factory=dict)
+    job_totals: Mapping[str, int] = field(default_factory=dict)
+    spent: frozenset[Identity] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +47,7 @@ class Choice:
 
     plan: SweepPlan | None
     matched: int
-    left_out: tuple[Refusal, ...]
+    left_out: tuple[LeftAlone, ...]
     refusals: tuple[Refusal, ...]
 
 
@@ -88,9 +95,12 @@ def select_targets(connection: Connection, rule: SweepRule, caps: Caps, *, now: 
             missing=tuple(map(str, snapshot.gaps)),
             unmatched=unmatched_patterns(rule.protect, {*executions["job_id"], *executions["thing_name"]}),
             moved=tuple(moved),
+            protected=tuple(left_out[:MOST_NAMED]),
+            protected_count=len(left_out),
         ),
         job_totals={job_id: len(rows) for job_id, rows in whole_jobs.items()},
         targets=(),
+        project=connection.project.label,
     )
     causes = dict(zip(_keys(free), free["cause"], strict=True))
     queues = _QueueTracker(snapshot, whole_jobs, _with_warnings(jobs, described.values()))
@@ -99,21 +109,46 @@ def select_targets(connection: Connection, rule: SweepRule, caps: Caps, *, now: 
     return Choice(replace(bare, targets=tuple(targets)), len(free), tuple(left_out), ())
 
 
-def evidence_now(connection: Connection, plan: SweepPlan, *, deleted: Collection[ExecutionKey] = ()) -> Evidence:
-    """Each of a plan's jobs as it is now, or why it could not be read, and how many executions it has.
+def evidence_now(connection: Connection, plan: SweepPlan, *, done: Collection[Identity] = ()) -> Evidence:
+    """What the guards need to know of now: each of a plan's jobs, its executions, and which targets are spent.
 
-    ``deleted``: what this plan deleted already; they count, since the caps are about the whole of it. Raises Denied and
-    IotJobsError where a job cannot be listed.
+    ``done``: the targets to which nothing more is sent. One that a list lacks is looked at, since a list may be late.
+    Raises Denied and IotJobsError where a job cannot be listed, or such a target cannot be described.
     """
     job_ids = sorted({each.key.job_id for each in plan.targets})
     jobs = dict(zip(job_ids, map_concurrently(lambda job_id: read_job(connection, job_id), job_ids), strict=True))
-    gone = Counter(key.job_id for key in deleted)
-    done = set(deleted)
+    listed = _list_jobs(connection, job_ids)
+    lists = {job_id: dict(zip(_keys(rows), rows["queued_at"], strict=True)) for job_id, rows in listed.items()}
+    pending = [each for each in plan.targets if each.identity not in done]
+    unlisted = [each.removal for each in pending if not _is_in(lists, each.identity)]
+    spent = {*done, *_gone(connection, unlisted)}
     for job_id in [job_id for job_id, facts in jobs.items() if isinstance(facts, NotFound)]:
-        if all(each.key in done for each in plan.targets if each.key.job_id == job_id):
+        if all(each.identity in spent for each in plan.targets if each.key.job_id == job_id):
             del jobs[job_id]  # nothing is left to be done there
-    totals = {job_id: len(rows) + gone[job_id] for job_id, rows in _list_jobs(connection, job_ids).items()}
-    return jobs, totals
+    still_listed = Counter(identity.job_id for identity in spent if _is_in(lists, identity))
+    totals = {job_id: len(lists.get(job_id, ())) - still_listed[job_id] for job_id in job_ids}
+    return Evidence(jobs, totals, frozenset(spent))
+
+
+def _is_in(lists: Mapping[str, Mapping[ExecutionKey, datetime]], identity: Identity) -> bool:
+    queued_at = lists.get(identity.job_id, {}).get(identity.key)
+    return queued_at is not None and same_moment(queued_at, identity.queued_at)
+
+
+def _gone(connection: Connection, removals: Collection[Plan]) -> list[Identity]:
+    """Those of which there is nothing more, or another execution. Raises IotJobsError where that cannot be seen."""
+    answers = map_concurrently(lambda each: fetch.describe_execution(connection, each.key), removals)
+    gone = []
+    for removal, answer in zip(removals, answers, strict=True):
+        if isinstance(answer, Execution):
+            is_gone = not same_moment(answer.queued_at, removal.execution.queued_at)
+        elif isinstance(answer, NotFound):
+            is_gone = True
+        else:
+            raise answer
+        if is_gone:
+            gone.append(removal.identity)
+    return gone
 
 
 def cause_now(connection: Connection, removal: Plan, rule: SweepRule) -> str:
@@ -167,12 +202,12 @@ def _incomplete(what: str, *, denied: bool) -> IotJobsError:
 
 def _unprotected(
     connection: Connection, rule: SweepRule, fitting: pd.DataFrame, jobs: pd.DataFrame
-) -> tuple[pd.DataFrame, list[Refusal], list[Refusal], dict[str, JobFacts]]:
+) -> tuple[pd.DataFrame, list[LeftAlone], list[Refusal], dict[str, JobFacts]]:
     """What may be taken, what is left alone, the jobs whose owner could not be read, and the others.
 
     The owner comes from DescribeJob alone: no list tells a job's namespace (API: JobSummary).
     """
-    by_name = {key: rule.protects(key.job_id, key.thing_name) for key in _keys(fitting)}
+    by_name = {key: rule.protects(*_names(key)) or connection.project.protects(*_names(key)) for key in _keys(fitting)}
     undecided = {key.job_id for key, why in by_name.items() if why is None}
     known = {str(row["job_id"]): facts_of(row) for row in _records(jobs) if row["described"] is True}
     missing = sorted(undecided - set(known))
@@ -185,7 +220,8 @@ def _unprotected(
     owners = {job_id: facts.owner for job_id, facts in known.items()}
     owned = {key: f"the job belongs to {owners[key.job_id]}" for key in by_name if owners.get(key.job_id)}
     why = {key: named or owned.get(key) for key, named in by_name.items()}
-    left_out = [Refusal("protected", f"{key} is left alone: {reason}", key) for key, reason in why.items() if reason]
+    left_out = [LeftAlone(key, reason) for key, reason in why.items() if reason]
+    left_out.sort(key=lambda each: each.key not in owned and owner_of(each.key.job_id, None) is None)  # services' first
     free = pd.Series([reason is None for reason in why.values()], index=fitting.index, dtype=bool)
     return fitting[free], left_out, unknown, known
 
@@ -300,6 +336,10 @@ def _records(frame: pd.DataFrame) -> list[dict[str, object]]:
         {str(name): None if value is pd.NA or value != value else value for name, value in row.items()}  # noqa: PLR0124 - NaN
         for row in frame.to_dict("records")
     ]
+
+
+def _names(key: ExecutionKey) -> tuple[str, str]:
+    return key.job_id, key.thing_name
 
 
 def _keys(frame: pd.DataFrame) -> list[ExecutionKey]:

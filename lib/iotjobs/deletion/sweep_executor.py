@@ -59,6 +59,7 @@ class SweepExecutor:
         Interrupted when asked to stop, Denied, RecordError, and IotJobsError when the canary or several in a row fail:
         then the rest is left alone.
         """
+        self._executor.raise_if_stopped = lambda: self._raise_if_stopped(stop)
         in_flight: deque[Target] = deque()
         for target in self.plan.targets:
             if self.results[target.identity].state.is_final:

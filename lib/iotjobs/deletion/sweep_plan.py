@@ -17,6 +17,9 @@ from iotjobs.deletion.plan import CANCEL, DELETE, DEVICE_ACTIVE_WORDS, KIND_SWEE
 from iotjobs.deletion.rule import SweepRule
 from iotjobs.model import TIME, Execution, ExecutionKey, Identity, exact_text, utc_text
 
+#: So many of those left alone are named in a plan.
+MOST_NAMED = 1000
+
 
 @dataclass(frozen=True, slots=True)
 class Caps:
@@ -31,12 +34,21 @@ class Caps:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftAlone:
+    """An execution that fits the rule and is protected, and why."""
+
+    key: ExecutionKey
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """How complete the reading was that a plan was made from.
 
     ``rows``: executions read. ``calls``: answered, by operation. ``missing``: evidence that the rule did not need.
     ``unmatched``: patterns of `protect` that match nothing that was read. ``moved``: executions that fitted the rule
-    and moved or went away before the plan was made, in words.
+    and moved or went away before the plan was made, in words. ``protected``: those that fitted and are left alone, and
+    why; the first `MOST_NAMED` of ``protected_count``.
     """
 
     as_of: datetime
@@ -45,6 +57,8 @@ class Reading:
     missing: tuple[str, ...] = ()
     unmatched: tuple[str, ...] = ()
     moved: tuple[str, ...] = ()
+    protected: tuple[LeftAlone, ...] = ()
+    protected_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +81,10 @@ class Target:
 
 @dataclass(frozen=True)
 class SweepPlan:
-    """What a sweep would do. ``job_totals``: all executions of each job concerned, of whatever status."""
+    """What a sweep would do. ``job_totals``: all executions of each job concerned, of whatever status.
+
+    ``project``: the project file under which it was made, empty without one.
+    """
 
     rule: SweepRule
     caps: Caps
@@ -79,6 +96,7 @@ class SweepPlan:
     reading: Reading
     job_totals: Mapping[str, int]
     targets: tuple[Target, ...]
+    project: str = ""
 
     @cached_property
     def plan_id(self) -> str:
@@ -148,6 +166,7 @@ class SweepPlan:
     def _document(self) -> dict[str, Any]:
         reading = asdict(self.reading)
         lists = {name: list(reading[name]) for name in ("missing", "unmatched", "moved")}
+        protected = [{**asdict(each.key), "why": each.why} for each in self.reading.protected]
         return {
             "schema": SCHEMA,
             "kind": KIND_SWEEP,
@@ -156,9 +175,10 @@ class SweepPlan:
             "endpoint": self.endpoint,
             "caller_arn": self.caller_arn,
             "made_at": exact_text(self.made_at),
+            **({"project": self.project} if self.project else {}),
             "rule": self.rule.as_document(),
             "caps": asdict(self.caps),
-            "reading": {**reading, **lists, "as_of": exact_text(self.reading.as_of)},
+            "reading": {**reading, **lists, "protected": protected, "as_of": exact_text(self.reading.as_of)},
             "job_totals": dict(self.job_totals),
             "targets": [{**each.removal.execution_document(), "cause": each.cause} for each in self.targets],
         }

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from iotjobs.errors import InvalidInput, IotJobsError
+from iotjobs.run.files import read_own
 
 if TYPE_CHECKING:
     from iotjobs.aws.connection import Connection
@@ -29,7 +30,7 @@ def copy_to_s3(connection: Connection, run_dir: Path, uri: str) -> int:
         if path.stat().st_size > _LARGEST_FILE:
             raise IotJobsError(f"{path.name} is larger than S3 takes in one object: it and what follows is not copied")
         key = "/".join(filter(None, [prefix, run_dir.resolve().name, path.relative_to(run_dir).as_posix()]))
-        connection.put_object(bucket, key, path.read_bytes())
+        connection.put_object(bucket, key, read_own(path, most_bytes=_LARGEST_FILE))
     return len(files)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from iotjobs.errors import InvalidInput, IotJobsError
+from iotjobs.errors import InvalidInput, IotJobsError, Refused
 from iotjobs.model import Outcome
 
 if TYPE_CHECKING:
@@ -105,14 +105,21 @@ def _outcomes(when: str | None) -> set[str]:
 @click.option("--keep", required=True, metavar="DURATION", help="Keep what ended since: 30d, 24h.")
 @click.option("--dry-run", is_flag=True, help="Only name what would be removed.")
 def prune(runs: Path, *, keep: str, dry_run: bool) -> None:
-    """Remove the run directories below RUNS that ended longer than --keep ago; anything else is left alone."""
+    """Remove the run directories below RUNS that ended longer than --keep ago; anything else is left alone.
+
+    So is one that a run is at work in.
+    """
     from iotjobs import parameter_values  # noqa: PLC0415 - slow to import
     from iotjobs.publish.retention import old_runs, remove  # noqa: PLC0415
 
-    for path in old_runs(runs, keep=parameter_values.duration(keep, name="keep"), now=datetime.now(UTC)):
-        click.echo(str(path))
+    age, now = parameter_values.duration(keep, name="keep"), datetime.now(UTC)
+    for path in old_runs(runs, keep=age, now=now):
         if not dry_run:
             try:
-                remove(path)
+                remove(path, keep=age, now=now)
+            except Refused as error:
+                click.echo(f"left alone: {error}", err=True)
+                continue
             except OSError as error:
                 raise IotJobsError(f"{path} cannot be removed: {error}") from error
+        click.echo(str(path))

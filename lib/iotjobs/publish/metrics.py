@@ -6,6 +6,7 @@ Sources: node_exporter's textfile collector; CloudWatch user guide, "Specificati
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from iotjobs.errors import IotJobsError
 from iotjobs.model import Outcome
 from iotjobs.publish.summary import Summary
+from iotjobs.run import files
 
 NAMESPACE = "iotjobs"
 _CAUSE = "cause_"
@@ -33,7 +35,7 @@ _FIGURES = {
 
 def write_prometheus(summary: Summary, path: Path) -> None:
     """Write the figures for node_exporter's textfile collector, whole or not at all. Raises IotJobsError."""
-    from prometheus_client import CollectorRegistry, Gauge, write_to_textfile  # noqa: PLC0415 - not every run needs it
+    from prometheus_client import CollectorRegistry, Gauge, generate_latest  # noqa: PLC0415 - not every run needs it
 
     registry = CollectorRegistry()
     labels = {"notebook": summary.notebook, "account": summary.account or "", "region": summary.region or ""}
@@ -57,7 +59,9 @@ def write_prometheus(summary: Summary, path: Path) -> None:
         if name.startswith(_CAUSE):
             gauge("cause", "executions by cause, in the last run", value, cause=name.removeprefix(_CAUSE))
     try:
-        write_to_textfile(str(path), registry)
+        with files.replacing(path) as file:
+            file.write(generate_latest(registry))
+            os.fchmod(file.fileno(), 0o644)  # node_exporter is another user, and there is no secret in it
     except OSError as error:
         raise IotJobsError(f"the metrics cannot be written to {path.name}: {error}") from error
 

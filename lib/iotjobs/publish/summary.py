@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,9 +9,9 @@ from typing import Any
 
 from iotjobs.errors import InvalidInput
 from iotjobs.model import Outcome
+from iotjobs.run import files
 
 _LONGEST_REASON = 1000
-_LARGEST_RESULT = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +43,7 @@ def read_summary(run_dir: Path) -> Summary:
     """The summary of a run directory. Raises InvalidInput when there is no result of a run in it."""
     path = run_dir / "result.json"
     try:
-        if path.stat().st_size > _LARGEST_RESULT:
-            raise InvalidInput(f"{path} is larger than {_LARGEST_RESULT} bytes: it is no result of a run")
-        result = json.loads(path.read_text(encoding="utf-8"))
+        result = files.read_json(path)
         outcome = Outcome(result["outcome"])
         counts = {str(name): int(value) for name, value in result["counts"].items()}
         return Summary(
@@ -62,5 +59,5 @@ def read_summary(run_dir: Path) -> Summary:
             counts=counts,
             refused=len(result.get("refusals") or []),
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidInput(f"{run_dir} holds no result of a run that can be read: {error}") from error

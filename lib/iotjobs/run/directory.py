@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -132,7 +131,7 @@ class RunDirectory:
 
     def read_json(self, name: str) -> Any:
         """What a JSON file of the directory holds. Raises OSError, ValueError."""
-        return json.loads((self.path / name).read_text(encoding="utf-8"))
+        return files.read_json(self.path / name)
 
     def write_json(self, name: str, document: Mapping[str, Any]) -> None:
         """Write a JSON file atomically and durably; what was there stays when it fails."""
@@ -234,10 +233,10 @@ def _made(path: Path) -> Path:
 def ending_before(path: Path) -> dict[str, Any] | None:
     """How the last run that ended in a directory did: its `outcome` and `finished_at`; None when none did."""
     try:
-        result = json.loads((path / "result.json").read_text(encoding="utf-8"))
+        result = files.read_json(path / "result.json")
         ended = result if result["finished_at"] else result["previous"]
         return {"outcome": str(ended["outcome"]), "finished_at": str(ended["finished_at"])}
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+    except (OSError, ValueError, LookupError, TypeError):
         return None
 
 

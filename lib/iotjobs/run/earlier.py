@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,16 +10,22 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from iotjobs import parameter_values
 from iotjobs.diagnosis.changes import COMPARED
 from iotjobs.errors import InvalidInput
 from iotjobs.model import COUNT, TIME
+from iotjobs.run import files
 
 #: The parameters that decide what an investigation reads and calls stuck, with their defaults.
 _SCOPE = {"job_id": None, "thing_name": None, "statuses": None, "stuck_after": "24h"}
 _TIMES = ("queued_at", "last_updated_at")
 _NOTEBOOK = "investigate"
+_MOST_ROWS = 5_000_000
+_MOST_UNPACKED = 2 * 1024**3
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +110,7 @@ def _directory(value: Any) -> Path:
 
 def _result(path: Path) -> dict[str, Any]:
     try:
-        result = json.loads((path / "result.json").read_text(encoding="utf-8"))
+        result = files.read_json(path / "result.json")
     except (OSError, ValueError) as error:
         raise InvalidInput(
             f"compare_with: {path} has no result.json that can be read ({error}); name the run directory of an "
@@ -156,7 +162,7 @@ def _read(path: Path) -> tuple[pd.DataFrame, list[str]]:
     why = "it is not there"
     if parquet.is_file():
         try:
-            return pd.read_parquet(parquet), []
+            return _from_parquet(parquet), []
         except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
             why = str(error).splitlines()[0]
     if not csv.is_file():
@@ -167,8 +173,33 @@ def _read(path: Path) -> tuple[pd.DataFrame, list[str]]:
         raise InvalidInput(f"compare_with: {csv} cannot be read: {error}") from error
 
 
+def _from_parquet(path: Path) -> pd.DataFrame:
+    """The table of a file that may be anybody's: a small one can unfold to more than the machine has."""
+    content = files.read_own(path)
+    facts = pq.ParquetFile(io.BytesIO(content))
+    groups = [facts.metadata.row_group(number) for number in range(facts.num_row_groups)]
+    rows, unpacked = facts.metadata.num_rows, sum(group.total_byte_size for group in groups)
+    if rows > _MOST_ROWS or unpacked > _MOST_UNPACKED:
+        raise ValueError(f"it has {rows:,} rows in {unpacked >> 20:,} MB, far more than an investigation writes")
+    texts = [each.name for each in facts.schema_arrow if _is_text(each.type)]
+    packed = pq.read_table(io.BytesIO(content), columns=texts, read_dictionary=texts)  # each text once
+    if (length := sum(map(_characters, packed.columns))) > _MOST_UNPACKED:
+        raise ValueError(f"its texts have {length >> 20:,} MB, far more than an investigation writes")
+    return pd.read_parquet(io.BytesIO(content))
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return _is_text(kind.value_type) if pa.types.is_dictionary(kind) else kind in (pa.string(), pa.large_string())
+
+
+def _characters(column: pa.ChunkedArray) -> int:
+    """How long the texts of a dictionary-encoded column are together."""
+    lengths = [pc.binary_length(chunk.dictionary).take(chunk.indices) for chunk in column.chunks]
+    return sum(int(pc.sum(each).as_py() or 0) for each in lengths)
+
+
 def _from_csv(path: Path) -> pd.DataFrame:
-    table = pd.read_csv(path, dtype="str", keep_default_na=False)
+    table = pd.read_csv(io.BytesIO(files.read_own(path)), dtype="str", keep_default_na=False)
     for name in table.columns.difference(list(_TIMES)):
         table[name] = table[name].str.replace(r"^'(?=[=+\-@\t\r])", "", regex=True)  # see results: no formulas
     for name in _TIMES:

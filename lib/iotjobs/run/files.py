@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from iotjobs import given_file
+
 #: What file systems answer that cannot do a thing at all (EFS, CIFS, WSL, Windows).
 CANNOT = {
     errno.EINVAL,
@@ -22,6 +24,8 @@ CANNOT = {
     errno.EBADF,
     *([errno.EACCES] if os.name == "nt" else []),
 }
+#: A journal or table of the largest sweep has some 50 MB; what is read of a file is in memory.
+MOST_BYTES = 256 * 1024 * 1024
 _NO_LINKS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _WAITS_FOR_NOBODY = getattr(os, "O_NONBLOCK", 0)  # a pipe that lies there instead of a file
 
@@ -53,14 +57,22 @@ def _require_own(facts: os.stat_result, path: Path, *, to_write: bool) -> None:
         raise OSError(errno.EPERM, f"it belongs to another user (uid {facts.st_uid})", str(path))
 
 
-def read_own(path: Path) -> bytes:
-    """All that a file of a run directory holds; nothing where there is none. Raises OSError."""
+def read_own(path: Path, *, most_bytes: int = MOST_BYTES) -> bytes:
+    """All that a file of a run directory holds; nothing where there is none. Raises OSError, also for a larger one."""
     try:
         handle = open_own(path, os.O_RDONLY)
     except FileNotFoundError:
         return b""
     with os.fdopen(handle, "rb") as file:
-        return file.read()
+        return given_file.bounded(file, path, most_bytes)
+
+
+def read_json(path: Path, *, most_bytes: int = given_file.MOST_BYTES) -> Any:
+    """What a JSON file of a run directory holds. Raises OSError, and ValueError for what is no JSON."""
+    handle = open_own(path, os.O_RDONLY)
+    with os.fdopen(handle, "rb") as file:
+        content = given_file.bounded(file, path, most_bytes)
+    return given_file.parse_json(content)
 
 
 @contextmanager
@@ -77,6 +89,22 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     finally:
         partial.unlink(missing_ok=True)
     sync_names(path.parent)
+
+
+def make_fresh(path: Path) -> None:
+    """Put an empty file in place of whatever has a name, for a program that writes it by that name. Raises OSError.
+
+    What a link there leads to is left alone.
+    """
+    path.unlink(missing_ok=True)
+    os.close(open_own(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+
+
+def make_directories(path: Path, *, below: Path) -> None:
+    """Make a directory and those between it and ``below``, for their owner only. Raises OSError."""
+    for each in reversed([path, *path.parents]):
+        if each.is_relative_to(below) and each != below and not each.is_dir():
+            each.mkdir(mode=0o700, exist_ok=True)
 
 
 def write_json(path: Path, document: Mapping[str, Any]) -> None:

@@ -23,7 +23,7 @@ from typing import Any, Self
 
 from iotjobs.errors import RecordError
 from iotjobs.model import ExecutionKey, Identity, same_moment, utc_text
-from iotjobs.run.files import open_own, read_own, sync_names
+from iotjobs.run.files import open_own, read_json, read_own, sync_names
 
 NAME = "journal.jsonl"
 BEFORE = "before.jsonl"
@@ -190,9 +190,9 @@ def seal(directory: Path) -> dict[str, Any] | None:
 def sealed(directory: Path) -> dict[str, Any] | None:
     """What the last `result.json` sealed; None when there is none that says."""
     try:
-        last = json.loads((directory / "result.json").read_text(encoding="utf-8")).get("journal")
+        last = read_json(directory / "result.json").get("journal")
         return {"lines": int(last["lines"]), "sha256": str(last["sha256"])}
-    except (OSError, ValueError, AttributeError, TypeError, KeyError, RecursionError):
+    except (OSError, ValueError, AttributeError, TypeError, KeyError):
         return None
 
 
@@ -236,7 +236,7 @@ def snapshots(path: Path) -> list[dict[str, Any]]:
     for line in _content(path).split(b"\n"):
         try:
             lines.append(json.loads(line))
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
     return lines
 

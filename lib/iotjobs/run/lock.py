@@ -13,6 +13,8 @@ from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 from iotjobs.errors import InvalidInput, Refused
 from iotjobs.run import files
 
+#: What a run holds while it is at work, and what `iotjobs run` does around it.
+NAMES = (".lock", ".lock-runner")
 _OWNER = ".owner"
 _locks: dict[Path, DirectoryLock] = {}
 _locks_guard = threading.Lock()
@@ -118,7 +120,7 @@ class DirectoryLock:
             self._thread.release()
 
     def _keep_others_out(self, patience_s: float) -> None:
-        self._process, self.unlocked_because = locked(self._path, ".lock", patience_s=patience_s)
+        self._process, self.unlocked_because = locked(self._path, NAMES[0], patience_s=patience_s)
 
     def _let_others_in(self) -> None:
         if self._process is not None:

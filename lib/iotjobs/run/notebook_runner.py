@@ -16,14 +16,14 @@ from typing import Any
 
 from iotjobs.errors import InvalidInput, Refused
 from iotjobs.model import Outcome, utc_text
-from iotjobs.run import journal
+from iotjobs.run import files, journal
 from iotjobs.run.directory import RunDirectory, blank_result, ending_before, numbered_steps
-from iotjobs.run.lock import locked
+from iotjobs.run.lock import NAMES, locked
 from iotjobs.run.process import echo, undisturbed
 from iotjobs.run.report import write_report
 
 _KERNEL = "iotjobs"
-_RUNNER_LOCK = ".lock-runner"
+_RUNNER_LOCK = NAMES[1]
 _DYING_S = 5.0  # so long may the kernel of a run that was killed take to follow it
 _KERNEL_STARTS = 3
 _NEVER_STARTED = "Kernel died before replying to kernel_info"
@@ -42,6 +42,7 @@ def run(path: Path, given: Mapping[str, Any]) -> int:
         blank = blank_result(path.stem, started_at, values)
         before = {"journal": journal.sealed(directory.path), "previous": ending_before(directory.path)}
         directory.write_result({**blank, **before})
+        files.make_fresh(executed)  # papermill writes to whatever has that name
     try:
         problem = _execute(path, executed, values)
         result = _result(directory)
@@ -113,7 +114,7 @@ def record_early_end(arguments: Sequence[str], outcome: Outcome, message: str) -
 
 
 def _result(directory: RunDirectory) -> dict[str, Any]:
-    result: dict[str, Any] = json.loads((directory.path / "result.json").read_text(encoding="utf-8"))
+    result: dict[str, Any] = directory.read_json("result.json")
     return result
 
 
@@ -167,7 +168,7 @@ def _environment(**values: str) -> Iterator[None]:
 
 def _tidy(executed: Path) -> None:
     """Take this machine's paths out of the executed notebook: its metadata, and the parameters that were injected."""
-    document = json.loads(executed.read_text(encoding="utf-8"))
+    document = files.read_json(executed, most_bytes=files.MOST_BYTES)
     document["metadata"]["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     papermill = document["metadata"].get("papermill", {})
     for holder, name in ((papermill, "input_path"), (papermill, "output_path"), (papermill["parameters"], "run_dir")):
@@ -176,7 +177,8 @@ def _tidy(executed: Path) -> None:
     for cell in document["cells"]:
         if "injected-parameters" in cell["metadata"].get("tags", []):
             cell["source"] = [_RUN_DIR.sub(r"\1", line) for line in cell["source"]]
-    executed.write_text(json.dumps(document, indent=1), encoding="utf-8")
+    with files.replacing(executed) as file:
+        file.write(json.dumps(document, indent=1).encode())
 
 
 def _finish(executed: Path, directory: RunDirectory) -> None:

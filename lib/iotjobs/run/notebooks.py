@@ -64,5 +64,7 @@ def copy_to(folder: Path) -> list[Path]:
         raise InvalidInput(f"{folder} has {', '.join(changed)} already, and not as the kit has it: give another folder")
     folder.mkdir(parents=True, exist_ok=True)
     for copy, content in copies.items():
-        copy.write_bytes(content)
+        if not copy.exists():
+            with copy.open("xb") as file:  # through no link
+                file.write(content)
     return list(copies)

@@ -14,6 +14,7 @@ from typing import Any
 from markupsafe import Markup
 
 from iotjobs import markup
+from iotjobs.run import files
 
 #: The page may load nothing, run nothing and send nothing, whatever stands in an output.
 _POLICY = (
@@ -128,7 +129,8 @@ def write_report(notebook: Path, report: Path, result: Mapping[str, Any] | None 
     head = "" if result is None else head_html(result, run_id=notebook.resolve().parent.name)
     page = {"policy": _POLICY, "title": heading(notebook), "style": markup.style(), "head": head}
     body, _resources = exporter.from_notebook_node(document, resources=page)
-    report.write_text(body, encoding="utf-8")
+    with files.replacing(report) as file:
+        file.write(body.encode())
 
 
 def _clean(html: str) -> str:

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from iotjobs import logs, parameters
+from iotjobs import logs, parameters, project_file
 from iotjobs.aws import connection as aws
 from iotjobs.errors import (
     Denied,
@@ -26,6 +26,7 @@ from iotjobs.errors import (
 from iotjobs.markup import UpdatingView, View, render, visible
 from iotjobs.model import Outcome, utc_text
 from iotjobs.parameters import Parameters
+from iotjobs.project_file import Project
 from iotjobs.run import journal
 from iotjobs.run.directory import RunDirectory, Session, blank_result, ending_before
 from iotjobs.run.earlier import EarlierRun, earlier_run
@@ -49,6 +50,7 @@ def start(
     notebook: str,
     namespace: Mapping[str, object] | None = None,
     connect: Callable[[], aws.Connection] | None = None,
+    project: Project | None = None,
     /,
     **values: object,
 ) -> Run:
@@ -62,13 +64,15 @@ def start(
         In a notebook its ``globals()``: its parameters are taken from there by their names, whoever set them.
     connect
         How to connect, where it is not by `profile` and `region`: a target of a fleet has a way of its own.
+    project
+        The project file in force; by default that of the working directory, see `project_file.in_force`.
     values
         From Python the parameters themselves, as in the notebook's parameters cell.
 
     Raises
     ------
     InvalidInput
-        A parameter that does not exist, is given and empty, or cannot be meant.
+        A parameter that does not exist, is given and empty, or cannot be meant; so of the project file.
     Refused
         Another run is at work in the run directory; nothing there was touched.
     RecordError
@@ -91,6 +95,7 @@ def start(
     with run.recorded():
         if problem is not None:
             raise problem
+        run.project = project_file.in_force() if project is None else project
         journal.verify(directory.path)
         run.read_earlier()
         run.require_something_new()
@@ -108,6 +113,7 @@ class Run:
     """One run of one notebook.
 
     ``parameters``: typed, and which of them were given. ``earlier``: the investigation to compare with, if one is.
+    ``project``: the project file in force.
     ``outcome`` and ``reason``: how it ended, as far as that is known. ``listeners`` are called when that changes.
     """
 
@@ -123,6 +129,7 @@ class Run:
         self.started_at = started_at
         self.parameters = values
         self.earlier: EarlierRun | None = None
+        self.project = Project()
         self.outcome: Outcome | None = None
         self.reason = ""
         self._connect = connect or self._connect_by_parameters
@@ -141,7 +148,8 @@ class Run:
             where = {name: getattr(self._connection, name) for name in _PLACE}
         # a run that is killed leaves the earlier seal
         sealed = journal.sealed(self.directory.path)
-        return {**blank, **where, "reason": "", "journal": sealed, "previous": self._previous}
+        about = {"reason": "", "project": self.project.as_document(), "journal": sealed, "previous": self._previous}
+        return {**blank, **where, **about}
 
     def read_earlier(self) -> None:
         """Read the run that this one is to be compared with, before any call is made. Raises InvalidInput."""
@@ -185,7 +193,10 @@ class Run:
 
     def _connect_by_parameters(self) -> aws.Connection:
         return aws.connect(
-            profile=self.parameters["profile"], region=self.parameters["region"], run_id=self.directory.path.name
+            profile=self.parameters["profile"],
+            region=self.parameters["region"],
+            run_id=self.directory.path.name,
+            project=self.project,
         )
 
     def reconnect(self) -> None:
@@ -297,6 +308,9 @@ class Run:
         kept["warnings"] = [warning for warning in kept["warnings"] if warning not in self._warnings_of_place()]
         if self._result["finished_at"] is None:  # they say that it has not ended
             kept["warnings"] = []
+        if isinstance(error, Refused) and error.guard:
+            about = dict.fromkeys(("job_id", "thing_name", "execution_number"))
+            kept["refusals"] = [{"guard": error.guard, "message": reason, **about}]
         self.finish(outcome, reason=reason, **kept)
 
     def cell_failed(self, error: BaseException) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections import Counter
@@ -18,6 +19,8 @@ from iotjobs.sandbox import command
 
 FINISHED = ("config-2026-q3", "meter-munich-04", "1")
 RUNNING = ("firmware-2-4-1", "pump-berlin-01", "1")
+#: The command as a person would type it here.
+_PROGRAM = Path(os.path.relpath(Path(sys.executable).parent / "iotjobs"))
 LEFT_BEHIND = ("--causes", "orphaned", "--older-than", "7d", "--force")
 
 
@@ -25,6 +28,7 @@ def main() -> int:
     """Investigate; sweep, planned then applied; delete one, be refused one; say what was found and where it lies."""
     if not sandbox_proof.is_proven(os.environ.get("AWS_ENDPOINT_URL")):  # it deletes: never against anything else
         return command.run([sys.executable, "-m", "iotjobs.sandbox.demo"])
+    _say("A made-up fleet on this machine; seven runs, each a few seconds.")
     base = Path("runs") / f"demo-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     _step("Investigate every job that is not finished")
     _run(base / "investigate", "ok", "investigate")
@@ -55,10 +59,14 @@ def main() -> int:
         _say(f"  {target['job_id']}/{target['thing_name']}/{target['execution_number']}, was {target['status']}")
     _say(f"Refused: {refused['reason']}")
     _say(f"Refused: {capped['reason']}")
-    _step("Where it lies")
-    for report in sorted(base.glob("*/report.html")):
-        notebook = next(report.parent.glob("*.ipynb"))
-        _say(f"  report {report}\n  notebook {notebook}")
+    _step("Where it lies, in the order of the story")
+    for name in ("investigate", "sweep-capped", "sweep-plan", "sweep", "delete", "refused"):
+        notebook = next((base / name).glob("*.ipynb"))
+        _say(f"  report {(base / name / 'report.html').resolve().as_uri()}\n  notebook {notebook}")
+    _step("To go on")
+    program = shlex.quote(str(_PROGRAM))
+    _say(f"  {program} sandbox -- bash   # a shell on the same fleet anew: the commands above work there")
+    _say(f"  {program} lab --sandbox     # the same in JupyterLab")
     return 0
 
 
@@ -67,8 +75,9 @@ def _names(key: tuple[str, str, str]) -> tuple[str, ...]:
 
 
 def _run(directory: Path, expected: str, *arguments: str) -> dict[str, Any]:
-    command_line = [sys.executable, "-m", "iotjobs.cli", "run", *arguments, "--run-dir", str(directory)]
-    code = subprocess.run(command_line, check=False).returncode
+    words = ["run", *arguments, "--run-dir", str(directory)]
+    _say(f"$ {shlex.join([str(_PROGRAM), *words])}")
+    code = subprocess.run([sys.executable, "-m", "iotjobs.cli", *words], check=False).returncode
     try:
         result: dict[str, Any] = json.loads((directory / "result.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

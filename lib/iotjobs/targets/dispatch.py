@@ -51,7 +51,7 @@ def targets_of(run: Run) -> list[Target]:
     listed = read_targets(value)
     targets = list(listed.targets)
     for organization in listed.organizations:
-        targets += organization.targets_of(tasks.accounts_of(organization))
+        targets += organization.targets_of(tasks.accounts_of(organization, run.project))
     profile, region = run.parameters["profile"], run.parameters["region"]
     here = [replace(target, profile=target.profile or profile) for target in targets]
     return unique([target for target in here if region in (None, target.region)])
@@ -84,10 +84,15 @@ def on_every_target(
         if isinstance(more, TargetAnswer):
             return more
         values = {**_values(run), **_compared_with(run, target), **more.get("values", {})}
-        common = {"run_dir": str(run_dir), "account": who.account}
+        common = {"run_dir": str(run_dir), "account": who.account, "project": run.project}
         return Work(task, {**common, **more, "values": values}, timeout_s)
 
-    asked = {"run_dir": str(run_dir), "started_at": utc_text(run.started_at), "version": iotjobs.__version__}
+    asked: dict[str, Any] = {
+        "run_dir": str(run_dir),
+        "started_at": utc_text(run.started_at),
+        "version": iotjobs.__version__,
+    }
+    asked["project"] = run.project
     work = {target: Work(tasks.identify, asked, min(timeout_s, _IDENTIFY_S), after_identity) for target in targets}
     answers: list[TargetAnswer] = []
     with cluster(run.parameters["scheduler"], tasks=len(targets)) as client:

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from iotjobs.errors import InvalidInput
+from iotjobs.given_file import read_given
 
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9@._+-]{0,127}")
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}")
@@ -23,6 +24,7 @@ _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):role/[\w+=,.@/-]{1,512}")
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}")
 _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}")
 MOST_TARGETS = 1000
+_MOST_BYTES = 4 * 1024 * 1024
 _NOT_QUOTED = {"external_id", "endpoint_url"}  # may hold what is nobody else's business
 
 
@@ -123,9 +125,10 @@ def _from_text(part: str) -> Target:
 
 def _from_file(path: Path) -> TargetList:
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:  # also: no TOML, not UTF-8
-        raise InvalidInput(f"the targets file {path.name} cannot be read: {error}") from error
+        document = tomllib.loads(read_given(path, most_bytes=_MOST_BYTES).decode())
+    except (OSError, ValueError, RecursionError) as error:  # also: no TOML, not UTF-8
+        why = getattr(error, "strerror", None) or error
+        raise InvalidInput(f"the targets file {path.name} cannot be read: {why}") from error
     unknown = sorted(set(document) - {"target", "organization"})
     if unknown:
         raise InvalidInput(f"{path.name} has {', '.join(unknown)}; it takes [[target]] and [[organization]] tables")

@@ -6,8 +6,8 @@ given to another worker goes on where the first one was.
 
 from __future__ import annotations
 
-import json
 import logging
+import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -23,6 +23,7 @@ from iotjobs.aws.connection import Connection, connect
 from iotjobs.aws.credentials import Role
 from iotjobs.errors import IotJobsError, Refused
 from iotjobs.model import Outcome
+from iotjobs.project_file import Project
 from iotjobs.run import files
 from iotjobs.run.directory import RunDirectory
 from iotjobs.run.run import Run, start
@@ -41,18 +42,18 @@ _STOP = "stop"
 _STOP_TEXT = "left by a fleet's run that was interrupted or gave this up; the next one removes it\n"
 
 
-def identify(target: Target, *, run_dir: str, started_at: str, version: str) -> Identity:
+def identify(target: Target, *, run_dir: str, started_at: str, version: str, project: Project) -> Identity:
     """Ask who the target's credentials are. Raises Denied, InvalidInput, and Refused for another account.
 
     ``run_dir`` must be seen by the worker, since the target's files are written there, and hold the run that began at
-    ``started_at``; ``version`` is the client's.
+    ``started_at``; ``version`` and the ``project`` file in force are the client's.
     """
     if version != iotjobs.__version__:
         raise Refused(
             f"this worker has iotjobs {iotjobs.__version__} and the run has {version}: install the same on every worker"
         )
     try:
-        seen = json.loads((Path(run_dir) / "result.json").read_text(encoding="utf-8"))["started_at"] == started_at
+        seen = files.read_json(Path(run_dir) / "result.json")["started_at"] == started_at
     except (OSError, ValueError, LookupError, TypeError):
         seen = False
     if not seen:
@@ -60,7 +61,7 @@ def identify(target: Target, *, run_dir: str, started_at: str, version: str) -> 
             f"this worker does not see the run directory {Path(run_dir).name}: workers need a file system that they "
             "share with the run"
         )
-    connection = connect_to(target)
+    connection = connect_to(target, project)
     if target.account not in (None, connection.account):
         raise Refused(
             f"target {target.name} is to be account {target.account}, and its credentials are of "
@@ -69,7 +70,7 @@ def identify(target: Target, *, run_dir: str, started_at: str, version: str) -> 
     return Identity(connection.account, connection.caller_arn, connection.endpoint)
 
 
-def connect_to(target: Target, *, run_id: str | None = None) -> Connection:
+def connect_to(target: Target, project: Project, *, run_id: str | None = None) -> Connection:
     """Connect to a target with the credentials of this machine."""
     return connect(
         profile=target.profile,
@@ -77,18 +78,22 @@ def connect_to(target: Target, *, run_id: str | None = None) -> Connection:
         run_id=run_id,
         role=Role(target.role_arn, target.external_id, target.session_name) if target.role_arn else None,
         endpoint_url=target.endpoint_url,
+        project=project,
     )
 
 
-def accounts_of(organization: Organization) -> list[str]:
+def accounts_of(organization: Organization, project: Project) -> list[str]:
     """The active accounts of an Organization, as its management account or a delegated one may list them.
 
     Raises Denied where organizations:ListAccounts is not allowed. Source: Organizations API, ListAccounts.
     """
-    return connect(profile=organization.profile, region=organization.regions[0]).organization_accounts()
+    here = connect(profile=organization.profile, region=organization.regions[0], project=project)
+    return here.organization_accounts()
 
 
-def investigate_target(target: Target, *, run_dir: str, account: str, values: Mapping[str, Any]) -> TargetAnswer:
+def investigate_target(
+    target: Target, *, run_dir: str, account: str, values: Mapping[str, Any], project: Project
+) -> TargetAnswer:
     """Investigate one target; its table is a partition of `RUN_DIR/executions/` as well."""
     from iotjobs.workflows.investigate import investigate  # noqa: PLC0415 - a worker imports what its task needs
 
@@ -98,15 +103,17 @@ def investigate_target(target: Target, *, run_dir: str, account: str, values: Ma
         findings = investigate(run)
         overview.extend(_overview(findings.executions))
         partition = Path(run_dir) / "executions" / f"account={account}" / f"region={target.region}"
-        partition.mkdir(parents=True, exist_ok=True, mode=0o700)
+        files.make_directories(partition, below=Path(run_dir))
         with files.replacing(partition / f"{target.name}.parquet") as file:
             findings.executions.assign(target=target.name, account_id=account).to_parquet(file, index=False)
 
-    result = _in_its_directory(target, "investigate", run_dir=run_dir, values=values, work=work)
+    result = _in_its_directory(target, "investigate", project, run_dir=run_dir, values=values, work=work)
     return replace(_answer(target, result, account=account), overview=tuple(overview))
 
 
-def plan_target(target: Target, *, run_dir: str, account: str, values: Mapping[str, Any]) -> TargetAnswer:
+def plan_target(
+    target: Target, *, run_dir: str, account: str, values: Mapping[str, Any], project: Project
+) -> TargetAnswer:
     """Make one target's plan of a sweep; changes nothing in AWS."""
     from iotjobs.workflows.sweep import make_plan  # noqa: PLC0415
 
@@ -117,7 +124,7 @@ def plan_target(target: Target, *, run_dir: str, account: str, values: Mapping[s
         if view.plan is not None and view.open:
             plans.append(view.plan)
 
-    result = _in_its_directory(target, "sweep", run_dir=run_dir, values=values, work=work)
+    result = _in_its_directory(target, "sweep", project, run_dir=run_dir, values=values, work=work)
     answer = _answer(target, result, account=account)
     if answer.outcome != Outcome.PLANNED or not plans:
         return answer
@@ -126,7 +133,15 @@ def plan_target(target: Target, *, run_dir: str, account: str, values: Mapping[s
 
 
 def apply_target(
-    target: Target, *, run_dir: str, account: str, values: Mapping[str, Any], plan_id: str, phrase: str, read: bool
+    target: Target,
+    *,
+    run_dir: str,
+    account: str,
+    values: Mapping[str, Any],
+    project: Project,
+    plan_id: str,
+    phrase: str,
+    read: bool,
 ) -> TargetAnswer:
     """Apply the plan that was made in the target's directory, or go on with it; the set's approval is its approval.
 
@@ -147,14 +162,14 @@ def apply_target(
         apply_plan(run, view, phrase if read else None, stop=(Path(run_dir) / "stop").exists)
 
     approved = {**values, "confirm": phrase, **({} if read else {"unattended": True})}
-    result = _in_its_directory(target, "sweep", run_dir=run_dir, values=approved, work=work)
+    result = _in_its_directory(target, "sweep", project, run_dir=run_dir, values=approved, work=work)
     return replace(_answer(target, result, account=account), plan_id=plan_id)
 
 
 def ended_before(target: Target, *, run_dir: Path, account: str, plan_id: str) -> TargetAnswer | None:
     """How the target's sweep by this plan ended in an earlier run of this fleet; None when it is not done."""
     try:
-        result = json.loads((directory_of(run_dir, target.name) / "result.json").read_text(encoding="utf-8"))
+        result = files.read_json(directory_of(run_dir, target.name) / "result.json")
         done = result["outcome"] == Outcome.APPLIED and result.get("plan_id") == plan_id
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -168,24 +183,32 @@ def directory_of(run_dir: Path, name: str) -> Path:
 
 def leave_stop(directory: Path) -> None:
     """Have the sweep in a run directory stop; a file `stop` that a person put there stays theirs."""
-    with suppress(FileExistsError), (directory / _STOP).open("x", encoding="utf-8") as file:
-        file.write(_STOP_TEXT)
+    with suppress(FileExistsError):
+        handle = files.open_own(directory / _STOP, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(_STOP_TEXT)
 
 
 def remove_stop(directory: Path) -> None:
     """Take away what `leave_stop` left; a person's own stays."""
-    with suppress(FileNotFoundError):
-        if (directory / _STOP).read_text(encoding="utf-8", errors="replace") == _STOP_TEXT:
+    with suppress(OSError):
+        if files.read_own(directory / _STOP) == _STOP_TEXT.encode():
             (directory / _STOP).unlink()
 
 
 def _in_its_directory(
-    target: Target, notebook: str, *, run_dir: str, values: Mapping[str, Any], work: Callable[[Run], None]
+    target: Target,
+    notebook: str,
+    project: Project,
+    *,
+    run_dir: str,
+    values: Mapping[str, Any],
+    work: Callable[[Run], None],
 ) -> dict[str, Any]:
     """Run a workflow in the target's own run directory, and give back its `result.json`."""
     directory = directory_of(Path(run_dir), target.name)
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    run = _started(target, notebook, {**values, "run_dir": str(directory)})
+    files.make_directories(directory, below=Path(run_dir))
+    run = _started(target, notebook, project, {**values, "run_dir": str(directory)})
     try:
         with run.recorded():
             work(run)
@@ -198,7 +221,7 @@ def _in_its_directory(
     return result
 
 
-def _started(target: Target, notebook: str, values: Mapping[str, Any]) -> Run:
+def _started(target: Target, notebook: str, project: Project, values: Mapping[str, Any]) -> Run:
     """Open the target's run. A worker that was given up may still be dying with the directory locked: wait for it."""
     path = str(values["run_dir"])
     directory = RunDirectory.open(path, notebook=notebook, started_at=datetime.now(UTC))
@@ -212,7 +235,7 @@ def _started(target: Target, notebook: str, values: Mapping[str, Any]) -> Run:
                 raise
             time.sleep(_PAUSE_S)
     run_id = f"{Path(path).parents[1].name}-{target.name}"
-    return start(notebook, None, lambda: connect_to(target, run_id=run_id), **values)
+    return start(notebook, None, lambda: connect_to(target, project, run_id=run_id), project, **values)
 
 
 def _answer(target: Target, result: Mapping[str, Any], *, account: str) -> TargetAnswer:

@@ -6,7 +6,6 @@ directory.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from iotjobs import given_file
+from iotjobs.deletion import plan_signature
 from iotjobs.deletion.guards import Refusal
-from iotjobs.errors import InvalidInput, RecordError
+from iotjobs.errors import InvalidInput, RecordError, Refused
 from iotjobs.model import Outcome
 from iotjobs.targets import answers as of_targets
 from iotjobs.targets import tasks
@@ -87,7 +88,7 @@ def plan_fleet(run: Run, *, progress: Progress = lambda _line: None) -> FleetVie
         done = on_every_target(run, targets_of(run), tasks.plan_target, progress=progress)
         plan = of_answers(done.answers, max_total_deletes=run.parameters["max_total_deletes"])
         if plan.targets:
-            session.write_json(PLAN_FILE, plan.as_document())
+            session.write_json(PLAN_FILE, plan_signature.signed(plan.as_document()))
         return _offer(run, FleetView(done.answers, plan=plan, dashboard=done.dashboard))
 
 
@@ -105,7 +106,7 @@ def apply_fleet(run: Run, view: FleetView, phrase: str | None, *, progress: Prog
             return _refuse(run, replace(view, refusals=tuple(refused)))
         tasks.remove_stop(session.directory.path)
         if started is None:
-            session.write_json(PLAN_FILE, plan.as_document())
+            session.write_json(PLAN_FILE, plan_signature.signed(plan.as_document()))
             session.journal.write("begun", plan_id=plan.plans_id, count=plan.count, ticket=run.parameters["ticket"])
         planned = {each.name: each for each in plan.targets}
 
@@ -206,10 +207,13 @@ def _not_named(one: PlannedTarget) -> TargetAnswer:
 
 def _read(path: Path) -> SetPlan:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        document = given_file.parse_json(given_file.read_given(path))
+    except (OSError, ValueError) as error:
         raise InvalidInput(f"plan.json of the run directory cannot be read: {error}") from error
-    return from_document(document)
+    bare, unsigned = plan_signature.take_off(document) if isinstance(document, dict) else ({}, "")
+    if unsigned:
+        raise Refused(f"the plan in {path.name} is not taken: {unsigned}; make a new plan here", guard="plan_unsigned")
+    return from_document(bare)
 
 
 def _total_refusals(plan: SetPlan, max_total_deletes: int) -> list[Refusal]:

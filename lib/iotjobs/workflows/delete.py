@@ -16,6 +16,7 @@ from iotjobs.deletion import guards, plan_file, request
 from iotjobs.deletion.executor import Executor
 from iotjobs.deletion.guards import ApplyContext, Refusal
 from iotjobs.deletion.plan import CANCEL, DELETE, Plan
+from iotjobs.deletion.plan_signature import signed
 from iotjobs.deletion.request import DeleteRequest
 from iotjobs.deletion.results import TargetResult, TargetState, counts_of, outcome_of
 from iotjobs.deletion.select import queue_context
@@ -71,7 +72,7 @@ def make_plan(
         plan = _plan_for(run, asked, execution, cancel_first=cancel_first)
         if isinstance(plan, Refusal):
             return _refuse(run, DeletionView(refusals=(plan,)))
-        session.write_json(PLAN_FILE, plan.as_document())
+        session.write_json(PLAN_FILE, signed(plan.as_document()))
         return _offer(run, DeletionView(plan))
 
 
@@ -81,18 +82,19 @@ def apply_plan(run: Run, view: DeletionView, phrase: str) -> DeletionView:
     assert plan is not None  # noqa: S101 - for the type checker
     with run.session() as session:
         connection = run.connection
-        context = ApplyContext(connection.account, connection.region, connection.endpoint, _now(run))
+        context = _context(run)
         refused = (
             guards.refusals(plan)
             or guards.phrase_must_match(plan, phrase)
             or guards.is_the_plan_in_progress("of one delete", session.started_plan_id())
+            or guards.allowed_by_project(plan, context)
             or guards.made_here(plan, context)
             or guards.fresh_enough(plan, replace(context, started=view.result is not None and view.result.touched))
         )
         if refused:
             return _refuse(run, replace(view, refusals=tuple(refused)))
         run.note(counts={"planned": 1, "deleted": 0})
-        session.write_json(PLAN_FILE, plan.as_document())
+        session.write_json(PLAN_FILE, signed(plan.as_document()))
         executor = _executor(run, session)
         ending: IotJobsError | None = None
         try:
@@ -260,6 +262,7 @@ def _plan_for(run: Run, asked: DeleteRequest, execution: Any, *, cancel_first: b
         endpoint=connection.endpoint,
         made_at=_now(run),
         queue_context=context,
+        project=connection.project.label,
     )
 
 
@@ -273,7 +276,7 @@ def _offer(run: Run, view: DeletionView) -> DeletionView:
     assert plan is not None  # noqa: S101 - for the type checker
     if view.result is not None and view.result.state.is_final:
         return _finish(run, view, None, already=True)
-    refused = guards.refusals(plan)
+    refused = guards.refusals(plan) or guards.allowed_by_project(plan, _context(run))
     if refused:
         return _refuse(run, replace(view, refusals=tuple(refused)))
     run.finish(
@@ -306,8 +309,10 @@ def _finish(run: Run, view: DeletionView, ending: IotJobsError | None, *, alread
     if outcome is Outcome.APPLIED:
         reason = f"{key} was deleted already, in this run directory" if already else f"deleted {key}"
     else:
-        cancelled = f"{key} was cancelled, {result.only_cancelled}: " if result.only_cancelled else ""
-        reason = f"{cancelled}{ending or result.why}"
+        so_far = f"{key} was cancelled, {result.only_cancelled}: " if result.only_cancelled else ""
+        if ending is not None and result.delete_sent and not so_far:
+            so_far = f"the delete of {key} was sent, and whether it acted is not known yet: "
+        reason = f"{so_far}{ending or result.why}"
         refusals = (Refusal(result.guard or result.state, reason, key),)
     run.finish(
         outcome,
@@ -316,6 +321,11 @@ def _finish(run: Run, view: DeletionView, ending: IotJobsError | None, *, alread
         refusals=[refusal.as_document() for refusal in refusals],
     )
     return replace(view, refusals=refusals if outcome is Outcome.REFUSED else (), open=False)
+
+
+def _context(run: Run) -> ApplyContext:
+    here = run.connection
+    return ApplyContext(here.account, here.region, here.endpoint, _now(run), project=here.project)
 
 
 def _now(run: Run) -> datetime:

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from iotjobs.deletion import guards, plan_file, rule
+from iotjobs.deletion import guards, plan_file, plan_signature, rule
 from iotjobs.deletion.executor import Executor
 from iotjobs.deletion.guards import ApplyContext, Refusal
 from iotjobs.deletion.results import (
     TargetResult,
     TargetState,
     counts_of,
+    is_spent,
     outcome_of,
     result_from_journal,
     results_table,
@@ -77,7 +78,7 @@ def make_plan(run: Run) -> SweepView:
         if refused:
             return _refuse(run, SweepView(refusals=tuple(refused)))
         if plan is not None:
-            return _offer(run, session, plan, evidence=_evidence(run, plan))
+            return _offer(run, session, plan, evidence=_evidence(run, session, plan, {}))
         return _choose(run, session, asked)
 
 
@@ -103,15 +104,16 @@ def apply_plan(
             guards.unattended_is_safe(plan, missing) if phrase is None else guards.sweep_phrase_must_match(plan, phrase)
         )
         refused = refused or guards.is_the_plan_in_progress(plan.plan_id, started or _single_delete_in(session))
+        refused = refused or guards.made_here(plan, _context(run, plan))
         if not refused:
-            deleted = [each.removal.key for each in results.values() if each.state.is_final]
-            evidence = _evidence(run, plan, deleted=deleted)
+            results = _settled(run, session, plan)
+            evidence = _evidence(run, session, plan, results)
             refused = guards.sweep_refusals(plan, _context(run, plan, evidence, started=started is not None))
         if refused:
             return _refuse(run, replace(view, refusals=tuple(refused), results=results))
         run.note(counts=counts_of(results.values()))
         if started is None:
-            session.write_json(PLAN_FILE, plan.as_document())
+            session.write_json(PLAN_FILE, plan_signature.signed(plan.as_document()))
             session.journal.write(
                 "begun",
                 plan_id=plan.plan_id,
@@ -184,7 +186,7 @@ class Sweep:
             if plan is None or session.started_plan_id() is not None:
                 raise InvalidInput("there is no plan that could be pruned: one that was begun goes on as it is")
             unwanted = {key if isinstance(key, ExecutionKey) else ExecutionKey(*key) for key in keys}
-            self.view = _offer(self.run, session, plan.without(unwanted), left_out=self.view.left_out)
+            self.view = _offer(self.run, session, plan.without(unwanted))
         return self
 
     def apply(
@@ -274,18 +276,18 @@ def _from_directory(session: Session, asked: SweepRule) -> tuple[SweepPlan | Non
 def _choose(run: Run, session: Session, asked: SweepRule) -> SweepView:
     caps = Caps(run.parameters["max_deletes"], run.parameters["max_fraction"])
     choice = select_targets(run.connection, asked, caps, now=_now(run))
-    view = SweepView(left_out=choice.left_out)
+    view = SweepView(left_out=guards.left_alone(choice.left_out))
     if choice.plan is not None:
-        return _offer(run, session, choice.plan, left_out=choice.left_out)
+        return _offer(run, session, choice.plan)
     if choice.refusals or (choice.left_out and not choice.matched):
-        refused = choice.refusals or choice.left_out
+        refused = choice.refusals or view.left_out
         return _refuse(run, replace(view, refusals=refused), matched=choice.matched)
     moved = f"all {choice.matched} that fit the rule moved while the plan was made: look again"
     run.finish(
         Outcome.NOTHING_TO_DO,
         reason=moved if choice.matched else "no execution fits the rule",
         counts=_counts(view),
-        refusals=[refusal.as_document() for refusal in choice.left_out],
+        refusals=[refusal.as_document() for refusal in view.left_out],
     )
     return view
 
@@ -294,16 +296,13 @@ def _go_on(run: Run, session: Session, plan: SweepPlan, refused: list[Refusal]) 
     """The sweep in progress here: what was in flight is settled first, by looking."""
     if refused:
         return _refuse(run, SweepView(refusals=tuple(refused)))
-    results = _results(plan, session)
-    executor = _executor(run, session, plan)
-    for identity, result in results.items():
-        if result.state is TargetState.UNSETTLED:
-            results[identity] = executor.settle(run.connection, result.removal)
+    refused = guards.made_here(plan, _context(run, plan))  # before any look: elsewhere nothing of it can be seen
+    if refused:
+        return _refuse(run, replace(_view(plan, _results(plan, session)), refusals=tuple(refused)))
+    results = _settled(run, session, plan)
     if all(result.state.is_final for result in results.values()):
-        return _finish(run, session, SweepView(plan, results=results), None)
-    deleted = [each.removal.key for each in results.values() if each.state.is_final]
-    evidence = _evidence(run, plan, deleted=deleted)
-    return _offer(run, session, plan, evidence=evidence, results=results)
+        return _finish(run, session, _view(plan, results), None)
+    return _offer(run, session, plan, evidence=_evidence(run, session, plan, results), results=results)
 
 
 def _offer(
@@ -311,17 +310,16 @@ def _offer(
     session: Session,
     plan: SweepPlan,
     *,
-    evidence: Evidence = ({}, {}),
-    left_out: tuple[Refusal, ...] = (),
+    evidence: Evidence | None = None,
     results: Results | None = None,
 ) -> SweepView:
     """Show a plan that may be confirmed, or say which guards refuse it."""
-    view = SweepView(plan, left_out=left_out, results=_results(plan, session) if results is None else results)
+    view = _view(plan, _results(plan, session) if results is None else results)
     if not plan.targets:
         run.finish(Outcome.NOTHING_TO_DO, reason="no execution is left in the plan", counts=_counts(view))
         return view
     if results is None:
-        session.write_json(PLAN_FILE, plan.as_document())
+        session.write_json(PLAN_FILE, plan_signature.signed(plan.as_document()))
     refused = guards.sweep_refusals(plan, _context(run, plan, evidence, started=results is not None))
     if refused:
         return _refuse(run, replace(view, refusals=tuple(refused)))
@@ -333,11 +331,15 @@ def _offer(
         reason=f"{begun}nothing was changed; confirm with the phrase to delete them{moved}",
         confirm=plan.phrase,
         counts=_counts(view),
-        refusals=[refusal.as_document() for refusal in left_out],
-        warnings=_warnings(plan),
+        refusals=[refusal.as_document() for refusal in view.left_out],
+        warnings=[*_warnings(plan), *_unkeyed(run)],
         plan_id=plan.plan_id,
     )
     return replace(view, open=True)
+
+
+def _view(plan: SweepPlan, results: Results) -> SweepView:
+    return SweepView(plan, left_out=guards.left_alone(plan.reading.protected), results=results)
 
 
 def _warnings(plan: SweepPlan) -> list[str]:
@@ -346,6 +348,10 @@ def _warnings(plan: SweepPlan) -> list[str]:
         for pattern in plan.reading.unmatched
     ]
     return [*unmatched, *plan.reading.moved]
+
+
+def _unkeyed(run: Run) -> list[str]:
+    return [] if run.parameters["plan_file"] is None or plan_signature.is_keyed() else [plan_signature.UNKEYED]
 
 
 # --------------------------------------------------------------------------------------------- carrying out
@@ -411,11 +417,12 @@ def _finish(run: Run, session: Session, view: SweepView, ending: IotJobsError | 
     except RecordError as error:
         warnings.append(str(error))
     not_deleted = [each for each in results if each.state is not TargetState.DELETED]
+    not_done = [Refusal(each.state, each.why or "not done", each.removal.key) for each in not_deleted]
     run.finish(
         outcome_of(results, ending),
         reason=f"{sentence_of(results)}{f': {ending}' if ending else ''}",
         counts=_counts(view),
-        refusals=[Refusal(each.state, each.why or "not done", each.removal.key).as_document() for each in not_deleted],
+        refusals=[refusal.as_document() for refusal in (*not_done, *view.left_out)],
         warnings=warnings,
         plan_id=plan.plan_id,
     )
@@ -436,27 +443,31 @@ def _refuse(run: Run, view: SweepView, *, matched: int | None = None) -> SweepVi
     return view
 
 
-def _evidence(run: Run, plan: SweepPlan, *, deleted: Collection[ExecutionKey] = ()) -> Evidence:
+def _evidence(run: Run, session: Session, plan: SweepPlan, results: Results) -> Evidence:
     """What the guards need to know of now; nothing where the plan is for another place."""
-    if guards.made_here(plan, _context(run, plan, ({}, {}), started=False)):
-        return {}, {}
-    return evidence_now(run.connection, plan, deleted=deleted)
+    if guards.made_here(plan, _context(run, plan)):
+        return Evidence()
+    journal = session.journal
+    done = [identity for identity, each in results.items() if is_spent(each, journal.of(identity))]
+    return evidence_now(run.connection, plan, done=done)
 
 
-def _context(run: Run, plan: SweepPlan, evidence: Evidence, *, started: bool) -> ApplyContext:
+def _context(run: Run, plan: SweepPlan, evidence: Evidence | None = None, *, started: bool = False) -> ApplyContext:
     """The caps that hold: the plan's own, which its phrase binds, and of those given the stricter ones."""
     connection, given = run.connection, run.parameters.given
     caps = {name: run.parameters[name] for name in _CAPS if name in given}
-    jobs, totals = evidence
+    evidence = evidence or Evidence()
     return ApplyContext(
         connection.account,
         connection.region,
         connection.endpoint,
         _now(run),
         caps=plan.caps.stricter(replace(plan.caps, **caps)),
-        jobs=jobs,
-        job_totals=totals,
+        jobs=evidence.jobs,
+        job_totals=evidence.job_totals,
+        spent=evidence.spent,
         started=started,
+        project=connection.project,
     )
 
 
@@ -466,6 +477,16 @@ def _results(plan: SweepPlan, session: Session) -> Results:
     }
 
 
+def _settled(run: Run, session: Session, plan: SweepPlan) -> Results:
+    """What became of each, after looking at what was in flight when an earlier run ended. Raises IotJobsError."""
+    results = _results(plan, session)
+    executor = _executor(run, session, plan)
+    for identity, result in results.items():
+        if result.state is TargetState.UNSETTLED:
+            results[identity] = executor.settle(run.connection, result.removal)
+    return results
+
+
 def _single_delete_in(session: Session) -> str | None:
     """What stands for a plan in progress where single executions were deleted: no sweep goes on there."""
     touched = any(entry["event"] == "calling" for entry in session.journal.entries)
@@ -473,7 +494,10 @@ def _single_delete_in(session: Session) -> str | None:
 
 
 def _counts(view: SweepView) -> dict[str, int]:
-    return {**counts_of(view.results.values()), "protected": len(view.left_out)}
+    return {
+        **counts_of(view.results.values()),
+        "protected": view.plan.reading.protected_count if view.plan else len(view.left_out),
+    }
 
 
 def _now(run: Run) -> datetime:

@@ -89,6 +89,11 @@ class Invariants:
         counted = result["counts"].get("deleted")
         if counted is not None and outcome in ("applied", "refused") and counted < ours:
             untrue.append(f"{outcome} with {counted} deleted by the record, {ours} by the service")
+        verified = {_key(line) for line in self.journal() if line["event"] == "verified"}
+        if targets and (counted or 0) > sum(_key(target) in verified for target in targets):
+            untrue.append(
+                f"{counted} counted as deleted, and only {len(verified)} of them seen to be gone by our doing"
+            )
         for line in self.journal():
             if line["event"] == "verified" and not self._may_be_ours(line):
                 untrue.append(f"said to be deleted by us, and no call of ours can have done it: {_key(line)}")

@@ -274,6 +274,10 @@ class ServiceModel:
         arn = f"arn:aws:iot:{self.region}:{self.account}:thing/{thingName}"
         return {"thingName": thingName, "thingArn": arn}
 
+    def list_things_in_thing_group(self, **_: Any) -> dict[str, Any]:
+        """List the things of a group: every thing is in every group."""
+        return {"things": sorted({thing for thing, _ in self.executions})}
+
     def search_index(self, queryString: str, **_: Any) -> dict[str, Any]:
         """Search the fleet index: all things have been offline for long, some with no time on record."""
         names = {thing for job in self.jobs.values() for thing in job.members} | {thing for thing, _ in self.executions}

@@ -1,0 +1,38 @@
+"""A file that somebody named, a plan, targets, a request: read whole, up to a size, and waited for by nobody."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any, BinaryIO
+
+MOST_BYTES = 64 * 1024 * 1024
+_UNHINDERED = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+def read_given(path: Path, *, most_bytes: int = MOST_BYTES) -> bytes:
+    """All that a file holds; a link is followed. Raises OSError, also for what is no file, and for a larger one."""
+    handle = os.open(path, os.O_RDONLY | _UNHINDERED)  # a pipe would be waited for
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EPERM, "it is not an ordinary file", path.name)
+        return bounded(file, path, most_bytes)
+
+
+def bounded(file: BinaryIO, path: Path, most_bytes: int) -> bytes:
+    """All of an open file. Raises OSError for a larger one, of which no more than that is read."""
+    content = file.read(most_bytes + 1)
+    if len(content) > most_bytes:
+        raise OSError(errno.EFBIG, f"it is larger than {most_bytes >> 20} MB", path.name)
+    return content
+
+
+def parse_json(content: bytes) -> Any:
+    """What JSON says. Raises ValueError, also for what is nested too deep."""
+    try:
+        return json.loads(content)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
