@@ -54,7 +54,9 @@ def thing(fleet: Any) -> None:
         fleet.thing(name, connected=False, since_days=20)
     for number in range(60):
         status = "IN_PROGRESS" if number == 0 else "QUEUED"
-        fleet.job(f"job-{number:03}", {"core-1": status, "other-1": "QUEUED", "other-2": "QUEUED"}, days=60 - number / 2)
+        fleet.job(
+            f"job-{number:03}", {"core-1": status, "other-1": "QUEUED", "other-2": "QUEUED"}, days=60 - number / 2
+        )
 
 
 def one(fleet: Any) -> None:

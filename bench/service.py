@@ -34,16 +34,18 @@ class Traffic:
 
     @property
     def throttled_share(self) -> float:
-        throttled = sum(call["error"] == "ThrottlingException" for call in self.calls)
+        """Of all calls."""
+        throttled: int = sum(call["error"] == "ThrottlingException" for call in self.calls)
         return throttled / max(1, len(self.calls))
 
     def by_operation(self) -> dict[str, int]:
+        """How many calls came in, most first."""
         return dict(Counter(_name(call) for call in self.calls).most_common())
 
     def per_s(self, operation: str) -> float:
         """Accepted calls a second of an operation, between its second and its last: the first may stand alone."""
         at = [call["at"] for call in self.calls if call["operation"] == operation and call["error"] is None][1:]
-        return (len(at) - 1) / (at[-1] - at[0]) if len(at) > 1 else 0.0
+        return float((len(at) - 1) / (at[-1] - at[0])) if len(at) > 1 else 0.0
 
     def bound_s(self) -> float:
         """The least time in which the quotas let these very calls through, each operation at once with the others."""
@@ -98,7 +100,7 @@ def work(service: Service, task: str, *arguments: str) -> dict[str, Any]:
 def _exports(process: subprocess.Popen[str]) -> dict[str, str]:
     assert process.stdout is not None  # noqa: S101 - for the type checker
     lines = iter(process.stdout.readline, "")
-    environment = {}
+    environment: dict[str, str] = {}
     for line in lines:
         if line.startswith("#"):
             return environment

@@ -39,7 +39,7 @@ def sweep(targets: int, statuses: str) -> dict[str, Any]:
         plan = iotjobs.sweep(run).plan()
         planned = time.perf_counter() - planned
         began, wall, processor = time.time(), time.perf_counter(), time.process_time()
-        plan.apply(plan.current_plan.phrase)
+        plan.apply(plan.current_plan.phrase if plan.current_plan else None)
         took = {"seconds": time.perf_counter() - wall, "processor_s": time.process_time() - processor}
         deleted = json.loads(Path(f"{home}/run/result.json").read_text())["counts"]["deleted"]
     if deleted != targets:

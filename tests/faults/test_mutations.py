@@ -106,7 +106,10 @@ MUTATIONS = {
         "outside_plan",
     ),
     "it goes on after failures": Mutation(
-        f"{DELETION}.sweep_executor.SweepExecutor._count_failure", _returns(None), _three_fail_in_a_row, "unchecked"
+        f"{DELETION}.sweep_executor.SweepExecutor._raise_after_failures",
+        _returns(None),
+        _three_fail_in_a_row,
+        "unchecked",
     ),
 }
 
