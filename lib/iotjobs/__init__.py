@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from iotjobs.ui.steps_view import what_to_do
     from iotjobs.ui.sweep_panel import sweep_panel
     from iotjobs.ui.sweep_view import sweep_report
-    from iotjobs.workflows.delete import delete_job_execution
+    from iotjobs.workflows.delete import cancel_job_execution, delete_job_execution
     from iotjobs.workflows.investigate import Findings, investigate
     from iotjobs.workflows.sweep import Sweep, sweep
 
@@ -31,6 +31,7 @@ __all__ = [
     "Run",
     "Sweep",
     "banner",
+    "cancel_job_execution",
     "delete_job_execution",
     "delete_panel",
     "explore",
@@ -65,7 +66,7 @@ _MODULES = {
         "what_changed",
         "what_to_do",
     ),
-    "iotjobs.workflows.delete": ("delete_job_execution",),
+    "iotjobs.workflows.delete": ("cancel_job_execution", "delete_job_execution"),
     "iotjobs.workflows.investigate": ("Findings", "investigate"),
     "iotjobs.workflows.sweep": ("Sweep", "sweep"),
 }

@@ -95,14 +95,14 @@ def report(notebook: Path, out: Path | None) -> None:
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Where to; RUN_DIR/restore by default.")
 @click.option("--also-ended", is_flag=True, help="Queue again what had ended as well: its devices do it once more.")
 def restore(run_dir: Path, out: Path | None, *, also_ended: bool) -> None:
-    """Show what the run in RUN_DIR removed, and write the create-job requests that queue it again.
+    """Show what the run in RUN_DIR removed or cancelled, and write the create-job requests that queue it again.
 
     Creates nothing and asks nothing of AWS. Exits 3 when something that was waiting is in no request.
     """
     from iotjobs.deletion.restore import restoration  # noqa: PLC0415 - slow to import
 
     found = restoration(run_dir, out=out, also_ended=also_ended)
-    click.echo(repr(found))
+    echo(repr(found))
     sys.exit(0 if found.complete else Outcome.PARTIAL.exit_code)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from iotjobs.model import Outcome
 from iotjobs.permissions import grant_of
+from iotjobs.visible_text import visible_text
 
 
 class IotJobsError(Exception):
@@ -17,8 +18,8 @@ class IotJobsError(Exception):
     code = ""
 
     def __str__(self) -> str:
-        """One line: it is the last line of a notebook, and what a scheduler shows of a run."""
-        return " ".join(super().__str__().split())
+        """One line, all of it visible: it is the last line of a notebook, and what a scheduler shows of a run."""
+        return visible_text(" ".join(super().__str__().split()))
 
     def _render_traceback_(self) -> list[str]:
         """Show one sentence instead of a stack: IPython calls this for an error that ends a cell."""

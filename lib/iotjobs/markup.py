@@ -5,7 +5,6 @@ The templates lie in `ui/templates/`; `style.css` there is the only stylesheet, 
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +16,7 @@ from markupsafe import Markup
 
 from iotjobs.diagnosis.colours import CAUSE_LOOKS, STATUS_LOOKS
 from iotjobs.diagnosis.evidence_text import duration_text
+from iotjobs.visible_text import visible_text
 
 #: No value takes more of a page than this; the files of the run have it whole.
 MOST_CHARACTERS = 2000
@@ -36,13 +36,7 @@ def visible(value: Any, *, most: int = MOST_CHARACTERS) -> str:
     text = str(value)
     if len(text) > most:
         text = f"{text[:most]}… ({len(text):,} characters in all)"
-    return text if text.isprintable() else "".join(map(_visible_character, text))
-
-
-def _visible_character(character: str) -> str:
-    if character.isprintable() or unicodedata.category(character) == "Zs":
-        return character
-    return character.encode("unicode_escape").decode("ascii")
+    return visible_text(text)
 
 
 def render(template: str, **values: Any) -> Markup:

@@ -33,6 +33,13 @@ UNFINISHED = (Status.QUEUED, Status.IN_PROGRESS)
 TERMINAL = tuple(status for status in Status if status not in UNFINISHED)
 
 
+class Action(StrEnum):
+    """What is done with an execution: its record goes as well, or is kept."""
+
+    DELETE = "delete"
+    CANCEL = "cancel"
+
+
 class JobStatus(StrEnum):
     """The states of a job (API: JobStatus)."""
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from iotjobs.errors import InvalidInput
-from iotjobs.model import EXECUTION_NUMBER_MAX, JOB_ID, NAMESPACE_ID, THING_NAME, Cause, Status
+from iotjobs.model import EXECUTION_NUMBER_MAX, JOB_ID, NAMESPACE_ID, THING_NAME, Action, Cause, Status
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _LONGEST_SHOWN = 80
@@ -112,6 +112,13 @@ def skeleton(value: object, *, name: str = "generate_cli_skeleton") -> str:
     if value not in ("input", "output"):
         raise InvalidInput(f"{name} is {shown(value)}; it takes input or output")
     return str(value)
+
+
+def action(value: object, *, name: str = "action") -> Action:
+    """What a sweep does."""
+    if value not in list(Action):
+        raise InvalidInput(f"{name} is {shown(value)}; it takes {' or '.join(Action)}")
+    return Action(str(value))
 
 
 def _members(value: object, name: str, allowed: type[StrEnum]) -> tuple[str, ...]:

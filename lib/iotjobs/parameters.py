@@ -15,6 +15,7 @@ from typing import Any
 
 from iotjobs.errors import InvalidInput
 from iotjobs.parameter_values import (
+    action,
     causes,
     comma_list,
     count,
@@ -92,7 +93,7 @@ def _common(notebook: str, run_dir: str = "") -> tuple[Parameter, ...]:
 
 
 _TICKET = Parameter("ticket", text, "a ticket or reason, kept on an execution that is cancelled and in the record")
-_CONFIRM = Parameter("confirm", text, "the phrase of the plan; without it nothing is deleted")
+_CONFIRM = Parameter("confirm", text, "the phrase of the plan; without it nothing is changed")
 
 _INVESTIGATE = (
     Parameter("job_id", job_id, "the job to look at; None: every job that is not finished"),
@@ -111,6 +112,13 @@ _INVESTIGATE = (
     ),
 )
 _SWEEP = (
+    Parameter(
+        "action",
+        action,
+        "delete, or cancel: end what is unfinished by its version, keep the record and delete nothing",
+        default="delete",
+        cell_has_none=True,
+    ),
     Parameter("job_id", job_id, "only executions of this job"),
     Parameter("thing_name", thing_name, 'only executions of this thing, in quotes: "007" is text'),
     Parameter("causes", causes, "only these causes, comma-separated: orphaned,device_offline"),
@@ -133,7 +141,7 @@ _SWEEP = (
     Parameter(
         "force",
         flag,
-        "True: also QUEUED and IN_PROGRESS; each is cancelled by its version first",
+        "True: also QUEUED and IN_PROGRESS, each cancelled by its version first; action cancel: also IN_PROGRESS",
         default=False,
         type=bool,
         cell_has_none=True,
@@ -214,6 +222,29 @@ NOTEBOOKS: dict[str, tuple[Parameter, ...]] = {
         _TICKET,
         _CONFIRM,
         *_common("delete_job_execution"),
+    ),
+    "cancel_job_execution": (
+        Parameter("job_id", job_id, "the ID of the job whose execution on a particular device will be cancelled"),
+        Parameter(
+            "thing_name",
+            thing_name,
+            'the name of the thing whose execution, its newest of the job, will be cancelled; in quotes: "007" is text',
+        ),
+        Parameter(
+            "force",
+            flag,
+            "True: cancel it although it is IN_PROGRESS; the device can then no longer report",
+            type=bool,
+        ),
+        Parameter(
+            "expected_version",
+            count,
+            "refuse unless it is at this version; None: at the version that the plan sees",
+            type=int,
+        ),
+        _TICKET,
+        _CONFIRM,
+        *_common("cancel_job_execution"),
     ),
     "sweep": (*_SWEEP, *_common("sweep", "the same again goes on with it; ")),
     "fleet": (*_TARGETS, *_INVESTIGATE, *_common("fleet")),

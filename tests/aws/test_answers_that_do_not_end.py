@@ -125,6 +125,31 @@ def test_a_listing_that_never_ends_ends(connection: Connection, monkeypatch: pyt
         list(connection.pages("ListJobs", "jobs"))
 
 
+def test_pages_without_a_row_end(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aws_connection, "_MOST_EMPTY_PAGES", 5)
+    _pages(monkeypatch, (str(number) for number in itertools.count()))
+    with pytest.raises(IotJobsError, match="did not end after 5 pages without a row"):
+        list(connection.pages("ListJobs", "jobs"))
+
+
+def test_the_same_rows_under_a_new_token_are_a_circle(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = itertools.count()
+    rows = [{"jobId": "firmware"}, {"jobId": "certificates"}]
+    monkeypatch.setattr(control_plane, "list_jobs", lambda *_: {"jobs": rows, "nextToken": str(next(tokens))})
+    with pytest.raises(IotJobsError, match="led back to a page"):
+        list(connection.pages("ListJobs", "jobs"))
+    assert connection.calls["ListJobs"] == 2
+
+
+def test_rows_without_end_end(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aws_connection, "_MOST_ROWS", 50)
+    numbers = itertools.count()
+    fresh = lambda *_: {"jobs": [{"jobId": f"job-{next(numbers)}"} for _ in range(9)], "nextToken": str(next(numbers))}  # noqa: E731
+    monkeypatch.setattr(control_plane, "list_jobs", fresh)
+    with pytest.raises(IotJobsError, match="did not end after 54 rows"):
+        list(connection.pages("ListJobs", "jobs"))
+
+
 def test_pages_are_read_to_the_last(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     rest = iter(["a", "b"])
     more = lambda *_: {"jobs": [], **({"nextToken": token} if (token := next(rest, "")) else {})}  # noqa: E731

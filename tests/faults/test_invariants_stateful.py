@@ -20,7 +20,7 @@ from tests.faults import soak
 from tests.faults.harness.crash_injection import Kill
 from tests.faults.harness.fault_injection import CHANGE_FAULTS, READ_FAULTS, Fault
 from tests.faults.harness.schedules import EVENTS, STATES, Event, Fleet, Job
-from tests.faults.harness.simulation import Simulation, SingleDelete, Sweep, Workflow
+from tests.faults.harness.simulation import Cancel, Simulation, SingleDelete, Sweep, Workflow
 
 _CHANGES = st.sampled_from(("DeleteJobExecution", "CancelJobExecution"))
 _CALLS = st.integers(1, 12) | st.integers(1, 40)
@@ -91,6 +91,12 @@ class Deleting(RuleBasedStateMachine):
             shutil.rmtree(self.home, ignore_errors=True)
 
 
+class Cancelling(Deleting):
+    """A person cancels one execution and deletes nothing."""
+
+    kind = Cancel
+
+
 class Sweeping(Deleting):
     """Many executions by a rule."""
 
@@ -102,5 +108,7 @@ _SAME_EACH_TIME: dict[str, Any] = {
 }  # fmt: skip
 TestDeleting = Deleting.TestCase
 TestDeleting.settings = settings(max_examples=120, stateful_step_count=6, **_SAME_EACH_TIME)
+TestCancelling = Cancelling.TestCase
+TestCancelling.settings = settings(max_examples=60, stateful_step_count=6, **_SAME_EACH_TIME)
 TestSweeping = Sweeping.TestCase
 TestSweeping.settings = settings(max_examples=40, stateful_step_count=6, **_SAME_EACH_TIME)

@@ -14,7 +14,7 @@ import pytest
 
 from tests.faults.harness.fault_injection import Fault
 from tests.faults.harness.schedules import GREENGRASS, Event, Fleet, Job
-from tests.faults.harness.simulation import Simulation, Sweep
+from tests.faults.harness.simulation import Cancel, Simulation, Sweep, Workflow
 
 CANCEL, DELETE = "CancelJobExecution", "DeleteJobExecution"
 
@@ -61,6 +61,36 @@ def _three_fail_in_a_row(directory: Path) -> Sweep:
     return sweep
 
 
+def _cancels(directory: Path, *states: str, looks: int = 0) -> Sweep:
+    sweep = Sweep(
+        Simulation(directory / "run", Fleet((Job(states),), looks_until_shown=looks)),
+        action="cancel", job_id="job-0", force=True, max_fraction=1.0,
+    )  # fmt: skip
+    sweep.plan()
+    return sweep
+
+
+def _cancels_two(directory: Path) -> Sweep:
+    sweep = _cancels(directory, "QUEUED", "IN_PROGRESS")
+    sweep.apply()
+    return sweep
+
+
+def _cancel_shows_late(directory: Path) -> Sweep:
+    sweep = _cancels(directory, "QUEUED", "QUEUED", looks=300)
+    for _ in range(3):
+        sweep.apply()
+    return sweep
+
+
+def _device_reports_before_the_cancel(directory: Path) -> Workflow:
+    cancel = Cancel.on_one_job(directory, "IN_PROGRESS", job_id="job-0", thing_name="thing-0", force=True)
+    cancel.plan()
+    cancel.simulation.service.report("job-0", "thing-0", "IN_PROGRESS")
+    cancel.apply()
+    return cancel
+
+
 def _never_accepted(real: Callable[..., Any]) -> Callable[..., Any]:
     def sent(entries: Any, operation: str) -> Any:
         state = real(entries, operation)
@@ -75,7 +105,7 @@ class Mutation:
 
     target: str
     broken: Callable[[Any], Any]
-    noticed_by: Callable[[Path], Sweep]
+    noticed_by: Callable[[Path], Workflow]
     as_: str
 
 
@@ -104,6 +134,24 @@ MUTATIONS = {
         lambda real: lambda step, operation, now: {**real(step, operation, now), "force": True},
         _no_trouble,
         "outside_plan",
+    ),
+    "a cancel deletes as well": Mutation(
+        f"{DELETION}.plan.Plan.deletes", lambda _real: property(lambda _plan: True), _cancels_two, "outside_plan"
+    ),
+    "a cancel that was accepted is sent again": Mutation(
+        f"{DELETION}.executor.sent", _never_accepted, _cancel_shows_late, "repeated"
+    ),
+    "a cancel goes without its version": Mutation(
+        f"{DELETION}.executor._Step._parameters",
+        lambda real: lambda step, operation, now: {**real(step, operation, now), "expectedVersion": None},
+        _cancels_two,
+        "outside_plan",
+    ),
+    "what moved is cancelled all the same": Mutation(
+        f"{DELETION}.guards.unchanged", _returns([]), _device_reports_before_the_cancel, "outside_plan"
+    ),
+    "the next is cancelled before the first one shows": Mutation(
+        f"{DELETION}.sweep_executor.SweepExecutor._check_canary", _returns(None), _cancel_shows_late, "unchecked"
     ),
     "it goes on after failures": Mutation(
         f"{DELETION}.sweep_executor.SweepExecutor._raise_after_failures",

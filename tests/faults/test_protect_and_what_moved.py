@@ -45,7 +45,9 @@ def test_a_plan_that_shrank_says_so(tmp_path: Path) -> None:
     assert any("job-0/thing-0/1" in warning for warning in result["warnings"])
 
 
-def test_things_that_are_no_longer_registered_are_swept_in_one_run(tmp_path: Path) -> None:
+def test_things_that_are_no_longer_registered_are_swept_in_one_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Their lists answer ResourceNotFound: what has no queue has left it, and the canary is content."""
     from tests.faults.harness.service_model import service_error
 
@@ -56,8 +58,8 @@ def test_things_that_are_no_longer_registered_are_swept_in_one_run(tmp_path: Pat
         raise service_error("ResourceNotFoundException", "ListJobExecutionsForThing", 404)
 
     service = sweep.simulation.service
-    service.list_job_executions_for_thing = not_found  # type: ignore[method-assign]
-    service.describe_thing = not_found  # type: ignore[method-assign]
+    monkeypatch.setattr(service, "list_job_executions_for_thing", not_found)
+    monkeypatch.setattr(service, "describe_thing", not_found)
     assert sweep.apply() == "applied"
     assert len(sweep.simulation.deleted()) == 3
 

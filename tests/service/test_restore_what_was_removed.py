@@ -167,7 +167,7 @@ def test_a_delete_that_was_not_seen_to_the_end_is_not_counted_and_said(
     journal.write_text("".join(kept))  # as after a crash
     found = restoration(tmp_path)
     assert found.table.empty
-    assert "DeleteJobExecution was sent, but it was not seen to be gone" in repr(found)
+    assert "DeleteJobExecution was sent, but what came of it was not seen" in repr(found)
     assert not (tmp_path / "restore").exists()
 
 

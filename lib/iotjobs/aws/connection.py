@@ -33,8 +33,10 @@ from iotjobs.errors import Denied, InvalidInput, IotJobsError, NotFound, Refused
 from iotjobs.project_file import Project
 
 _FIRST_ATTEMPTS = 3  # of the very first call: an endpoint that is not there should be said within seconds
-#: 250 rows a page: two million executions. A service that gives a new token with every page never ends.
+#: Of one listing. A page of AWS has 250 rows at most; a service that gives a new token with every page never ends.
 _MOST_PAGES = 8_000
+_MOST_ROWS = 2_000_000
+_MOST_EMPTY_PAGES = 100
 _READING_ERRORS = (AttributeError, KeyError, TypeError, ValueError, RecursionError, ResponseParserError)
 
 
@@ -175,23 +177,31 @@ class Connection:
 
         Raises IotJobsError when the listing leads back to a page that was read, or never ends.
         """
-        tokens: set[str] = set()
+        known: set[str] = set()
         token: str | None = None
+        rows_read = empty = 0
         for _ in range(_MOST_PAGES):
             answer = self.read(operation, **parameters, nextToken=token)
-            yield answer.get(key, [])
+            rows = answer.get(key, [])
+            yield rows
             token = answer.get("nextToken")
             if not token:
                 return
-            if token in tokens:
-                raise IotJobsError(
-                    f"{about(operation, parameters)} led back to a page that was read already; the reading is not "
-                    f"complete: run this again; {CHECK_ENDPOINT}"
-                )
-            tokens.add(token)
-        raise IotJobsError(
-            f"{about(operation, parameters)} did not end after {_MOST_PAGES} pages; the reading is not complete; "
-            f"{CHECK_ENDPOINT}"
+            rows_read, empty = rows_read + len(rows), 0 if rows else empty + 1
+            if rows_read > _MOST_ROWS or empty >= _MOST_EMPTY_PAGES:
+                what = f"{empty} pages without a row" if empty else f"{rows_read:,} rows"
+                raise self._endless(operation, parameters, f"did not end after {what}")
+            # a token of its own for the same rows is a circle as well
+            marks = {f"token {token}", *([f"rows {len(rows)} {rows[0]} {rows[-1]}"] if len(rows) > 1 else [])}
+            if marks & known:
+                raise self._endless(operation, parameters, "led back to a page that was read already")
+            known |= marks
+        raise self._endless(operation, parameters, f"did not end after {_MOST_PAGES} pages")
+
+    @staticmethod
+    def _endless(operation: str, parameters: dict[str, Any], why: str) -> IotJobsError:
+        return IotJobsError(
+            f"{about(operation, parameters)} {why}; the reading is not complete: run this again; {CHECK_ENDPOINT}"
         )
 
     def read_device_plane(self, operation: str, **parameters: Any) -> dict[str, Any]:

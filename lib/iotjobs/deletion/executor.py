@@ -188,8 +188,8 @@ class _Step:
             if self._sent(CANCEL) is not Sent.ACCEPTED:
                 self._send(CANCEL, self._plan.execution)
             now = self._wait_for(self._is_cancelled_by_us, "cancel")
-        if DELETE not in self._plan.operations:
-            self._executor.note("verified", self._plan)
+        if not self._plan.deletes:
+            self._note_cancelled(now)
             return
         if self._sent(DELETE) is not Sent.ACCEPTED:
             self._send(DELETE, now if self._is_cancelled_by_us(now) else self._plan.execution)
@@ -204,7 +204,7 @@ class _Step:
         if self._is_gone(now):
             self._note_gone(now)
         elif last == CANCEL and self._is_cancelled_by_us(now):
-            self._executor.note("verified", self._plan)
+            self._note("cancelled")
 
     # ------------------------------------------------------------------------------------------- sending
 
@@ -341,11 +341,12 @@ class _Step:
         if operation == DELETE:
             more = {"executionNumber": now.key.execution_number, "namespaceId": self._plan.namespace_id}
             return {**names, **more, "force": self._plan.forced}
-        return {**names, "force": True, "expectedVersion": now.version_number, "statusDetails": self._details(now)}
+        version, details = now.version_number, self._details(now)
+        return {**names, "force": self._plan.cancel_forced, "expectedVersion": version, "statusDetails": details}
 
     def _details(self, now: Execution) -> dict[str, str]:
         """The device's own details and ours: those given with a cancel replace what is there (API)."""
-        verb = "deleted" if DELETE in self._plan.operations else "cancelled"
+        verb = "deleted" if self._plan.deletes else "cancelled"
         values = {
             "canceledBy": self._connection.caller_arn,
             "reason": f"{verb} with iotjobs",
@@ -410,7 +411,7 @@ class _Step:
                 f"AWS accepted the {what} of {self._plan.key}, and it is still there as it was; it is not sent again: "
                 "run again with the same run_dir to see, and check the endpoint if it stays so"
             )
-        if not shows(seen[-1]):
+        if self._plan.deletes and not shows(seen[-1]):
             raise Drifted(guards.unchanged(self._plan.execution, seen[-1]))
         return seen[-1]
 
@@ -445,10 +446,21 @@ class _Step:
             return True
         return self._sent(CANCEL) is Sent.PERHAPS and now.status_details.get("mark") == self._executor.mark()
 
+    def _note_cancelled(self, now: Execution | None) -> None:
+        """Say that it is CANCELED; or that it went away since, which no cancel does."""
+        if self._is_gone(now):
+            self._note_gone(now)
+        else:
+            self._note("cancelled")
+
     def _note_gone(self, now: Execution | None) -> None:
         """Say whose doing it is that it is gone: ours when AWS accepted the delete, or nothing uses its number."""
         deleted = self._sent(DELETE)
-        if deleted is Sent.ACCEPTED or (deleted is Sent.PERHAPS and now is None):
+        if not self._plan.deletes and self._sent(CANCEL) is not Sent.NOT:
+            known = self._sent(CANCEL) is Sent.ACCEPTED
+            what = "AWS accepted its cancel" if known else "whether its cancel acted is not known"
+            self._note("gone", why=f"{self._plan.key} went away, not by this run; {what}")
+        elif deleted is Sent.ACCEPTED or (deleted is Sent.PERHAPS and now is None):
             self._note("verified")
         elif deleted is Sent.PERHAPS:
             why = (

@@ -1,4 +1,4 @@
-"""The guards of a delete: each a small pure function, plan in, refusals out.
+"""The guards of a delete and of a cancel: each a small pure function, plan in, refusals out.
 
 Those of one execution stand in `GUARDS`, those of a sweep's plan in `SWEEP_GUARDS`; both again when a plan is applied,
 with what was read then. The others are asked at their own moment: the phrase when it is given, the last look right
@@ -19,7 +19,7 @@ from iotjobs.deletion.job_facts import JobFacts
 from iotjobs.deletion.plan import DEVICE_ACTIVE_WORDS, Plan
 from iotjobs.deletion.sweep_plan import Caps, LeftAlone, SweepPlan
 from iotjobs.errors import Denied, IotJobsError
-from iotjobs.model import Execution, ExecutionKey, Identity, same_moment, utc_text
+from iotjobs.model import Action, Execution, ExecutionKey, Identity, Status, same_moment, utc_text
 from iotjobs.project_file import Project
 
 _UTC = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
@@ -72,13 +72,16 @@ class ApplyContext:
 
 
 def unfinished_needs_force(plan: Plan) -> list[Refusal]:
-    """Refuse QUEUED and IN_PROGRESS without force.
+    """Refuse to delete QUEUED and IN_PROGRESS without force, and to cancel IN_PROGRESS without it.
 
-    Prevents: a working device cut off from its job by a plain delete. Stricter than some services on purpose:
-    the reference allows only terminal executions without force.
+    Prevents: a working device cut off from its job by a plain delete or cancel. For a delete stricter than some
+    services on purpose: the reference allows only terminal executions without force. A cancel of what is QUEUED needs
+    none (API: CancelJobExecution, `force`).
     """
     if plan.execution.finished or plan.force:
         return []
+    if not plan.deletes:
+        return _cancel_needs_force(plan) if plan.execution.status == Status.IN_PROGRESS else []
     return [
         Refusal(
             "unfinished_needs_force",
@@ -89,7 +92,58 @@ def unfinished_needs_force(plan: Plan) -> list[Refusal]:
     ]
 
 
-GUARDS: tuple[Callable[[Plan], list[Refusal]], ...] = (unfinished_needs_force,)
+def _cancel_needs_force(plan: Plan) -> list[Refusal]:
+    return [
+        Refusal(
+            "unfinished_needs_force",
+            f"{plan.key} is IN_PROGRESS, and without force AWS cancels only what is QUEUED "
+            "(InvalidStateTransitionException). If the device can recover from losing it, ask again with force "
+            "(--force)",
+            plan.key,
+        )
+    ]
+
+
+def ended_needs_no_cancel(plan: Plan) -> list[Refusal]:
+    """Refuse to cancel what has ended.
+
+    Prevents: a cancel that AWS refuses (InvalidStateTransitionException), taken for a queue that was freed.
+    """
+    if plan.deletes or not plan.execution.finished:
+        return []
+    return [
+        Refusal(
+            "ended_needs_no_cancel",
+            f"{plan.key} has ended: it is {plan.execution.status}, and holds back nothing. There is nothing to cancel; "
+            "where its record is unwanted, delete_job_execution removes it, without force",
+            plan.key,
+        )
+    ]
+
+
+def version_is_expected(plan: Plan) -> list[Refusal]:
+    """Refuse an execution that is at another version than the caller expects (API: `expectedVersion`).
+
+    Prevents: a cancel of what a device took up or reported since the caller looked.
+    """
+    version = plan.execution.version_number
+    if plan.expected_version in (None, version):
+        return []
+    return [
+        Refusal(
+            "version_is_expected",
+            f"{plan.key} is {plan.execution.status} at version {version}, and expected_version is "
+            f"{plan.expected_version}: it moved since. Look at it again, then ask with its version, or without",
+            plan.key,
+        )
+    ]
+
+
+GUARDS: tuple[Callable[[Plan], list[Refusal]], ...] = (
+    unfinished_needs_force,
+    ended_needs_no_cancel,
+    version_is_expected,
+)
 
 
 def refusals(plan: Plan) -> list[Refusal]:
@@ -228,10 +282,14 @@ def protection_unknown(job_id: str, error: IotJobsError) -> Refusal:
 def live_needs_force(plan: SweepPlan, _context: ApplyContext) -> list[Refusal]:
     """Refuse a sweep that would take QUEUED or IN_PROGRESS executions away without the wish to.
 
-    Prevents: a rule by age that also catches what devices wait for or work on.
+    Prevents: a rule by age that also catches what devices wait for or work on. A sweep that cancels names that wish
+    itself; only what is IN_PROGRESS needs force then, as with AWS.
     """
     if plan.rule.force:
         return []
+    if plan.rule.action == Action.CANCEL:
+        working = [each for each in plan.targets if each.removal.execution.status == Status.IN_PROGRESS]
+        return [refusal for each in working for refusal in _cancel_needs_force(each.removal)]
     return [
         Refusal(
             "unfinished_needs_force",
@@ -242,6 +300,14 @@ def live_needs_force(plan: SweepPlan, _context: ApplyContext) -> list[Refusal]:
         for each in plan.targets
         if not each.removal.execution.finished
     ]
+
+
+def cancels_the_unfinished(plan: SweepPlan, _context: ApplyContext) -> list[Refusal]:
+    """Refuse a plan to cancel with an execution that has ended.
+
+    Prevents: a plan that was put together by other means than its rule.
+    """
+    return [refusal for each in plan.targets for refusal in ended_needs_no_cancel(each.removal)]
 
 
 def within_max_deletes(plan: SweepPlan, context: ApplyContext) -> list[Refusal]:
@@ -362,6 +428,7 @@ def made_here(plan: Plan | SweepPlan, context: ApplyContext) -> list[Refusal]:
 SWEEP_GUARDS: tuple[Callable[[SweepPlan, ApplyContext], list[Refusal]], ...] = (
     fresh_enough,
     live_needs_force,
+    cancels_the_unfinished,
     names_not_protected,
     owners_known,
     within_max_deletes,

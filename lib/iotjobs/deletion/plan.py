@@ -12,8 +12,8 @@ from typing import Any
 from iotjobs.diagnosis.evidence_text import duration_text
 from iotjobs.model import Execution, ExecutionKey, Identity, JobStatus, Status, exact_text, utc_text
 
-SCHEMA = 2
-KIND_ONE, KIND_SWEEP = "delete_job_execution", "sweep"
+SCHEMA = 3
+KIND_ONE, KIND_CANCEL, KIND_SWEEP = "delete_job_execution", "cancel_job_execution", "sweep"
 _ID_LENGTH = 32
 
 CANCEL, DELETE = "CancelJobExecution", "DeleteJobExecution"
@@ -42,10 +42,11 @@ class QueueContext:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The removal of one execution: who it is, how it is to be done, and what follows from it.
+    """The end of one execution: who it is, how it is to be done, and what follows from it.
 
-    ``operations`` are the changing calls, in order: `CANCEL` before `DELETE`, or one of them. ``project``: the project
-    file under which it was made, empty without one.
+    ``operations`` are the changing calls, in order: `CANCEL` before `DELETE`, or one of them. `CANCEL` alone frees the
+    queue and keeps the record. ``project``: the project file under which it was made, empty without one.
+    ``expected_version``: the only version that the caller wants it at.
     """
 
     execution: Execution
@@ -59,6 +60,7 @@ class Plan:
     made_at: datetime
     queue_context: QueueContext
     project: str = ""
+    expected_version: int | None = None
 
     @property
     def identity(self) -> Identity:
@@ -69,6 +71,11 @@ class Plan:
     def key(self) -> ExecutionKey:
         """What names the execution."""
         return self.execution.key
+
+    @property
+    def deletes(self) -> bool:
+        """Whether the record goes as well; else the execution is cancelled and stays in the job's history."""
+        return DELETE in self.operations
 
     @property
     def cancel_first(self) -> bool:
@@ -83,9 +90,13 @@ class Plan:
 
     @property
     def phrase(self) -> str:
-        """What to confirm with. It carries the identity, so it cannot fit a number that is used again."""
-        verb = "delete" if DELETE in self.operations else "cancel"
-        version = "" if self.execution.finished else f" at version {self.execution.version_number}"
+        """What to confirm with. It carries the identity, so it cannot fit a number that is used again.
+
+        That of a cancel names no version: AWS itself is sent the one that the plan saw.
+        """
+        verb = "delete" if self.deletes else "cancel"
+        bound = self.deletes and not self.execution.finished
+        version = f" at version {self.execution.version_number}" if bound else ""
         owned = f" owned by {owner_name(self.queue_context.owner)}" if self.queue_context.owner else ""
         active = DEVICE_ACTIVE_WORDS if self.device_active else ""
         return f"{verb} {self.key} queued {utc_text(self.execution.queued_at)}{version}{owned}{active}"
@@ -97,17 +108,22 @@ class Plan:
         if CANCEL in self.operations:
             version = self.execution.version_number
             steps += (
-                f"CancelJobExecution with force, only if the version is still {version}",
+                f"CancelJobExecution {_with(self.cancel_forced)} force, only if the version is still {version}",
                 "see that it is CANCELED",
             )
-        if DELETE in self.operations:
-            steps += (f"DeleteJobExecution {'with' if self.forced else 'without'} force",)
+        if self.deletes:
+            steps += (f"DeleteJobExecution {_with(self.forced)} force",)
         return steps
 
     @property
     def forced(self) -> bool:
         """Whether the delete is sent with force: what has ended, also by our cancel, needs none."""
         return self.force and not self.execution.finished and CANCEL not in self.operations
+
+    @property
+    def cancel_forced(self) -> bool:
+        """Whether the cancel is sent with force, which AWS wants for IN_PROGRESS alone; its version guards it."""
+        return self.deletes or self.force
 
     @property
     def consequences(self) -> tuple[str, ...]:
@@ -117,6 +133,7 @@ class Plan:
             *self._on_the_device(),
             *self._in_the_queue(),
             *self._on_the_job(),
+            *self._on_the_record(),
             *((warning,) if warning else ()),
             *self._on_the_owner(),
         )
@@ -125,7 +142,7 @@ class Plan:
         """The plan as `plan.json` holds it."""
         document = {
             "schema": SCHEMA,
-            "kind": KIND_ONE,
+            "kind": KIND_ONE if self.deletes else KIND_CANCEL,
             "phrase": self.phrase,
             "account": self.account,
             "region": self.region,
@@ -150,6 +167,7 @@ class Plan:
             "force": self.force,
             "cancel_first": self.cancel_first,
             "namespace_id": self.namespace_id,
+            "expected_version": self.expected_version,
             "steps": list(self.steps),
             "consequences": list(self.consequences),
             "queue_context": {**asdict(context), "queue": [asdict(key) for key in context.queue]},
@@ -189,7 +207,7 @@ class Plan:
     def _on_the_job(self) -> tuple[str, ...]:
         context, job = self.queue_context, self.key.job_id
         if self.execution.finished:
-            return (f"Job {job} loses this execution from its counts and history.",)
+            return (f"Job {job} loses this execution from its counts and history.",) if self.deletes else ()
         if context.job_status is None:
             return (f"Job {job} could not be read: whether it completes by this is not known.",)
         if context.canceling:
@@ -200,6 +218,11 @@ class Plan:
         if last_one and context.job_status == JobStatus.IN_PROGRESS:
             return (f"It is the last unfinished execution of the snapshot job {job}: the job completes by it.",)
         return (f"Job {job} goes on without {self.key.thing_name}.",)
+
+    def _on_the_record(self) -> tuple[str, ...]:
+        if self.deletes or self.execution.finished:
+            return ()
+        return (f"Its record stays: it is CANCELED in job {self.key.job_id} then, and nothing is deleted.",)
 
     def _on_the_owner(self) -> tuple[str, ...]:
         if self.queue_context.owner is None:
@@ -218,6 +241,10 @@ class Plan:
         else:
             words = f"the service {name}: what helps there is that service's to say."
         return (f"CAUTION: job {job} belongs to {words}",)
+
+
+def _with(force: bool) -> str:  # noqa: FBT001 - a word for a flag
+    return "with" if force else "without"
 
 
 def owner_name(owner: str) -> str:

@@ -19,7 +19,7 @@ from iotjobs import given_file
 from iotjobs.deletion import plan_signature
 from iotjobs.deletion import rule as rules
 from iotjobs.deletion.guards import Refusal
-from iotjobs.deletion.plan import CANCEL, DELETE, KIND_ONE, KIND_SWEEP, SCHEMA, Plan, QueueContext
+from iotjobs.deletion.plan import CANCEL, DELETE, KIND_CANCEL, KIND_ONE, KIND_SWEEP, SCHEMA, Plan, QueueContext
 from iotjobs.deletion.sweep_plan import Caps, LeftAlone, Reading, SweepPlan, Target, removal_of
 from iotjobs.errors import InvalidInput
 from iotjobs.model import EXECUTION_NUMBER_MAX, JOB_ID, NAMESPACE_ID, THING_NAME, Cause, Execution, ExecutionKey, Status
@@ -37,7 +37,11 @@ def load(path: Path) -> tuple[Plan | SweepPlan | None, list[Refusal]]:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise InvalidInput(f"plan_file {path.name} cannot be read: {why}") from error
-    readers: dict[Any, Callable[[Mapping[str, Any]], Plan | SweepPlan]] = {KIND_ONE: _one, KIND_SWEEP: _sweep}
+    readers: dict[Any, Callable[[Mapping[str, Any]], Plan | SweepPlan]] = {
+        KIND_ONE: _one,
+        KIND_CANCEL: _one,
+        KIND_SWEEP: _sweep,
+    }
     kind, schema = (document.get("kind"), document.get("schema")) if isinstance(document, dict) else (None, None)
     if not isinstance(kind, str) or kind not in readers or schema != SCHEMA:
         raise InvalidInput(
@@ -100,7 +104,7 @@ def _removal(document: Mapping[str, Any], **place: Any) -> Plan:
     operations = tuple(document["operations"])
     if operations not in _OPERATIONS or not isinstance(document["force"], bool):
         raise ValueError(f"{operations} are no steps of a plan")
-    namespace = document["namespace_id"]
+    namespace, expected = document["namespace_id"], document["expected_version"]
     return Plan(
         execution=Execution(
             key=_key(document),
@@ -114,6 +118,7 @@ def _removal(document: Mapping[str, Any], **place: Any) -> Plan:
         force=document["force"],
         namespace_id=namespace if namespace is None else _text(namespace, NAMESPACE_ID),
         queue_context=QueueContext(**context, queue=queue),
+        expected_version=expected if expected is None else _count(expected),
         **place,
     )
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from iotjobs import given_file, parameter_values
 from iotjobs.errors import InvalidInput
@@ -34,7 +34,15 @@ _MEMBERS: dict[str, tuple[str, type]] = {
 }
 #: The names of the request's members as parameters.
 NAMES = tuple(name for name, _ in _MEMBERS.values())
+CANCEL_NAMES = ("job_id", "thing_name", "force", "expected_version")
 _REQUIRED = {"job_id": "--job-id", "thing_name": "--thing-name", "execution_number": "--execution-number"}
+_CHECKS: dict[str, Callable[[Any], Any]] = {
+    "job_id": parameter_values.job_id,
+    "thing_name": parameter_values.thing_name,
+    "execution_number": parameter_values.execution_number,
+    "force": lambda value: bool(parameter_values.flag(value, name="force")),
+    "namespace_id": parameter_values.namespace_id,
+}
 _FILE = "file://"
 
 
@@ -47,11 +55,47 @@ class DeleteRequest:
     execution_number: int
     force: bool = False
     namespace_id: str | None = None
+    expected_version: ClassVar[None] = None  # DeleteJobExecution takes none (API)
 
     @property
     def key(self) -> ExecutionKey:
         """What the request names."""
         return ExecutionKey(self.job_id, self.thing_name, self.execution_number)
+
+    def __str__(self) -> str:
+        return str(self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequest:
+    """A valid request for one `CancelJobExecution`, which takes no number: it means the thing's newest of the job.
+
+    ``execution_number``: the one that a person means; it is refused when it is not the newest.
+    """
+
+    job_id: str
+    thing_name: str
+    execution_number: int | None = None
+    force: bool = False
+    expected_version: int | None = None
+    namespace_id: ClassVar[None] = None  # CancelJobExecution takes none (API)
+
+    def __str__(self) -> str:
+        number = "" if self.execution_number is None else f"/{self.execution_number}"
+        return f"{self.job_id}/{self.thing_name}{number}"
+
+
+def build_cancel(**given: Any) -> CancelRequest:
+    """Make the request from the parameters that are given (not None). Raises InvalidInput."""
+    values = {name: value for name, value in given.items() if value is not None}
+    missing = [_REQUIRED[name] for name in ("job_id", "thing_name") if name not in values]
+    if missing:
+        raise InvalidInput(f"missing: {', '.join(missing)}; a cancel names the job and the thing")
+    checks: dict[str, Callable[[Any], Any]] = {
+        **_CHECKS,
+        "expected_version": lambda value: parameter_values.count(value, name="expected_version"),
+    }
+    return CancelRequest(**{name: checks[name](value) for name, value in values.items()})
 
 
 def build(*, cli_input_json: Any = None, **given: Any) -> DeleteRequest:
@@ -69,14 +113,7 @@ def build(*, cli_input_json: Any = None, **given: Any) -> DeleteRequest:
     missing = [option for name, option in _REQUIRED.items() if values.get(name) is None]
     if missing:
         raise InvalidInput(f"missing: {', '.join(missing)}; an execution is named by its job, its thing and its number")
-    checks: dict[str, Callable[[Any], Any]] = {
-        "job_id": parameter_values.job_id,
-        "thing_name": parameter_values.thing_name,
-        "execution_number": parameter_values.execution_number,
-        "force": lambda value: bool(parameter_values.flag(value, name="force")),
-        "namespace_id": parameter_values.namespace_id,
-    }
-    return DeleteRequest(**{name: checks[name](value) for name, value in values.items()})
+    return DeleteRequest(**{name: _CHECKS[name](value) for name, value in values.items()})
 
 
 def _from_json(source: Any) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""What a run removed, and the requests that would queue it again: the nearest there is to undo.
+"""What a run removed or cancelled, and the requests that would queue it again: the nearest there is to undo.
 
 Reads a run directory alone (`journal.jsonl`, `before.jsonl`, `jobs_before.jsonl`) and asks nothing of AWS. Only what
-the journal says was really deleted counts.
+the journal says was really deleted, or cancelled as planned, counts.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +23,13 @@ from iotjobs.deletion.results import Sent, sent
 from iotjobs.diagnosis import commands
 from iotjobs.diagnosis.service_owners import owner_of
 from iotjobs.errors import InvalidInput, RecordError
+from iotjobs.markup import page, render, visible
 from iotjobs.model import JOB_ID, THING_NAME, UNFINISHED, Identity, utc_text
 from iotjobs.run import journal
 from iotjobs.run.files import make_directories, read_json, write_json
 from iotjobs.run.run import Run
 from iotjobs.snapshot import Place
+from iotjobs.visible_text import visible_lines
 
 #: What no request brings back; said with every restoration.
 LOST = (
@@ -36,6 +37,8 @@ LOST = (
     "statusDetails, the tags of the job, and the history of executions that had ended. Each device starts from the "
     "beginning; one that was IN_PROGRESS may have finished meanwhile, so ask it before you queue its job again."
 )
+#: The lines of a journal that say that an execution was ended, and what became of it.
+_ENDED = {"verified": "deleted", "cancelled": "cancelled"}
 
 #: The columns of a restoration's table, and their titles for a person.
 _COLUMNS = {
@@ -46,7 +49,8 @@ _COLUMNS = {
     "status": "Was",
     "last_updated_at": "Last report",
     "status_details": "Details",
-    "deleted_at": "Deleted",
+    "became": "Became",
+    "ended_at": "When",
     "again": "Queued again by",
 }
 
@@ -78,23 +82,27 @@ class Restoration:
     def __repr__(self) -> str:
         shown = self._shown()
         rows = [] if shown.empty else [shown.to_string(index=False, max_colwidth=80)]
-        return "\n".join([self._headline(), *rows, *self._remarks(), *self.commands])
+        return visible_lines("\n".join([self._headline(), *rows, *map(visible, self._remarks()), *self.commands]))
 
     def _repr_html_(self) -> str:
-        table = "" if self.table.empty else self._shown().to_html(index=False, border=0, justify="left")
-        remarks = "".join(f"<li>{escape(remark)}</li>" for remark in self._remarks())
-        commands = f"<pre>{escape(chr(10).join(self.commands))}</pre>" if self.commands else ""
-        return f"<p><b>{escape(self._headline())}</b></p>{table}<ul>{remarks}</ul>{commands}"
+        table = self._shown()
+        rows = [list(row.values()) for row in table.to_dict("records")]
+        parts = {"headline": self._headline(), "columns": list(table.columns), "rows": rows}
+        return page(render("restoration.html", **parts, remarks=self._remarks(), commands=self.commands))
 
     def _headline(self) -> str:
         if self.table.empty:
             return "This run removed nothing."
-        removed, jobs = _many(len(self.table), "execution"), _many(self.table["job_id"].nunique(), "job")
+        ended = [
+            f"{title}: {_many(len(rows), 'execution')} of {_many(rows['job_id'].nunique(), 'job')}{note}."
+            for title, became, note in (("Removed", "deleted", ""), ("Cancelled", "cancelled", ", record kept"))
+            if len(rows := self.table[self.table["became"] == became])
+        ]
         ready = _many(sum(request.complete for request in self.requests), "create-job request")
-        return f"Removed: {removed} of {jobs}. Written: {ready}; nothing is created until you run it."
+        return f"{' '.join(ended)} Written: {ready}; nothing is created until you run it."
 
     def _shown(self) -> pd.DataFrame:
-        shown = self.table.drop(columns="complete").rename(columns=_COLUMNS)
+        shown = self.table.drop(columns="complete").rename(columns=_COLUMNS).map(visible)
         empty = [title for title in ("Last report", "Details") if not shown[title].astype(bool).any()]
         return shown.drop(columns=empty)
 
@@ -106,7 +114,7 @@ class Restoration:
 
 
 def removed(run: Run) -> Restoration:
-    """What a run removed, for the last section of a notebook; the requests go to `restore/` in its directory."""
+    """What a run removed or cancelled, for the end of a notebook; the requests go to `restore/` in its directory."""
     return restoration(run.directory.path)
 
 
@@ -120,29 +128,35 @@ def restoration(directory: Path, *, out: Path | None = None, also_ended: bool = 
     if not (path / "result.json").exists() and not (path / "journal.jsonl").exists():
         raise InvalidInput(f"{directory} is no run directory: it has neither result.json nor journal.jsonl")
     entries, _ = journal.read(path / "journal.jsonl")
-    rows = _rows_removed(entries, _by_identity(journal.snapshots(path / "before.jsonl")))
-    jobs = {str(line["job_id"]): line for line in reversed(journal.snapshots(path / "jobs_before.jsonl"))}
-    made, shown = _requests_and_rows(rows, jobs, also_ended=also_ended)
+    try:
+        rows = _rows_ended(entries, _by_identity(journal.snapshots(path / "before.jsonl")))
+        jobs = {str(line["job_id"]): line for line in reversed(journal.snapshots(path / "jobs_before.jsonl"))}
+        made, shown = _requests_and_rows(rows, jobs, also_ended=also_ended)
+    except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
+        raise RecordError(f"the snapshots in {directory} hold what no run writes ({type(error).__name__})") from error
     files = _written(made, (out.expanduser().resolve() if out else path / "restore"))
     return Restoration(path, _table(shown), tuple(made), files, _place(path, entries), tuple(_warnings(path, entries)))
 
 
-def _rows_removed(
+def _rows_ended(
     entries: Sequence[Mapping[str, Any]], before: Mapping[Identity, Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """The executions that were seen to be gone, as they were before this run touched them, in that order."""
-    gone = {_identity(entry): str(entry["at"]) for entry in entries if entry["event"] == "verified"}
-    return [_row(identity, before.get(identity, {}), at) for identity, at in gone.items()]
+    """The executions that were seen to be ended, as they were before this run touched them, in that order."""
+    ended = {_identity(entry): entry for entry in entries if entry["event"] in _ENDED}
+    return [
+        {**_row(identity, before.get(identity, {}), str(entry["at"])), "became": _ENDED[entry["event"]]}
+        for identity, entry in ended.items()
+    ]
 
 
-def _row(identity: Identity, was: Mapping[str, Any], deleted_at: str) -> dict[str, Any]:
+def _row(identity: Identity, was: Mapping[str, Any], ended_at: str) -> dict[str, Any]:
     details = (was.get("statusDetails") or {}).get("detailsMap") or {}
     return {
         **identity.as_document(),
         "status": was.get("status", ""),
         "last_updated_at": _text_of(was.get("lastUpdatedAt")),
         "status_details": ", ".join(f"{name}: {value}" for name, value in sorted(details.items())),
-        "deleted_at": deleted_at,
+        "ended_at": ended_at,
         "thing_arn": was.get("thingArn"),
     }
 
@@ -216,11 +230,11 @@ def _warnings(directory: Path, entries: Sequence[Mapping[str, Any]]) -> list[str
         if "queued_at" in entry:
             about.setdefault(_identity(entry), []).append(entry)
     said = [
-        f"{identity.key}: {operation} was sent, but it was not seen to be gone, so it "
+        f"{identity.key}: {operation} was sent, but what came of it was not seen, so it "
         "is not counted; run again with the same run_dir to settle it"
         for identity, mine in about.items()
         for operation in (CANCEL, DELETE)
-        if sent(mine, operation) is not Sent.NOT and not any(entry["event"] == "verified" for entry in mine)
+        if sent(mine, operation) is not Sent.NOT and not any(entry["event"] in _ENDED for entry in mine)
     ]
     try:
         journal.verify(directory)
@@ -259,7 +273,7 @@ def _many(count: int, noun: str) -> str:
 
 def _stamp(removed: Sequence[Mapping[str, Any]]) -> str:
     """When the run began to delete and which, `20261124-031059-1a2b`: the same run again gives the same job ids."""
-    first = min((str(row["deleted_at"]) for row in removed), default="")
+    first = min((str(row["ended_at"]) for row in removed), default="")
     names = [[row[name] for name in ("job_id", "thing_name", "execution_number", "queued_at")] for row in removed]
     which = hashlib.sha256(json.dumps(sorted(names)).encode()).hexdigest()[:4]
     return f"{first.replace('-', '').replace(':', '').replace('T', '-')[:15]}-{which}"

@@ -18,10 +18,14 @@ Entries = Sequence[Mapping[str, Any]]
 
 
 class TargetState(StrEnum):
-    """How one target stands. ``GONE``: it went away, and whether by this run is not known."""
+    """How one target stands.
+
+    ``CANCELLED``: as planned, its record is kept. ``GONE``: it went away, and whether by this run is not known.
+    """
 
     LEFT = "left"
     DELETED = "deleted"
+    CANCELLED = "cancelled"
     GONE = "gone"
     DRIFTED = "drifted"
     FAILED = "failed"
@@ -30,7 +34,12 @@ class TargetState(StrEnum):
     @property
     def is_final(self) -> bool:
         """Whether nothing more is done about it in this run directory."""
-        return self in (TargetState.DELETED, TargetState.GONE, TargetState.DRIFTED)
+        return self.is_done or self in (TargetState.GONE, TargetState.DRIFTED)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all that was planned for it was done, and was seen to be."""
+        return self in (TargetState.DELETED, TargetState.CANCELLED)
 
 
 class Sent(StrEnum):
@@ -43,6 +52,7 @@ class Sent(StrEnum):
 
 _EVENTS = {
     "verified": TargetState.DELETED,
+    "cancelled": TargetState.CANCELLED,
     "gone": TargetState.GONE,
     "drifted": TargetState.DRIFTED,
     "failed": TargetState.FAILED,
@@ -74,7 +84,7 @@ class TargetResult:
     @property
     def only_cancelled(self) -> str:
         """What stands instead of the delete of one that was cancelled; empty where it was deleted, or not cancelled."""
-        if not self.cancelled or self.state is TargetState.DELETED:
+        if not self.cancelled or self.state is TargetState.DELETED or not self.removal.deletes:
             return ""
         return "whether it was deleted is not known yet" if self.delete_sent else "not deleted"
 
@@ -122,11 +132,16 @@ def result_from_journal(removal: Plan, entries: Entries) -> TargetResult:
 
 
 def counts_of(results: Collection[TargetResult]) -> dict[str, int]:
-    """How many targets stand how; `gone`, `unsettled` and `cancelled` (and not deleted) only where there are some."""
+    """How many targets stand how; `gone`, `unsettled` and `cancelled` (and not deleted) only where there are some.
+
+    Where all that is planned is a cancel, `cancelled` always is there.
+    """
     states = Counter(result.state.value for result in results)
     always = {name: states[name] for name in ("deleted", "drifted", "failed", "left")}
     rare = {name: states[name] for name in ("gone", "unsettled")}
-    rare["cancelled"] = sum(bool(result.only_cancelled) for result in results)
+    rare["cancelled"] = states["cancelled"] + sum(bool(result.only_cancelled) for result in results)
+    if results and not any(result.removal.deletes for result in results):
+        always["cancelled"] = rare.pop("cancelled")
     return {"planned": len(results), **always, **{name: count for name, count in rare.items() if count}}
 
 
@@ -135,7 +150,7 @@ def outcome_of(results: Collection[TargetResult], ending: IotJobsError | None) -
     counts = counts_of(results)
     if ending is not None and ending.outcome in (Outcome.DENIED, Outcome.INTERRUPTED):
         return ending.outcome
-    if counts["deleted"] == counts["planned"]:
+    if all(result.state.is_done for result in results):
         return Outcome.APPLIED
     if any(result.touched for result in results):
         nothing_shows = not any(result.cancelled or result.state.is_final for result in results)
@@ -147,7 +162,8 @@ def outcome_of(results: Collection[TargetResult], ending: IotJobsError | None) -
 def sentence_of(results: Collection[TargetResult]) -> str:
     """What was done and what was not, in a line; names what was cancelled and not deleted."""
     counts = counts_of(results)
-    words = f"{counts['deleted']} of {counts['planned']} deleted"
+    done = "deleted" if any(each.removal.deletes for each in results) else "cancelled"
+    words = f"{counts[done]} of {counts['planned']} {done}"
     words += "".join(f", {counts[name]} {name}" for name in _NOT_DELETED if counts.get(name))
     cancelled = [f"{each.removal.key} ({each.only_cancelled})" for each in results if each.only_cancelled]
     if cancelled:
@@ -167,6 +183,7 @@ def results_table(results: Collection[TargetResult], afterwards: Mapping[str, st
         TargetState.GONE,
         TargetState.DRIFTED,
         TargetState.LEFT,
+        TargetState.CANCELLED,
         TargetState.DELETED,
     ]
     ranked = sorted(results, key=lambda result: order.index(result.state))

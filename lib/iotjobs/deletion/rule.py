@@ -13,17 +13,24 @@ import pandas as pd
 from iotjobs import parameter_values
 from iotjobs.diagnosis.service_owners import owner_of
 from iotjobs.errors import InvalidInput
-from iotjobs.model import Cause
+from iotjobs.model import TERMINAL, UNFINISHED, Action, Cause
 
 #: The parameters of a sweep that make its rule.
-NAMES = ("job_id", "thing_name", "causes", "statuses", "thing_groups", "older_than", "stuck_after", "force", "protect")
+NAMES = (
+    *("action", "job_id", "thing_name", "causes", "statuses", "thing_groups", "older_than", "stuck_after", "force"),
+    "protect",
+)
 _SELECTORS = ("job_id", "thing_name", "causes", "statuses", "thing_groups")
 
 
 @dataclass(frozen=True, slots=True)
 class SweepRule:
-    """What is chosen: all that is given must hold. Lists are sorted, since their order says nothing."""
+    """What is chosen, and for what: all that is given must hold. Lists are sorted, since their order says nothing.
 
+    ``action``: an `Action`; a cancel is about unfinished executions alone.
+    """
+
+    action: str = Action.DELETE.value
     job_id: str | None = None
     thing_name: str | None = None
     causes: tuple[str, ...] = ()
@@ -57,6 +64,8 @@ class SweepRule:
         """
         changed = executions[["queued_at", "started_at", "last_updated_at"]].max(axis=1)
         chosen = (as_of - changed).dt.total_seconds() >= self.older_than_s
+        if self.action == Action.CANCEL:
+            chosen &= executions["status"].isin(UNFINISHED)
         if self.job_id is not None:
             chosen &= executions["job_id"] == self.job_id
         if self.thing_name is not None:
@@ -85,11 +94,17 @@ class SweepRule:
 def from_parameters(given: Mapping[str, Any]) -> SweepRule:
     """The rule of a notebook's parameters. Raises InvalidInput."""
     meant = {name: value for name, value in given.items() if value is not None}
+    action = parameter_values.action(meant.get("action", Action.DELETE))
+    statuses = parameter_values.statuses(meant.get("statuses")) or ()
+    ended = sorted(set(statuses) & set(TERMINAL))
+    if action is Action.CANCEL and ended:
+        raise InvalidInput(f"statuses has {', '.join(ended)}, and what has ended cannot be cancelled: leave that out")
     return SweepRule(
+        action=action.value,
         job_id=parameter_values.job_id(meant["job_id"]) if "job_id" in meant else None,
         thing_name=parameter_values.thing_name(meant["thing_name"]) if "thing_name" in meant else None,
         causes=_causes(meant.get("causes")),
-        statuses=tuple(sorted(parameter_values.statuses(meant.get("statuses")) or ())),
+        statuses=tuple(sorted(statuses)),
         thing_groups=tuple(sorted(set(parameter_values.comma_list(meant.get("thing_groups"), name="thing_groups")))),
         protect=tuple(sorted(set(parameter_values.comma_list(meant.get("protect"), name="protect")))),
         older_than_s=_seconds(meant.get("older_than", "30d"), "older_than"),
@@ -108,6 +123,7 @@ def from_document(document: Mapping[str, Any]) -> SweepRule:
         if type(value) is not (str if default is None and value is not None else type(default)):
             raise TypeError(f"{each} of a rule is {value!r}")
         values[each] = value
+    parameter_values.action(values["action"])
     if values["job_id"] is not None:
         parameter_values.job_id(values["job_id"])
     if values["thing_name"] is not None:
@@ -122,7 +138,7 @@ def narrowed(rule: SweepRule, given: Mapping[str, Any]) -> tuple[SweepRule, list
     """
     said = from_parameters(given)
     named = {name for name, value in given.items() if value is not None}
-    wider = []
+    wider = ["action"] if "action" in named and said.action != rule.action else []
     values = {field.name: getattr(rule, field.name) for field in fields(rule)}
     for name in {"job_id", "thing_name"} & named:
         if values[name] not in (None, getattr(said, name)):

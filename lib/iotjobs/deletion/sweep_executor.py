@@ -27,7 +27,7 @@ from iotjobs.deletion.results import TargetResult, TargetState
 from iotjobs.deletion.sweep_plan import SweepPlan, Target
 from iotjobs.deletion.turns import Halted, Turns
 from iotjobs.errors import Denied, Interrupted, IotJobsError, NotFound, Refused
-from iotjobs.model import Identity, same_moment
+from iotjobs.model import UNFINISHED, Identity, same_moment
 from iotjobs.run.journal import Journal
 
 FAILURES_IN_A_ROW = 3
@@ -187,15 +187,16 @@ class SweepExecutor:
             raise IotJobsError(f"{self._failures} in a row failed, the last with: {why}; the rest is left alone")
 
     def _check_canary(self, target: Target) -> None:
-        """The first one must be gone, and its thing's queue must have moved on, before any other is touched."""
+        """The first one must be as planned, and its thing's queue must have moved on, before any other is touched."""
         result = self.results[target.identity]
         if result.state is TargetState.DRIFTED:
             return
         if result.state is TargetState.UNSETTLED:
             raise IotJobsError(f"the first one does not show yet ({result.why}); the rest is left alone")
         if not self._executor.wait_until(lambda: self._left_its_queue(target)):
+            shows = "gone by itself but" if target.removal.deletes else "CANCELED by itself but unfinished and"
             raise IotJobsError(
-                f"the first one, {target.key}, is gone by itself but still in its thing's list; the rest is left alone"
+                f"the first one, {target.key}, is {shows} still in its thing's list; the rest is left alone"
             )
         self._canary_gone = True
         self._journal.write("canary", target.identity)
@@ -207,6 +208,8 @@ class SweepExecutor:
         except NotFound:  # the thing is no longer registered, and so has no queue
             return True
         same = listed[(listed["job_id"] == key.job_id) & (listed["execution_number"] == key.execution_number)]
+        if not target.removal.deletes:
+            same = same[same["status"].isin(UNFINISHED)]
         return not any(same_moment(moment, target.identity.queued_at) for moment in same["queued_at"])
 
     def _raise_if_stopped(self, stop: Callable[[], bool]) -> None:
@@ -219,11 +222,11 @@ class SweepExecutor:
 
 
 def afterwards(connection: Connection, results: Collection[TargetResult]) -> Mapping[str, str]:
-    """What the queues and jobs look like after the sweep, by `job/thing/number` of those that are gone.
+    """What the queues and jobs look like after the sweep, by `job/thing/number` of those that were ended.
 
     Reading only; what cannot be read is said to be unknown.
     """
-    gone = [each.removal for each in results if each.state is TargetState.DELETED]
+    gone = [each.removal for each in results if each.state.is_done]
     live = [removal for removal in gone if not removal.execution.finished]
     things = sorted({removal.key.thing_name for removal in live})
     jobs = sorted({removal.key.job_id for removal in live})

@@ -15,7 +15,7 @@ import pandas as pd
 
 from iotjobs.deletion.plan import CANCEL, DELETE, DEVICE_ACTIVE_WORDS, KIND_SWEEP, SCHEMA, Plan, QueueContext, digest_of
 from iotjobs.deletion.rule import SweepRule
-from iotjobs.model import TIME, Execution, ExecutionKey, Identity, exact_text, utc_text
+from iotjobs.model import TIME, Action, Execution, ExecutionKey, Identity, Status, exact_text, utc_text
 
 #: So many of those left alone are named in a plan.
 MOST_NAMED = 1000
@@ -110,8 +110,10 @@ class SweepPlan:
 
     @property
     def phrase(self) -> str:
-        """What to confirm with: how many, and which plan."""
-        return f"delete {len(self.targets)} {self.plan_id}" + (DEVICE_ACTIVE_WORDS if self.device_active else "")
+        """What to confirm with: what is done, to how many, and which plan."""
+        return f"{self.rule.action} {len(self.targets)} {self.plan_id}" + (
+            DEVICE_ACTIVE_WORDS if self.device_active else ""
+        )
 
     @property
     def table(self) -> pd.DataFrame:
@@ -185,11 +187,16 @@ class SweepPlan:
 
 
 def removal_of(plan: SweepPlan, execution: Execution, context: QueueContext) -> Plan:
-    """How a sweep removes one execution: an unfinished one is cancelled by its version first, always."""
+    """How a sweep ends one execution: an unfinished one is cancelled by its version first, always.
+
+    A sweep that only cancels does so with force where AWS wants it, for what is IN_PROGRESS.
+    """
+    cancels = plan.rule.action == Action.CANCEL
+    in_steps = (DELETE,) if execution.finished else (CANCEL, DELETE)
     return Plan(
         execution=execution,
-        operations=(DELETE,) if execution.finished else (CANCEL, DELETE),
-        force=False,
+        operations=(CANCEL,) if cancels else in_steps,
+        force=cancels and execution.status == Status.IN_PROGRESS,
         namespace_id=None,
         account=plan.account,
         region=plan.region,

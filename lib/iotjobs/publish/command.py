@@ -12,6 +12,7 @@ import click
 
 from iotjobs.errors import InvalidInput, IotJobsError, Refused
 from iotjobs.model import Outcome
+from iotjobs.run.process import echo
 
 if TYPE_CHECKING:
     from iotjobs.aws.connection import Connection
@@ -71,7 +72,7 @@ def publish(
         ways.append(lambda: archive.copy_to_s3(_connect(profile, region), run_dir, s3))
     failed = [error for way in ways if (error := _tried(way)) is not None]
     for error in failed:
-        click.echo(f"{type(error).__name__}: {error}", err=True)
+        echo(f"{type(error).__name__}: {error}", err=True)
     if failed:
         sys.exit(Outcome.ERROR.exit_code)
 
@@ -118,8 +119,8 @@ def prune(runs: Path, *, keep: str, dry_run: bool) -> None:
             try:
                 remove(path, keep=age, now=now)
             except Refused as error:
-                click.echo(f"left alone: {error}", err=True)
+                echo(f"left alone: {error}", err=True)
                 continue
             except OSError as error:
                 raise IotJobsError(f"{path} cannot be removed: {error}") from error
-        click.echo(str(path))
+        echo(str(path))

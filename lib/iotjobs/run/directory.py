@@ -18,6 +18,7 @@ from iotjobs.model import DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, utc_text
 from iotjobs.run import files
 from iotjobs.run.journal import Journal
 from iotjobs.run.lock import DirectoryLock
+from iotjobs.visible_text import visible_lines
 
 SCHEMA = 1
 _MOST_STEPS = 7
@@ -147,13 +148,13 @@ class RunDirectory:
         self.write_csv("executions.csv", ordered)
 
     def write_csv(self, name: str, table: pd.DataFrame) -> None:
-        """Write a table as CSV: times ISO 8601 UTC, and no cell that a spreadsheet would run."""
+        """Write a table as CSV: times ISO 8601 UTC, nothing hidden, and no cell that a spreadsheet would run."""
         readable = table.copy()
         for column in readable.columns:
             if isinstance(readable[column].dtype, pd.DatetimeTZDtype):
                 readable[column] = readable[column].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
             elif readable[column].dtype in ("str", "object"):
-                readable[column] = readable[column].map(harmless)
+                readable[column] = readable[column].map(lambda cell: _visible(harmless(cell)))
         with self._writing(name), files.replacing(self.path / name) as file:
             readable.to_csv(file, index=False)
 
@@ -262,6 +263,10 @@ def blank_result(notebook: str, started_at: datetime, given: Mapping[str, Any]) 
 def numbered_steps(result: Mapping[str, Any]) -> list[str]:
     """The first steps of a result as lines, `1. Get 8 things back online: 8 executions`."""
     return [f"{step['rank']}. {step['what']}: {step['effect']}" for step in result.get("steps", [])[:_MOST_STEPS]]
+
+
+def _visible(cell: Any) -> Any:
+    return visible_lines(cell) if isinstance(cell, str) else cell
 
 
 def harmless(cell: Any) -> Any:

@@ -12,6 +12,8 @@ from typing import Any
 
 import click
 
+from iotjobs.visible_text import visible_lines
+
 _ENDING_SIGNALS = ("SIGTERM", "SIGHUP")
 
 
@@ -61,7 +63,7 @@ def open_closed_streams() -> None:
 def echo(words: str, *, err: bool = False) -> None:
     """Print, where anybody listens: a pipe that closed or a full disk must not change how a run ended."""
     with suppress(OSError, ValueError):
-        click.echo(words, err=err)
+        click.echo(visible_lines(words), err=err)
 
 
 def flush_or_drop(exit_code: Callable[[], int]) -> int:

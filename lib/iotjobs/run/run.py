@@ -30,6 +30,7 @@ from iotjobs.project_file import Project
 from iotjobs.run import journal
 from iotjobs.run.directory import RunDirectory, Session, blank_result, ending_before
 from iotjobs.run.earlier import EarlierRun, earlier_run
+from iotjobs.visible_text import visible_text
 
 _ERRORS: dict[Outcome, type[IotJobsError]] = {
     Outcome.ERROR: IotJobsError,
@@ -361,7 +362,7 @@ def _ending_of(error: BaseException) -> tuple[Outcome, str]:
     if isinstance(error, IotJobsError):
         return error.outcome, str(error)
     outcome = Outcome.INTERRUPTED if isinstance(error, KeyboardInterrupt) else Outcome.ERROR
-    return outcome, f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return outcome, visible_text(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
 
 
 def _ending_view(run: Run) -> View:

@@ -1,11 +1,12 @@
-"""The second job of the kit: one execution deleted, guarded. What `delete_job_execution.ipynb` calls.
+"""The second job of the kit: one execution deleted, or only cancelled, guarded.
+
+What `delete_job_execution.ipynb` and `cancel_job_execution.ipynb` call.
 
 The work is done by `make_plan` and `apply_plan`; `Deletion` holds what a notebook and its panel show.
 """
 
 from __future__ import annotations
 
-import html
 import json
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,22 +18,25 @@ from iotjobs.deletion.executor import Executor
 from iotjobs.deletion.guards import ApplyContext, Refusal
 from iotjobs.deletion.plan import CANCEL, DELETE, Plan
 from iotjobs.deletion.plan_signature import signed
-from iotjobs.deletion.request import DeleteRequest
+from iotjobs.deletion.request import CancelRequest, DeleteRequest
 from iotjobs.deletion.results import TargetResult, TargetState, counts_of, outcome_of
 from iotjobs.deletion.select import queue_context
 from iotjobs.errors import Denied, InvalidInput, IotJobsError, NotFound
-from iotjobs.model import Outcome, utc_text
+from iotjobs.markup import page, render, visible
+from iotjobs.model import Execution, ExecutionKey, Outcome, utc_text
 
 if TYPE_CHECKING:
     from iotjobs.run.directory import Session
     from iotjobs.run.run import Run
 
 PLAN_FILE = "plan.json"
+Request = DeleteRequest | CancelRequest
+_VERB = {True: "delete", False: "cancel"}
 
 
 @dataclass(frozen=True, slots=True)
 class DeletionView:
-    """One deletion as it stands. ``open``: the plan may be confirmed."""
+    """One deletion, or cancel, as it stands. ``open``: the plan may be confirmed."""
 
     plan: Plan | None = None
     refusals: tuple[Refusal, ...] = ()
@@ -40,10 +44,8 @@ class DeletionView:
     open: bool = False
 
 
-def make_plan(
-    run: Run, asked: DeleteRequest, *, cancel_first: bool, confirm: str | None, anew: bool = False
-) -> DeletionView:
-    """Describe the execution and say what its deletion would do, or take the plan of this run directory.
+def make_plan(run: Run, asked: Request, *, cancel_first: bool, confirm: str | None, anew: bool = False) -> DeletionView:
+    """Describe the execution and say what its deletion or cancel would do, or take the plan of this run directory.
 
     That plan is taken when `confirm` is its phrase, since what was read is what is confirmed; while it is being carried
     out; and, unless one is asked for ``anew``, when it was carried out. Raises NotFound, Denied, IotJobsError, Refused
@@ -60,13 +62,13 @@ def make_plan(
         if stored is not None and result is not None:
             same_way = stored.execution.finished or stored.cancel_first == cancel_first
             confirmed = same_way and confirm is not None and not guards.phrase_must_match(stored, confirm)
-            done = result.state in (TargetState.DELETED, TargetState.GONE) and confirm is None and not anew
+            done = _has_ended(result) and confirm is None and not anew
             if confirmed or done or (result.touched and not result.state.is_final):
                 return _offer(run, DeletionView(stored, result=result))
         try:
-            execution = fetch.describe_execution(run.connection, asked.key)
+            execution = _describe(run, asked)
         except NotFound:
-            if stored is None or result is None or result.state not in (TargetState.DELETED, TargetState.GONE):
+            if stored is None or result is None or not _has_ended(result):
                 raise
             return _offer(run, DeletionView(stored, result=result))
         plan = _plan_for(run, asked, execution, cancel_first=cancel_first)
@@ -93,7 +95,7 @@ def apply_plan(run: Run, view: DeletionView, phrase: str) -> DeletionView:
         )
         if refused:
             return _refuse(run, replace(view, refusals=tuple(refused)))
-        run.note(counts={"planned": 1, "deleted": 0})
+        run.note(counts=_nothing_done(plan))
         session.write_json(PLAN_FILE, signed(plan.as_document()))
         executor = _executor(run, session)
         ending: IotJobsError | None = None
@@ -112,36 +114,54 @@ def delete_job_execution(run: Run) -> Deletion:
     missing parameters, unless somebody did.
     """
     with run.recorded():
-        return Deletion(run)
+        deletion = Deletion(run)
+        values = run.parameters
+        named = {name: values[name] for name in (*request.NAMES, "cli_input_json")}
+        skeleton = values["generate_cli_skeleton"]
+        if skeleton == "input":
+            deletion.show_skeleton(request.INPUT_SKELETON)
+        elif skeleton is None and all(value is None for value in named.values()):
+            _ask_for(run, "--job-id, --thing-name, --execution-number")
+        else:
+            deletion.cancel_first, deletion.request = values["cancel_first"], request.build(**named)
+            if skeleton == "output":
+                deletion.show_skeleton(request.OUTPUT_SKELETON)
+        return deletion
+
+
+def cancel_job_execution(run: Run) -> Deletion:
+    """Take the request of a cancel from the run's parameters, as `delete_job_execution` does. Raises InvalidInput."""
+    with run.recorded():
+        deletion = Deletion(run, keeps_record=True)
+        named = {name: run.parameters[name] for name in request.CANCEL_NAMES}
+        if all(value is None for value in named.values()):
+            _ask_for(run, "--job-id, --thing-name")
+        else:
+            deletion.request = request.build_cancel(**named)
+        return deletion
+
+
+def _ask_for(run: Run, missing: str) -> None:
+    run.finish(Outcome.INVALID, reason=f"missing: {missing}; choose an execution in the panel, or set them")
 
 
 class Deletion:
-    """One `DeleteJobExecution` as a notebook and its panel hold it: ``view`` is how it stands.
+    """One `DeleteJobExecution` or `CancelJobExecution` as a notebook and its panel hold it: ``view`` is how it stands.
 
     ``request``: which execution, None while none is named. ``skeleton``: what was asked for instead of a call.
+    ``keeps_record``: whether it is to be cancelled, and not deleted.
     """
 
-    def __init__(self, run: Run) -> None:
-        values = run.parameters
+    def __init__(self, run: Run, *, keeps_record: bool = False) -> None:
         self.run = run
+        self.keeps_record = keeps_record
         self.view = DeletionView()
-        self.request: DeleteRequest | None = None
+        self.request: Request | None = None
         self.skeleton: dict[str, Any] | None = None
-        self.cancel_first: bool = values["cancel_first"]
+        self.cancel_first = False
         self._chosen_by_hand = False
-        self._confirm: str | None = values["confirm"]
-        skeleton = values["generate_cli_skeleton"]
-        named = {name: values[name] for name in (*request.NAMES, "cli_input_json")}
-        if skeleton == "input":
-            self._show_skeleton(request.INPUT_SKELETON)
-        elif skeleton is None and all(value is None for value in named.values()):
-            missing = "--job-id, --thing-name, --execution-number"
-            reason = f"missing: {missing}; choose an execution in the panel, or set them"
-            run.finish(Outcome.INVALID, reason=reason)
-        else:
-            self.request = request.build(**named)
-            if skeleton == "output":
-                self._show_skeleton(request.OUTPUT_SKELETON)
+        self._namespace_id: str | None = None
+        self._confirm: str | None = run.parameters["confirm"]
 
     @property
     def current_plan(self) -> Plan | None:
@@ -154,19 +174,29 @@ class Deletion:
         return self.view.refusals
 
     def choose(
-        self, job_id: Any, thing_name: Any, execution_number: Any, *, force: bool = False, cancel_first: bool = True
+        self,
+        job_id: Any,
+        thing_name: Any,
+        execution_number: Any,
+        *,
+        force: bool = False,
+        cancel_first: bool = True,
+        keeps_record: bool = False,
     ) -> None:
-        """Name an execution by hand in the panel; a phrase given as a parameter is not for it. Raises InvalidInput."""
-        namespace = self.request.namespace_id if self.request is not None else None
-        self.view, self.skeleton, self.request, self._confirm = DeletionView(), None, None, None
-        self.request = request.build(
-            job_id=job_id,
-            thing_name=thing_name,
-            execution_number=execution_number,
-            force=force,
-            namespace_id=namespace,
-        )
-        self.cancel_first, self._chosen_by_hand = cancel_first, True
+        """Name an execution by hand in the panel; a phrase given as a parameter is not for it. Raises InvalidInput.
+
+        ``keeps_record``: cancel it, and delete nothing.
+        """
+        if self.request is not None:
+            self._namespace_id = self.request.namespace_id or self._namespace_id
+        self.request = None
+        self.view, self.skeleton, self._confirm, self.keeps_record = DeletionView(), None, None, keeps_record
+        named = {"job_id": job_id, "thing_name": thing_name, "execution_number": execution_number, "force": force}
+        if keeps_record:
+            self.request = request.build_cancel(**named)
+        else:
+            self.request = request.build(**named, namespace_id=self._namespace_id)
+        self.cancel_first, self._chosen_by_hand = cancel_first and not keeps_record, True
 
     def plan(self) -> Deletion:
         """Make the plan, see `make_plan`."""
@@ -188,29 +218,29 @@ class Deletion:
             self.view = apply_plan(self.run, self.view, phrase)
         return self
 
-    def _show_skeleton(self, skeleton: dict[str, Any]) -> None:
+    def show_skeleton(self, skeleton: dict[str, Any]) -> None:
+        """End the run with a skeleton instead of a call."""
         self.skeleton = skeleton
         self.run.finish(Outcome.SKELETON, skeleton=skeleton)
 
     def __repr__(self) -> str:
-        return "\n".join(self._lines())
+        return "\n".join(map(visible, self._lines()))
 
     def _repr_html_(self) -> str:
-        lines = self._lines()
-        head, rest = html.escape(lines[0]), "".join(f"<li>{html.escape(line)}</li>" for line in lines[1:])
-        return f"<div class='iotjobs-plan'><p><b>{head}</b></p><ul>{rest}</ul></div>"
+        return page(render("lines.html", lines=self._lines()))
 
     def _lines(self) -> list[str]:
         if self.skeleton is not None:
-            return [json.dumps(self.skeleton, indent=4)]
+            return json.dumps(self.skeleton, indent=4).split("\n")
         plan = self.view.plan
         if plan is None:
-            named = f": {self.request.key}" if self.request else ": none chosen yet"
-            return [f"Delete one job execution{named}", *([self.run.reason] if self.run.reason else [])]
+            named = f": {self.request}" if self.request else ": none chosen yet"
+            verb = _VERB[not self.keeps_record].title()
+            return [f"{verb} one job execution{named}", *([self.run.reason] if self.run.reason else [])]
         execution = plan.execution
         who = f"{execution.status}, queued {utc_text(execution.queued_at)}, version {execution.version_number}"
         return [
-            f"Delete {plan.key}, {who}, in account {plan.account}, region {plan.region}",
+            f"{_VERB[plan.deletes].title()} {plan.key}, {who}, in account {plan.account}, region {plan.region}",
             f"{'SANDBOX' if self.run.connection.sandbox else 'LIVE'}: {plan.endpoint}, as {plan.caller_arn}",
             *plan.consequences,
             *[f"Step {number}: {step}" for number, step in enumerate(plan.steps, start=1)],
@@ -225,7 +255,25 @@ class Deletion:
         return [f"Nothing is changed yet. To confirm: {plan.phrase}"]
 
 
-def _plan_of_directory(run: Run, session: Session, asked: DeleteRequest) -> tuple[Plan | None, list[Refusal]]:
+def _has_ended(result: TargetResult) -> bool:
+    """Whether the run directory has nothing left to do about it."""
+    return result.state.is_done or result.state is TargetState.GONE
+
+
+def _describe(run: Run, asked: Request) -> Execution:
+    """The execution that the request means. Raises NotFound, and Refused where a cancel would hit another one."""
+    if isinstance(asked, DeleteRequest):
+        return fetch.describe_execution(run.connection, asked.key)
+    try:
+        return fetch.newest_execution(run.connection, job_id=asked.job_id, thing_name=asked.thing_name)
+    except NotFound as error:
+        raise NotFound(
+            f"there is no execution of job {asked.job_id} on {asked.thing_name} in account {run.connection.account}, "
+            f"region {run.connection.region}: the job or the thing is wrong, or it was deleted already"
+        ) from error
+
+
+def _plan_of_directory(run: Run, session: Session, asked: Request) -> tuple[Plan | None, list[Refusal]]:
     """The plan that an earlier run made here for the same request, or why it is refused."""
     path = session.directory.path / PLAN_FILE
     if not path.exists():
@@ -236,15 +284,34 @@ def _plan_of_directory(run: Run, session: Session, asked: DeleteRequest) -> tupl
         return None, []
     if not isinstance(plan, Plan):
         return None, refused
-    same = (plan.key, plan.force, plan.namespace_id) == (asked.key, asked.force, asked.namespace_id)
     here = run.connection
-    same = same and (plan.account, plan.region, plan.endpoint) == (here.account, here.region, here.endpoint)
+    same = _is_asked(plan, asked) and (plan.account, plan.region, plan.endpoint) == (
+        here.account,
+        here.region,
+        here.endpoint,
+    )
     return (plan if same else None), []
 
 
-def _plan_for(run: Run, asked: DeleteRequest, execution: Any, *, cancel_first: bool) -> Plan | Refusal:
-    """The plan, or the refusal where it could not be read who owns the job. Raises IotJobsError."""
+def _is_asked(plan: Plan, asked: Request) -> bool:
+    """Whether a plan was made for this very request."""
+    key, wish = plan.key, (asked.force, asked.namespace_id, asked.expected_version)
+    same_one = (key.job_id, key.thing_name) == (asked.job_id, asked.thing_name)
+    same_one = same_one and asked.execution_number in (None, key.execution_number)
+    same_way = plan.deletes == isinstance(asked, DeleteRequest)
+    return same_one and same_way and (plan.force, plan.namespace_id, plan.expected_version) == wish
+
+
+def _plan_for(run: Run, asked: Request, execution: Execution, *, cancel_first: bool) -> Plan | Refusal:
+    """The plan, or the refusal where it could not be read who owns the job, or where a cancel would hit another one.
+
+    Raises IotJobsError.
+    """
     connection = run.connection
+    if asked.execution_number not in (None, execution.key.execution_number):
+        meant = ExecutionKey(asked.job_id, asked.thing_name, asked.execution_number)
+        return guards.newest_is_meant(meant, execution.key.execution_number)[0]
+    in_steps = (CANCEL, DELETE) if cancel_first and not execution.finished else (DELETE,)
     try:
         context = queue_context(connection, execution)
     except (Denied, NotFound) as error:
@@ -253,7 +320,7 @@ def _plan_for(run: Run, asked: DeleteRequest, execution: Any, *, cancel_first: b
         return guards.protection_unknown(asked.job_id, error)
     return Plan(
         execution=execution,
-        operations=(CANCEL, DELETE) if cancel_first and not execution.finished else (DELETE,),
+        operations=(CANCEL,) if isinstance(asked, CancelRequest) else in_steps,
         force=asked.force,
         namespace_id=asked.namespace_id,
         account=connection.account,
@@ -263,6 +330,7 @@ def _plan_for(run: Run, asked: DeleteRequest, execution: Any, *, cancel_first: b
         made_at=_now(run),
         queue_context=context,
         project=connection.project.label,
+        expected_version=asked.expected_version,
     )
 
 
@@ -281,9 +349,9 @@ def _offer(run: Run, view: DeletionView) -> DeletionView:
         return _refuse(run, replace(view, refusals=tuple(refused)))
     run.finish(
         Outcome.PLANNED,
-        reason="nothing was changed; confirm with the phrase to delete it",
+        reason=f"nothing was changed; confirm with the phrase to {_VERB[plan.deletes]} it",
         confirm=plan.phrase,
-        counts={"planned": 1, "deleted": 0},
+        counts=_nothing_done(plan),
     )
     return replace(view, open=True)
 
@@ -293,7 +361,7 @@ def _refuse(run: Run, view: DeletionView) -> DeletionView:
         Outcome.REFUSED,
         reason=guards.in_a_sentence(view.refusals),
         refusals=[refusal.as_document() for refusal in view.refusals],
-        counts={"planned": 1, "deleted": 0},
+        counts=_nothing_done(view.plan),
     )
     return view
 
@@ -307,7 +375,8 @@ def _finish(run: Run, view: DeletionView, ending: IotJobsError | None, *, alread
         outcome = Outcome.PARTIAL
     refusals: tuple[Refusal, ...] = ()
     if outcome is Outcome.APPLIED:
-        reason = f"{key} was deleted already, in this run directory" if already else f"deleted {key}"
+        done = result.state.value
+        reason = f"{key} was {done} already, in this run directory" if already else f"{done} {key}"
     else:
         so_far = f"{key} was cancelled, {result.only_cancelled}: " if result.only_cancelled else ""
         if ending is not None and result.delete_sent and not so_far:
@@ -317,10 +386,14 @@ def _finish(run: Run, view: DeletionView, ending: IotJobsError | None, *, alread
     run.finish(
         outcome,
         reason=reason,
-        counts={"planned": 1, "deleted": counts["deleted"]},
+        counts={name: counts[name] for name in _nothing_done(result.removal)},
         refusals=[refusal.as_document() for refusal in refusals],
     )
     return replace(view, refusals=refusals if outcome is Outcome.REFUSED else (), open=False)
+
+
+def _nothing_done(plan: Plan | None) -> dict[str, int]:
+    return {"planned": 1, "deleted": 0, **({} if plan is None or plan.deletes else {"cancelled": 0})}
 
 
 def _context(run: Run) -> ApplyContext:

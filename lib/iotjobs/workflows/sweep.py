@@ -1,4 +1,4 @@
-"""The third job of the kit: many executions deleted by a rule, guarded. What `sweep.ipynb` calls.
+"""The third job of the kit: many executions deleted, or only cancelled, by a rule, guarded. What `sweep.ipynb` calls.
 
 Plan, approve, apply, verify. One run directory is one sweep: run again with it, the sweep goes on where it was. The
 work is done by `make_plan` and `apply_plan`, values in, values out; `Sweep` holds what a notebook and its panel show.
@@ -33,13 +33,16 @@ from iotjobs.deletion.select import Evidence, cause_now, evidence_now, select_ta
 from iotjobs.deletion.sweep_executor import SweepExecutor, afterwards
 from iotjobs.deletion.sweep_plan import Caps, SweepPlan
 from iotjobs.errors import InvalidInput, IotJobsError, RecordError
-from iotjobs.model import ExecutionKey, Identity, Outcome
+from iotjobs.markup import visible
+from iotjobs.model import Action, ExecutionKey, Identity, Outcome
 
 if TYPE_CHECKING:
     from iotjobs.run.directory import Session
     from iotjobs.run.run import Run
 
 PLAN_FILE = "plan.json"
+#: The table of what became of each target, by the action.
+RESULTS_FILE = {Action.DELETE.value: "deletions.csv", Action.CANCEL.value: "cancellations.csv"}
 _CAPS = ("max_deletes", "max_fraction")
 _SECONDS_BETWEEN_NOTES = 1.0
 Results = dict[Identity, TargetResult]
@@ -60,19 +63,20 @@ class SweepView:
     open: bool = False
 
 
-def make_plan(run: Run) -> SweepView:
+def make_plan(run: Run, *, action: Action | None = None) -> SweepView:
     """Make the plan, or take that of `plan_file`, of this run directory, or the one in progress there.
 
-    Changes nothing in AWS. Raises InvalidInput, NotFound, Denied, IotJobsError, Refused while another run is at work.
+    ``action``: what a person chose in the panel instead of the parameter. Changes nothing in AWS.
+    Raises InvalidInput, NotFound, Denied, IotJobsError, Refused while another run is at work.
     """
     with run.session() as session:
-        asked = rule_of(run)
+        asked = rule_of(run, action=action)
         refused: list[Refusal] = []
         plan = _plan_in_progress(session)
         if plan is not None:
-            return _go_on(run, session, plan, _another_than(run, asked, plan))
+            return _go_on(run, session, plan, _another_than(run, asked, plan, action))
         if run.parameters["plan_file"] is not None:
-            plan, refused = _from_file(run)
+            plan, refused = _from_file(run, action)
         elif run.parameters["confirm"] is not None:
             plan, refused = _from_directory(session, asked)
         if refused:
@@ -128,9 +132,13 @@ def apply_plan(
         return _finish(run, session, replace(view, refusals=(), results=results, open=False), ending)
 
 
-def rule_of(run: Run) -> SweepRule:
-    """The rule that a run's parameters name. Raises InvalidInput when they name nothing."""
-    asked = rule.from_parameters(run.parameters.values)
+def rule_of(run: Run, *, action: Action | None = None) -> SweepRule:
+    """The rule that a run's parameters name, with the ``action`` that was chosen instead of theirs.
+
+    Raises InvalidInput when they name nothing.
+    """
+    chosen = {} if action is None else {"action": action}
+    asked = rule.from_parameters({**run.parameters.values, **chosen})
     if run.parameters["plan_file"] is None and not asked.names_something:
         raise InvalidInput(
             "nothing is named: give at least one of job_id, thing_name, causes, statuses, thing_groups; a sweep of "
@@ -152,6 +160,13 @@ class Sweep:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.view = SweepView()
+        self._action: Action | None = None
+
+    @property
+    def action(self) -> Action:
+        """What is done with what the rule chooses: the plan's, else what was chosen, else the parameter."""
+        plan = self.view.plan
+        return Action(self._action or self.run.parameters["action"]) if plan is None else Action(plan.rule.action)
 
     @property
     def current_plan(self) -> SweepPlan | None:
@@ -173,10 +188,11 @@ class Sweep:
         """One row a target, failures first, see `results_table`."""
         return results_table(self.view.results.values(), self.view.afterwards)
 
-    def plan(self) -> Sweep:
-        """Make the plan, see `make_plan`."""
+    def plan(self, action: Action | None = None) -> Sweep:
+        """Make the plan, see `make_plan`; an ``action`` that is chosen stays chosen."""
         self.view = SweepView()
-        self.view = make_plan(self.run)
+        self._action = self._action if action is None else action
+        self.view = make_plan(self.run, action=self._action)
         return self
 
     def prune(self, keys: Collection[ExecutionKey | tuple[str, str, int]]) -> Sweep:
@@ -205,7 +221,9 @@ class Sweep:
     def __repr__(self) -> str:
         plan = self.view.plan
         about = f"{plan.phrase} in account {plan.account}, region {plan.region}" if plan else "no plan"
-        return f"Sweep: {about}\n{self.run.outcome or 'not planned yet'}: {self.run.reason}"
+        return "\n".join(
+            map(visible, [f"Sweep: {about}", f"{self.run.outcome or 'not planned yet'}: {self.run.reason}"])
+        )
 
 
 # ----------------------------------------------------------------------------------------------- which plan
@@ -227,20 +245,21 @@ def _plan_in_progress(session: Session) -> SweepPlan | None:
     raise RecordError(f"the sweep of this run directory cannot go on: {why}; look at its journal.jsonl")
 
 
-def _another_than(run: Run, asked: SweepRule, plan: SweepPlan) -> list[Refusal]:
+def _another_than(run: Run, asked: SweepRule, plan: SweepPlan, action: Action | None) -> list[Refusal]:
     """Whether the run asks for another sweep than the one in progress in its directory."""
     if run.parameters["plan_file"] is None:
         same = asked == plan.rule
         return [] if same else guards.is_the_plan_in_progress("of another rule", plan.plan_id)
-    meant, refused = _from_file(run)
+    meant, refused = _from_file(run, action)
     if meant is None:
         return refused
     begun = {each.identity for each in plan.targets}
-    same = meant.plan_id == plan.plan_id or begun <= {each.identity for each in meant.targets}
+    part = meant.rule.action == plan.rule.action and begun <= {each.identity for each in meant.targets}
+    same = meant.plan_id == plan.plan_id or part
     return [] if same else guards.is_the_plan_in_progress(meant.plan_id, plan.plan_id)
 
 
-def _from_file(run: Run) -> tuple[SweepPlan | None, list[Refusal]]:
+def _from_file(run: Run, action: Action | None) -> tuple[SweepPlan | None, list[Refusal]]:
     """The plan of `plan_file`, which the parameters given beside it may only tighten. Raises InvalidInput."""
     given = run.parameters.given
     if "thing_groups" in given:
@@ -251,8 +270,12 @@ def _from_file(run: Run) -> tuple[SweepPlan | None, list[Refusal]]:
         if refused:
             return None, refused
         raise InvalidInput(f"{path.name} holds no plan of a sweep: it takes the plan.json of a sweep's run directory")
-    narrower, wider = rule.narrowed(plan.rule, {name: run.parameters[name] for name in rule.NAMES if name in given})
+    beside = {name: run.parameters[name] for name in rule.NAMES if name in given}
+    narrower, wider = rule.narrowed(plan.rule, beside | ({} if action is None else {"action": action}))
     wider += [name for name in _CAPS if name in given and run.parameters[name] > getattr(plan.caps, name)]
+    if "action" in wider:
+        why = f"the plan is to {plan.rule.action}, and action is the other one: leave it out, or make a new plan"
+        return None, [Refusal("plan_loosened", why)]
     if wider:
         why = f"{', '.join(sorted(wider))} would widen the plan; beside a plan parameters may only tighten it"
         return None, [Refusal("plan_loosened", f"{why}: leave them out, or make a new plan")]
@@ -328,7 +351,7 @@ def _offer(
     moved = f"; {len(plan.reading.moved)} more fit and are left out, since they moved" if plan.reading.moved else ""
     run.finish(
         Outcome.PLANNED,
-        reason=f"{begun}nothing was changed; confirm with the phrase to delete them{moved}",
+        reason=f"{begun}nothing was changed; confirm with the phrase to {plan.rule.action} them{moved}",
         confirm=plan.phrase,
         counts=_counts(view),
         refusals=[refusal.as_document() for refusal in view.left_out],
@@ -413,11 +436,12 @@ def _finish(run: Run, session: Session, view: SweepView, ending: IotJobsError | 
     except IotJobsError as error:
         warnings = [f"what the queues look like afterwards could not be read: {error}"]
     try:
-        session.write_csv("deletions.csv", results_table(results, after))
+        session.write_csv(RESULTS_FILE[plan.rule.action], results_table(results, after))
     except RecordError as error:
         warnings.append(str(error))
-    not_deleted = [each for each in results if each.state is not TargetState.DELETED]
-    not_done = [Refusal(each.state, each.why or "not done", each.removal.key) for each in not_deleted]
+    not_done = [
+        Refusal(each.state, each.why or "not done", each.removal.key) for each in results if not each.state.is_done
+    ]
     run.finish(
         outcome_of(results, ending),
         reason=f"{sentence_of(results)}{f': {ending}' if ending else ''}",

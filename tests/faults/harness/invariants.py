@@ -39,14 +39,14 @@ class Violations:
 class Invariants:
     """Watches one run directory while the service accepts calls.
 
-    ``is_gone`` asks the service for a target; ``owner_of`` for the namespace of a job, None where it has none.
+    ``is_done`` asks the service whether a target is as planned; ``owner_of`` for the namespace of a job, None where it has none.
     """
 
     def __init__(
         self,
         run_dir: Path,
         *,
-        is_gone: Callable[[Mapping[str, Any]], bool] | None = None,
+        is_done: Callable[[Mapping[str, Any]], bool] | None = None,
         owner_of: Callable[[str], str | None] = lambda _job_id: None,
     ) -> None:
         self.run_dir = run_dir
@@ -54,7 +54,7 @@ class Invariants:
         self.violations = Violations()
         self.accepted: list[AcceptedCall] = []
         self.attempts: list[Attempt] = []
-        self._is_gone, self._owner_of = is_gone, owner_of
+        self._is_done, self._owner_of = is_done, owner_of
         self._run_began_at_call, self._run_began_at_line = 0, 0
 
     def run_begins(self) -> None:
@@ -81,22 +81,24 @@ class Invariants:
             untrue.append(f"the run ended as {outcome}, and result.json says {result['outcome']}")
         if outcome in UNCHANGED and accepted:
             untrue.append(f"{outcome} says that nothing was changed, but {accepted}")
-        is_gone = self._is_gone or (lambda _target: True)
-        left = [target for target in targets if not is_gone(target)]
+        is_done = self._is_done or (lambda _target: True)
+        left = [target for target in targets if not is_done(target)]
         if outcome == "applied" and left:
             untrue.append(f"applied, but still there: {left}")
-        ours = sum(self.was_deleted(target) and is_gone(target) for target in targets)
-        counted = result["counts"].get("deleted")
-        if counted is not None and outcome in ("applied", "refused") and counted < ours:
-            untrue.append(f"{outcome} with {counted} deleted by the record, {ours} by the service")
-        verified = {_key(line) for line in self.journal() if line["event"] == "verified"}
-        if targets and (counted or 0) > sum(_key(target) in verified for target in targets):
-            untrue.append(
-                f"{counted} counted as deleted, and only {len(verified)} of them seen to be gone by our doing"
-            )
-        for line in self.journal():
-            if line["event"] == "verified" and not self._may_be_ours(line):
-                untrue.append(f"said to be deleted by us, and no call of ours can have done it: {_key(line)}")
+        for counts, event, operation in (
+            ("deleted", "verified", "DeleteJobExecution"), ("cancelled", "cancelled", "CancelJobExecution")
+        ):  # fmt: skip
+            mine = [target for target in targets if target["operations"][-1] == operation]
+            ours = sum(self.was_ended(target) and is_done(target) for target in mine)
+            counted = result["counts"].get(counts)
+            if mine and counted is not None and outcome in ("applied", "refused") and counted < ours:
+                untrue.append(f"{outcome} with {counted} {counts} by the record, {ours} by the service")
+            seen = {_key(line) for line in self.journal() if line["event"] == event}
+            if mine and (counted or 0) > sum(_key(target) in seen for target in mine):
+                untrue.append(f"{counted} counted as {counts}, and only {len(seen)} of them seen to be so by our doing")
+            for line in self.journal():
+                if line["event"] == event and not self._may_be_ours(line, operation):
+                    untrue.append(f"said to be {counts} by us, and no call of ours can have done it: {_key(line)}")
 
     def targets(self) -> list[dict[str, Any]]:
         """The executions that the confirmed plan on disk allows to be deleted."""
@@ -116,9 +118,12 @@ class Invariants:
         """What `result.json` says."""
         return dict(json.loads((self.run_dir / "result.json").read_text()))
 
-    def was_deleted(self, target: Mapping[str, Any]) -> bool:
-        """Whether a call of ours deleted a target."""
-        return any(c.operation == "DeleteJobExecution" and is_target(c.before, target) for c in self.accepted)
+    def was_ended(self, target: Mapping[str, Any]) -> bool:
+        """Whether the last call that a target's plan has, a delete or a cancel, was ours and was accepted."""
+        return self._was_accepted(target["operations"][-1], target)
+
+    def _was_accepted(self, operation: str, target: Mapping[str, Any]) -> bool:
+        return any(c.operation == operation and is_target(c.before, target) for c in self.accepted)
 
     def _lines(self, name: str) -> list[dict[str, Any]]:
         path = self.run_dir / name
@@ -140,10 +145,11 @@ class Invariants:
         touched = {_key(line): line for line in journal if line["event"] == "calling"}
         drifted = {_key(line) for line in journal if line["event"] == "drifted"}
         others = [line for key, line in touched.items() if key != _key(journal[-1]) and key not in drifted]
-        if self._is_gone and others and not any(map(self._is_gone, others)):
-            self.violations.unchecked.append(f"none of those before it is gone: {text}")
+        plans = {_key(target): target for target in self.targets()}
+        if self._is_done and others and not any(self._is_done({**plans.get(_key(o), {}), **o}) for o in others):
+            self.violations.unchecked.append(f"none of those before it is done: {text}")
         ends = [line["event"] for line in journal[self._run_began_at_line :]]
-        ends = [event for event in ends if event in ("failed", "verified", "drifted")]
+        ends = [event for event in ends if event in ("failed", "verified", "cancelled", "drifted")]
         if ends[-_FAILURES_IN_A_ROW:] == ["failed"] * _FAILURES_IN_A_ROW:
             self.violations.unchecked.append(f"after three failures in a row: {text}")
 
@@ -163,8 +169,12 @@ class Invariants:
             return False
         now = (call.before.status, call.before.version)
         planned = (target["status"], target["version_number"])
+        if call.operation not in target["operations"]:
+            return False
         if call.operation == "CancelJobExecution":
-            return now == planned and planned[0] in LIVE
+            forced = target["operations"] == ["CancelJobExecution"] and call.parameters["force"] != target["force"]
+            by_version = call.parameters["expectedVersion"] == target["version_number"]
+            return now == planned and planned[0] in LIVE and by_version and not forced
         if call.before.status == "CANCELED" and planned[0] in LIVE:
             return not call.parameters["force"] and self._was_canceled(call.before)
         if planned[0] in LIVE:
@@ -175,10 +185,10 @@ class Invariants:
         """Whether it was our own cancel that made it CANCELED."""
         return any(c.operation == "CancelJobExecution" and is_same(c.before, item) for c in self.accepted)
 
-    def _may_be_ours(self, line: Mapping[str, Any]) -> bool:
-        """Whether a delete of ours acted, or may have, on the execution of a journal line."""
-        sent = (each for each in self.attempts if each.operation == "DeleteJobExecution" and not each.declined)
-        return self.was_deleted(line) or any(each.about and is_target(each.about, line) for each in sent)
+    def _may_be_ours(self, line: Mapping[str, Any], operation: str) -> bool:
+        """Whether a call of ours acted, or may have, on the execution of a journal line."""
+        sent = (each for each in self.attempts if each.operation == operation and not each.declined)
+        return self._was_accepted(operation, line) or any(each.about and is_target(each.about, line) for each in sent)
 
 
 def is_target(item: ExecutionRecord, target: Mapping[str, Any]) -> bool:

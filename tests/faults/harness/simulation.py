@@ -1,7 +1,7 @@
 """A fleet in the model, a run directory, and the kit's runs between them, which faults, devices and kills befall.
 
-`Simulation.run` plays one run and checks the invariants. `SingleDelete` and `Sweep` are the two jobs of the kit that
-delete; the only code of the harness that knows how the kit is called.
+`Simulation.run` plays one run and checks the invariants. `SingleDelete`, `Cancel` and `Sweep` are the jobs of the kit
+that change anything; the only code of the harness that knows how the kit is called.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ class Simulation:
         self.run_dir = run_dir
         self.service = ServiceModel(round(time.time(), 3))  # AWS counts milliseconds
         self.field = Field(self.service)
-        self.invariants = Invariants(run_dir, is_gone=self.is_gone, owner_of=self._owner_of)
+        self.invariants = Invariants(run_dir, is_done=self.is_done, owner_of=self._owner_of)
         self.figures = Figures(schedules=1)
         self.before_call: Callable[[str], None] = lambda _operation: None  # a test may look in here
         self.opened: list[Run] = []
@@ -184,9 +184,11 @@ class Simulation:
         """The guards that refused, by `result.json`."""
         return [refusal["guard"] for refusal in self.result()["refusals"]]
 
-    def is_gone(self, target: Any) -> bool:
-        """Whether a target of the plan is no longer in the service."""
-        return not any(is_target(item, target) for item in self.service.all())
+    def is_done(self, target: Any) -> bool:
+        """Whether a target of the plan is no longer in the service; or, of a cancel, no longer unfinished."""
+        cancels = target.get("operations") == ["CancelJobExecution"]
+        still = [item for item in self.service.all() if not cancels or item.status in LIVE]
+        return not any(is_target(item, target) for item in still)
 
     def deleted(self) -> list[str]:
         """The things whose executions were deleted, in order."""
@@ -317,15 +319,20 @@ class Workflow:
         raise NotImplementedError
 
     def check_settled(self, ended: str) -> None:
-        """What was to be deleted is gone, or the record says why it was left; and it tells every delete."""
+        """What was to be ended is, or the record says why it was left; and it tells every one that was."""
         invariants = self.simulation.invariants
         if ended == "applied":
-            assert all(map(self.simulation.is_gone, invariants.targets()))
+            assert all(map(self.simulation.is_done, invariants.targets()))
         if ended in ("applied", "partial"):
-            ours = [
-                each for each in invariants.targets() if invariants.was_deleted(each) and self.simulation.is_gone(each)
-            ]
-            assert invariants.result()["counts"]["deleted"] >= len(ours), f"deleted, and not counted: {ours}"
+            ours = [each for each in invariants.targets() if invariants.was_ended(each) and self._shows(each)]
+            counts = invariants.result()["counts"]
+            counted = sum(counts.get(name, 0) for name in ("deleted", "cancelled"))
+            assert counted >= len(ours), f"ended, and not counted: {ours}"
+
+    def _shows(self, target: Any) -> bool:
+        """Whether it shows that a target is as planned; of a cancel, whose record somebody may have deleted since."""
+        there = any(is_target(item, target) for item in self.simulation.service.all())
+        return self.simulation.is_done(target) and (there or "DeleteJobExecution" in target["operations"])
 
     def start(self, confirm: str | None = None) -> Run:
         """Run the first cell of the notebook."""
@@ -382,6 +389,22 @@ class SingleDelete(Workflow):
         return iotjobs.delete_job_execution(run)
 
 
+class Cancel(SingleDelete):
+    """`cancel_job_execution`: the newest execution of a job on a thing, confirmed with its phrase."""
+
+    notebook = "cancel_job_execution"
+
+    @classmethod
+    def random(cls, simulation: Simulation, rng: random.Random) -> Cancel:
+        """One of the fleet's executions, with or without force."""
+        item = rng.choice(list(simulation.service.all()))
+        force = item.status == "IN_PROGRESS" or rng.random() < 0.3
+        return cls(simulation, job_id=item.job_id, thing_name=item.thing_name, force=force)
+
+    def _work(self, run: Run) -> Any:
+        return iotjobs.cancel_job_execution(run)
+
+
 class Sweep(Workflow):
     """`sweep`: many executions by a rule, confirmed with the phrase, by a scheduler, or with a plan file."""
 
@@ -402,7 +425,14 @@ class Sweep(Workflow):
             {"statuses": "IN_PROGRESS,QUEUED"},
             {"job_id": "job-0", "statuses": "FAILED,QUEUED,IN_PROGRESS"},
         ]
-        parameters = rng.choice(rules) | {"force": rng.random() < 0.9, "max_fraction": 1.0}
+        cancels: list[dict[str, Any]] = [
+            {"job_id": "job-0"},
+            {"thing_name": "thing-0"},
+            {"statuses": "QUEUED"},
+            {"statuses": "IN_PROGRESS,QUEUED"},
+        ]
+        parameters = rng.choice(rules) if rng.random() < 0.7 else {**rng.choice(cancels), "action": "cancel"}
+        parameters |= {"force": rng.random() < 0.9, "max_fraction": 1.0}
         parameters["max_deletes"] = rng.choice((25, 25, 25, 25, 2))
         if rng.random() < 0.2:
             parameters["protect"] = "thing-1"
@@ -453,7 +483,7 @@ class Sweep(Workflow):
         explained = [(each["job_id"], each["thing_name"], each["execution_number"]) for each in refusals]
         for target in self.simulation.invariants.targets():
             key = (target["job_id"], target["thing_name"], target["execution_number"])
-            assert self.simulation.is_gone(target) or key in explained, f"{key} is left, and the record says nothing"
+            assert self.simulation.is_done(target) or key in explained, f"{key} is left, and the record says nothing"
 
     def _fitting(self) -> list[ExecutionRecord]:
         """What the rule is about, by the service itself."""
@@ -465,6 +495,7 @@ class Sweep(Workflow):
             if parameters.get("job_id") in (None, item.job_id)
             and parameters.get("thing_name") in (None, item.thing_name)
             and (statuses == [""] or item.status in statuses)
+            and (parameters.get("action") != "cancel" or item.status in LIVE)
             and service.now - max(item.queued_at, item.updated_at) > _OLD_S
             and not fnmatchcase(item.thing_name, parameters.get("protect", ""))
             and service.jobs[item.job_id].namespace is None
@@ -474,4 +505,4 @@ class Sweep(Workflow):
         return iotjobs.sweep(run)
 
 
-WORKFLOWS: tuple[type[SingleDelete | Sweep], ...] = (SingleDelete, Sweep)
+WORKFLOWS: tuple[type[SingleDelete | Sweep], ...] = (SingleDelete, Sweep, Cancel)
