@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from iotjobs.markup import visible
-from iotjobs.model import Outcome
+from iotjobs.model import Action, Outcome
 from iotjobs.targets.engine import Failure
 from iotjobs.targets.target import Target
 
@@ -33,8 +33,8 @@ class Identity:
 class TargetAnswer:
     """How one target's run ended.
 
-    ``overview``: rows of OVERVIEW_COLUMNS without target, account and region. ``plan_id`` and ``planned`` are those of
-    a sweep's plan. ``hung``: no answer came, so that the target may still be at work.
+    ``overview``: rows of OVERVIEW_COLUMNS without target, account and region. ``plan_id``, ``planned`` and ``action``
+    are those of a sweep's plan. ``hung``: no answer came, so that the target may still be at work.
     """
 
     name: str
@@ -47,6 +47,7 @@ class TargetAnswer:
     plan_id: str | None = None
     planned: int = 0
     device_active: bool = False
+    action: str = Action.DELETE.value
     hung: bool = False
 
     def as_document(self) -> dict[str, Any]:

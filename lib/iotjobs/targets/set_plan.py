@@ -14,10 +14,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from iotjobs.errors import InvalidInput
-from iotjobs.model import Outcome
+from iotjobs.model import Action, Outcome
 from iotjobs.targets.answers import TargetAnswer
 
-SCHEMA = 1
+SCHEMA = 2
 KIND = "fleet_sweep"
 _ID_LENGTH = 32
 _ACTIVE = " while it works"
@@ -25,7 +25,7 @@ _ACTIVE = " while it works"
 
 @dataclass(frozen=True, slots=True)
 class PlannedTarget:
-    """One target's plan in the set: how many executions, and its id."""
+    """One target's plan in the set: what is done, to how many executions, and its id."""
 
     name: str
     account: str
@@ -33,11 +33,12 @@ class PlannedTarget:
     plan_id: str
     count: int
     device_active: bool = False
+    action: str = Action.DELETE.value
 
     @property
     def phrase(self) -> str:
         """What the target's own plan is confirmed with."""
-        return f"delete {self.count} {self.plan_id}" + (_ACTIVE if self.device_active else "")
+        return f"{self.action} {self.count} {self.plan_id}" + (_ACTIVE if self.device_active else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,11 @@ class SetPlan:
 
     targets: tuple[PlannedTarget, ...]
     max_total_deletes: int
+
+    @property
+    def action(self) -> Action:
+        """What is done, the same in all targets."""
+        return Action(self.targets[0].action) if self.targets else Action.DELETE
 
     @property
     def count(self) -> int:
@@ -62,7 +68,8 @@ class SetPlan:
     def phrase(self) -> str:
         """What to confirm all of them with (contract: `fleet_sweep`)."""
         active = any(target.device_active for target in self.targets)
-        return f"delete {self.count} in {len(self.targets)} targets {self.plans_id}" + (_ACTIVE if active else "")
+        what = f"{self.action} {self.count} in {len(self.targets)} targets"
+        return f"{what} {self.plans_id}" + (_ACTIVE if active else "")
 
     def as_document(self) -> dict[str, Any]:
         """The set as `plan.json` holds it."""
@@ -80,7 +87,8 @@ def of_answers(answers: Sequence[TargetAnswer], *, max_total_deletes: int) -> Se
     """The set of the plans that the targets' answers name."""
     planned = [
         PlannedTarget(
-            answer.name, str(answer.account), answer.region, str(answer.plan_id), answer.planned, answer.device_active
+            *(answer.name, str(answer.account), answer.region, str(answer.plan_id), answer.planned),
+            *(answer.device_active, answer.action),
         )
         for answer in answers
         if answer.outcome == Outcome.PLANNED and answer.plan_id
@@ -96,6 +104,8 @@ def from_document(document: Mapping[str, Any]) -> SetPlan:
         plan = SetPlan(tuple(_target(each) for each in document["targets"]), int(document["max_total_deletes"]))
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidInput(f"the plan of the fleet sweep cannot be read ({error!r}): make a new one") from error
+    if len({target.action for target in plan.targets}) > 1:
+        raise InvalidInput("the plan of the fleet sweep deletes in some targets and cancels in others: make a new one")
     if plan.plans_id != document.get("plans_id") or plan.phrase != document.get("phrase"):
         raise InvalidInput("the plan of the fleet sweep was edited since it was made: make a new one")
     return plan
@@ -103,6 +113,7 @@ def from_document(document: Mapping[str, Any]) -> SetPlan:
 
 def _target(document: Mapping[str, Any]) -> PlannedTarget:
     target = PlannedTarget(**document)
+    Action(target.action)
     patterns = {"name": r"[A-Za-z0-9_-][A-Za-z0-9@._+-]*", "account": r"\d{12}", "plan_id": r"[0-9a-f]{32,64}"}
     for name, pattern in patterns.items():
         if not re.fullmatch(pattern, getattr(target, name)):

@@ -129,7 +129,8 @@ def plan_target(
     if answer.outcome != Outcome.PLANNED or not plans:
         return answer
     plan = plans[0]
-    return replace(answer, plan_id=plan.plan_id, planned=len(plan.targets), device_active=plan.device_active)
+    planned = replace(answer, plan_id=plan.plan_id, planned=len(plan.targets), action=plan.rule.action)
+    return replace(planned, device_active=plan.device_active)
 
 
 def apply_target(

@@ -225,13 +225,23 @@ def _total_refusals(plan: SetPlan, max_total_deletes: int) -> list[Refusal]:
         Refusal(
             "max_total_deletes",
             f"the plans have {plan.count} executions together, more than max_total_deletes ({most}): nothing is "
-            "deleted anywhere. Narrow the rule, or plan again with a greater max_total_deletes if that is meant",
+            "done anywhere. Narrow the rule, or plan again with a greater max_total_deletes if that is meant",
         )
     ]
 
 
+def _another_action(run: Run, plan: SetPlan) -> list[Refusal]:
+    """Refuse plans to delete where a cancel is asked for, and the other way round."""
+    asked = run.parameters["action"]
+    taken = run.parameters["plan_file"] is not None and "action" not in run.parameters.given
+    if taken or asked == plan.action:
+        return []
+    why = f"the plans are to {plan.action}, and action is {asked}: give action {plan.action}, or make new plans"
+    return [Refusal("plan_loosened", why)]
+
+
 def _approval_refusals(run: Run, plan: SetPlan, phrase: str | None) -> list[Refusal]:
-    refused = _total_refusals(plan, run.parameters["max_total_deletes"])
+    refused = [*_another_action(run, plan), *_total_refusals(plan, run.parameters["max_total_deletes"])]
     if phrase is not None:
         if phrase.strip() != plan.phrase:
             why = f"this is not the phrase of these plans: read them, then confirm with: {plan.phrase}"
@@ -250,14 +260,14 @@ def _offer(run: Run, view: FleetView) -> FleetView:
     if not plan.targets:
         _finish(run, view)
         return view
-    refused = _total_refusals(plan, run.parameters["max_total_deletes"])
+    refused = [*_another_action(run, plan), *_total_refusals(plan, run.parameters["max_total_deletes"])]
     if refused:
         return _refuse(run, replace(view, refusals=tuple(refused)))
     outcome = of_targets.outcome_of(view.answers) if view.answers else Outcome.PLANNED
     begun = "" if not view.answers else f"{of_targets.reason_of(view.answers)}; "
     run.finish(
         outcome,
-        reason=f"{begun}nothing was changed; confirm with the phrase to delete them",
+        reason=f"{begun}nothing was changed; confirm with the phrase to {plan.action} them",
         confirm=plan.phrase,
         counts={**of_targets.counts_of(view.answers), "planned": plan.count},
         targets=[answer.as_document() for answer in view.answers],
