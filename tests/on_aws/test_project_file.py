@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -126,7 +127,7 @@ def test_a_target_of_a_fleet_is_held_to_the_file_of_whoever_runs_it(aws: StandIn
     started = {"started_at": "2026-11-25T08:00:00Z"}
     (tmp_path / "result.json").write_text(json.dumps(started))
     target = Target("plant", aws.region, profile=None, role_arn=None)
-    same = {"run_dir": str(tmp_path), "version": iotjobs.__version__, **started}
+    same: dict[str, Any] = {"run_dir": str(tmp_path), "versions": {"iotjobs": iotjobs.__version__}, **started}
     assert identify(target, project=Project(), **same).account == aws.account
     with pytest.raises(Refused, match=OTHER):
         identify(target, project=parse(f'account = "{OTHER}"'.encode(), name="iotjobs.toml"), **same)
