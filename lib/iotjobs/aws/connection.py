@@ -289,15 +289,15 @@ class Connection:
         """Put an object into S3; throttled and lost calls are retried (API: S3 PutObject)."""
         self._read("s3", "PutObject", {"Bucket": bucket, "Key": key, "Body": body})
 
-    def change(self, operation: str, **parameters: Any) -> dict[str, Any]:
-        """Send one changing call to the control plane, once.
+    def change(self, operation: str, *, within_s: float | None = None, **parameters: Any) -> dict[str, Any]:
+        """Send one changing call to the control plane, once; not at all when its turn comes later than ``within_s``.
 
         Raises NotFound, StateConflict, Throttled, Denied and others when AWS itself said no (nothing was done), Refused
         in an account that the project file protects, and Unsettled for any other end: it may have been done.
         """
         if reason := self.project.forbids_changes_in(self.account):
             raise Refused(reason, guard="protected_account")
-        return self._call(Call("iot", operation, parameters, changing=True))
+        return self._call(Call("iot", operation, parameters, changing=True, within_s=within_s))
 
     def check_arn(self, arn: str) -> None:
         """Raise Refused unless an ARN of an answer is of this account and region.
