@@ -10,7 +10,7 @@ from markupsafe import Markup
 from iotjobs.deletion.plan import CANCEL, DELETE, Plan
 from iotjobs.markup import UpdatingView, View, render, visible
 from iotjobs.model import utc_text
-from iotjobs.ui.banner import run_banner
+from iotjobs.ui.banner import place_of, run_banner
 
 if TYPE_CHECKING:
     from iotjobs.workflows.delete import Deletion
@@ -39,13 +39,15 @@ def deletion_html(deletion: Deletion, *, phrase: bool = True) -> Markup:
     return render(
         "deletion.html",
         banner=banner,
-        plan=plan_html(plan, refusals=_refusals(deletion), phrase=plan.phrase if phrase and deletion.view.open else ""),
+        plan=plan_html(plan, refusals=_refusals(deletion)),
+        phrase=plan.phrase if phrase and deletion.view.open else "",
+        place=place_of(deletion.run),
         carried_out=carried_out,
         outcome=outcome_html(deletion) if carried_out else "",
     )
 
 
-def plan_html(plan: Plan, *, refusals: dict[str, str], phrase: str) -> Markup:
+def plan_html(plan: Plan, *, refusals: dict[str, str]) -> Markup:
     """A plan: what is taken away, what speaks against it, dangers first, what follows, what is sent, the sum."""
     cautions = [words.removeprefix(_CAUTION) for words in plan.consequences if words.startswith(_CAUTION)]
     return render(
@@ -57,7 +59,6 @@ def plan_html(plan: Plan, *, refusals: dict[str, str], phrase: str) -> Markup:
         consequences=[words for words in plan.consequences if not words.startswith(_CAUTION)],
         refusals=refusals,
         sum=_sum(plan),
-        phrase=phrase,
     )
 
 

@@ -15,7 +15,7 @@ from iotjobs.deletion.plan import CANCEL, DELETE
 from iotjobs.markup import UpdatingView, View, many, render, visible
 from iotjobs.model import UNFINISHED, Action, Status
 from iotjobs.ui import static
-from iotjobs.ui.banner import banner_line, run_banner
+from iotjobs.ui.banner import banner_line, place_of, run_banner
 from iotjobs.ui.static import Column, badge, cause, html_table, moment
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def plan_html(sweep: Sweep) -> Markup:
         + _rows_html(sweep)
         + sum_html(sweep)
         + left_out_html(sweep)
-        + render("confirm.html", phrase=phrase)
+        + render("confirm.html", phrase=phrase, place=place_of(sweep.run))
     )
 
 
