@@ -114,4 +114,5 @@ def reason_of(answers: Sequence[TargetAnswer]) -> str:
     bad = [answer for answer in answers if Outcome(answer.outcome) not in GOOD]
     named = "; ".join(f"{answer.name}: {answer.outcome}, {answer.reason}" for answer in bad[:5])
     more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""  # noqa: PLR2004 - as many as a line holds
-    return f"{len(answers) - len(bad)} of {len(answers)} targets done" + (f"; {named}{more}" if bad else "")
+    reason = f"{len(answers) - len(bad)} of {len(answers)} targets done" + (f"; {named}{more}" if bad else "")
+    return " ".join(reason.split())

@@ -10,16 +10,18 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass, replace
+from operator import attrgetter
 from typing import Any
 
 from iotjobs.errors import InvalidInput
 from iotjobs.model import Action, Outcome
 from iotjobs.targets.answers import TargetAnswer
 
-SCHEMA = 2
+SCHEMA = 3
 KIND = "fleet_sweep"
 _ID_LENGTH = 32
+_NAME = r"[A-Za-z0-9_-][A-Za-z0-9@._+-]*"
 _ACTIVE = " while it works"
 
 
@@ -42,11 +44,28 @@ class PlannedTarget:
 
 
 @dataclass(frozen=True, slots=True)
+class Unplanned:
+    """A target without a plan, and why: nothing is done there, and every result of the set names it."""
+
+    name: str
+    account: str | None
+    region: str
+    outcome: str
+    reason: str
+
+    def as_answer(self) -> TargetAnswer:
+        """The target's answer in the result of a run that applies the set."""
+        reason = self.reason if self.outcome == Outcome.NOTHING_TO_DO else f"no plan was made: {self.reason}"
+        return TargetAnswer(self.name, self.region, self.outcome, reason, account=self.account)
+
+
+@dataclass(frozen=True, slots=True)
 class SetPlan:
-    """The plans of all targets that have one, by name."""
+    """The plans of all targets that have one, by name, and the targets that have none."""
 
     targets: tuple[PlannedTarget, ...]
     max_total_deletes: int
+    unplanned: tuple[Unplanned, ...] = ()
 
     @property
     def action(self) -> Action:
@@ -60,8 +79,9 @@ class SetPlan:
 
     @property
     def plans_id(self) -> str:
-        """The digest of every target with its plan, and of the cap for the whole."""
-        about = [self.max_total_deletes, sorted(list(asdict(target).values()) for target in self.targets)]
+        """The digest of every target with its plan or why it has none, and of the cap for the whole."""
+        targets = [astuple(target) for target in self.targets]
+        about = [self.max_total_deletes, targets, [astuple(target) for target in self.unplanned]]
         return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:_ID_LENGTH]
 
     @property
@@ -80,11 +100,12 @@ class SetPlan:
             "phrase": self.phrase,
             "max_total_deletes": self.max_total_deletes,
             "targets": [asdict(target) for target in self.targets],
+            "unplanned": [asdict(target) for target in self.unplanned],
         }
 
 
 def of_answers(answers: Sequence[TargetAnswer], *, max_total_deletes: int) -> SetPlan:
-    """The set of the plans that the targets' answers name."""
+    """The set of the plans that the targets' answers name, by their names."""
     planned = [
         PlannedTarget(
             *(answer.name, str(answer.account), answer.region, str(answer.plan_id), answer.planned),
@@ -93,7 +114,14 @@ def of_answers(answers: Sequence[TargetAnswer], *, max_total_deletes: int) -> Se
         for answer in answers
         if answer.outcome == Outcome.PLANNED and answer.plan_id
     ]
-    return SetPlan(tuple(sorted(planned, key=lambda each: each.name)), max_total_deletes)
+    names = {each.name for each in planned}
+    others = [
+        Unplanned(answer.name, answer.account, answer.region, answer.outcome, answer.reason)
+        for answer in answers
+        if answer.name not in names
+    ]
+    by_name = attrgetter("name")
+    return SetPlan(tuple(sorted(planned, key=by_name)), max_total_deletes, tuple(sorted(others, key=by_name)))
 
 
 def from_document(document: Mapping[str, Any]) -> SetPlan:
@@ -101,7 +129,11 @@ def from_document(document: Mapping[str, Any]) -> SetPlan:
     try:
         if document["schema"] != SCHEMA or document["kind"] != KIND:
             raise InvalidInput(f"this is no plan of a fleet sweep of schema {SCHEMA}: make a new one")
-        plan = SetPlan(tuple(_target(each) for each in document["targets"]), int(document["max_total_deletes"]))
+        plan = SetPlan(
+            tuple(_target(each) for each in document["targets"]),
+            int(document["max_total_deletes"]),
+            tuple(_unplanned(each) for each in document["unplanned"]),
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidInput(f"the plan of the fleet sweep cannot be read ({error!r}): make a new one") from error
     if len({target.action for target in plan.targets}) > 1:
@@ -111,10 +143,17 @@ def from_document(document: Mapping[str, Any]) -> SetPlan:
     return plan
 
 
+def _unplanned(document: Mapping[str, Any]) -> Unplanned:
+    target = Unplanned(**document)
+    if not re.fullmatch(_NAME, target.name):
+        raise ValueError(f"name is {target.name!r}")
+    return replace(target, outcome=Outcome(target.outcome).value)
+
+
 def _target(document: Mapping[str, Any]) -> PlannedTarget:
     target = PlannedTarget(**document)
     Action(target.action)
-    patterns = {"name": r"[A-Za-z0-9_-][A-Za-z0-9@._+-]*", "account": r"\d{12}", "plan_id": r"[0-9a-f]{32,64}"}
+    patterns = {"name": _NAME, "account": r"\d{12}", "plan_id": r"[0-9a-f]{32,64}"}
     for name, pattern in patterns.items():
         if not re.fullmatch(pattern, getattr(target, name)):
             raise ValueError(f"{name} is {getattr(target, name)!r}")
