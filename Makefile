@@ -117,8 +117,8 @@ SCHEDULES ?= 10000
 soak: setup  ## 10,000 random schedules of faults, moves and kills; prints its figures
 	$(BIN)/python -m tests.faults.soak --schedules $(SCHEDULES)
 
-bench: setup  ## how fast 100,000 executions are read and diagnosed, against plain boto3
-	$(BIN)/python bench $(ROWS)
+bench: setup  ## how fast the kit is beside the quotas and plain boto3; OPTIONS="--rows 300000": sizes
+	$(BIN)/python bench $(OPTIONS)
 
 clean:  ## remove what was made
 	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache runs build

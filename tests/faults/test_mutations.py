@@ -154,7 +154,10 @@ MUTATIONS = {
         f"{DELETION}.sweep_executor.SweepExecutor._check_canary", _returns(None), _cancel_shows_late, "unchecked"
     ),
     "it goes on after failures": Mutation(
-        f"{DELETION}.sweep_executor.SweepExecutor._count_failure", _returns(None), _three_fail_in_a_row, "unchecked"
+        f"{DELETION}.sweep_executor.SweepExecutor._raise_after_failures",
+        _returns(None),
+        _three_fail_in_a_row,
+        "unchecked",
     ),
 }
 

@@ -11,7 +11,7 @@ from iotjobs.errors import Denied, InvalidInput, IotJobsError, NotFound
 
 #: How many questions are asked at once; tests that need one order
 #: of calls set it to 1.
-THREADS = 8
+THREADS = 16
 _OUTAGE = 8
 
 Item = TypeVar("Item")
