@@ -111,3 +111,16 @@ def test_what_a_guard_refuses_cannot_be_deleted_until_it_is_left_out(page: Page,
     expect(_live(page).get_by_text("REFUSED: nothing will be changed")).to_have_count(0)
     _live(page).get_by_label("Count", exact=True).fill("2")
     expect(_delete(page)).to_be_enabled()
+
+
+def test_a_cancel_that_keeps_the_record_is_offered_beside_the_delete(page: Page, sandbox_lab: Lab) -> None:
+    rule = {"job_id": "calibrate-meters", "older_than": "1h", "force": True, "max_fraction": 1.0}
+    open_and_run(page, sandbox_lab, _with_rule(sandbox_lab, "sweep-cancels.ipynb", **rule))
+    expect(_delete(page)).to_have_text("Delete 4 executions", timeout=WAIT_MS)
+    _live(page).get_by_role("button", name="Cancel instead, keep the record").click()
+    expect(_delete(page)).to_have_text("Cancel 3 executions", timeout=WAIT_MS)
+    shot(page, "sweep-cancel-plan")
+    _live(page).get_by_label("Count", exact=True).fill("3")
+    _delete(page).click()
+    expect(_live(page).get_by_text("3 of 3 cancelled")).to_be_visible(timeout=WAIT_MS)
+    shot(page, "sweep-cancelled")

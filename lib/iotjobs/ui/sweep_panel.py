@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _LINES = 6
 _DOING = {Action.DELETE: "Deleting", Action.CANCEL: "Cancelling"}
+_INSTEAD = {Action.DELETE: "Cancel instead, keep the record", Action.CANCEL: "Delete instead, the record as well"}
 _PAUSE_S = 0.25
 _NO_ROWS = pd.DataFrame(
     columns=["job_id", "thing_name", "execution_number", "status", "cause", "queued_at", "steps", "consequences"]
@@ -61,6 +62,7 @@ class SweepPanel(static.StaticForm, ipywidgets.VBox):
         self.table = Grid(_NO_ROWS, _COLUMNS, label="plan", length=25, several=True)
         self.leave_out = _button("Leave the selected rows out", "minus-circle", "")
         self.look_again = _button("Look again", "refresh", "")
+        self.other_action = _button("", "exchange", "")
         self.left_out = ipywidgets.HTML()
         self.where = ipywidgets.HTML()
         self.ticket = ipywidgets.Text(description="Ticket", value=sweep.run.ticket or "")
@@ -77,7 +79,7 @@ class SweepPanel(static.StaticForm, ipywidgets.VBox):
                 self.head,
                 self.result,
                 self._rows_box,
-                _row(self.leave_out, self.look_again),
+                _row(self.leave_out, self.look_again, self.other_action),
                 self.left_out,
                 self.where,
                 _row(self.ticket, self.typed, self.delete, self.why, self.stop, self.progress),
@@ -90,6 +92,7 @@ class SweepPanel(static.StaticForm, ipywidgets.VBox):
         self.typed.observe(report_errors(self.output, self.refresh), "value")
         self.leave_out.on_click(report_errors(self.output, self._leave_out))
         self.look_again.on_click(report_errors(self.output, self._look_again))
+        self.other_action.on_click(report_errors(self.output, self._change_action))
         self.delete.on_click(report_errors(self.output, self._delete))
         self.stop.on_click(report_errors(self.output, self._stop_it))
         sweep.run.listeners.append(self.update_static)
@@ -138,6 +141,8 @@ class SweepPanel(static.StaticForm, ipywidgets.VBox):
         self.leave_out.disabled = self.running or begun or not chosen
         self.leave_out.description = f"Leave the {chosen} selected out" if chosen else "Leave the selected rows out"
         self.look_again.disabled = self.running
+        self.other_action.disabled = self.running or begun or not self._rule_is_open
+        self.other_action.description = _INSTEAD[self.sweep.action]
         self.why.value = render("lines.html", lines=[self._why_dead()])
         self._rows_box.layout.display = "" if count else "none"
         for widget in (self.stop, self.progress):
@@ -186,6 +191,17 @@ class SweepPanel(static.StaticForm, ipywidgets.VBox):
     def _look_again(self, _button: Any) -> None:
         if self._at_work.acquire(blocking=False):
             self._run(self.sweep.plan, "Looking at the executions …")
+
+    @property
+    def _rule_is_open(self) -> bool:
+        """Whether the rule is this run's own; a plan that was given as a file keeps its action."""
+        return self.sweep.run.parameters["plan_file"] is None
+
+    def _change_action(self, _button: Any) -> None:
+        """Plan anew with the other action."""
+        other = Action.CANCEL if self.sweep.action is Action.DELETE else Action.DELETE
+        if self._at_work.acquire(blocking=False):
+            self._run(lambda: self.sweep.plan(other), "Looking at the executions …")
 
     def _delete(self, _button: Any) -> None:
         if not self._at_work.acquire(blocking=False):
