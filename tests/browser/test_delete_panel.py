@@ -76,3 +76,18 @@ def test_refused_then_planned_named_and_deleted(page: Page, sandbox_lab: Lab) ->
 
     show.click()
     expect(_live(page).get_by_text("was deleted already").last).to_be_visible()
+
+
+def test_a_cancel_keeps_the_record_and_needs_no_number(page: Page, sandbox_lab: Lab) -> None:
+    open_and_run(page, sandbox_lab, "cancel_job_execution.ipynb")
+    act = _live(page).locator("button.mod-danger")
+    expect(act).to_have_text("Cancel it", timeout=WAIT_MS)
+    _live(page).get_by_label("Job", exact=True).fill("collect-logs")
+    _live(page).get_by_label("Thing", exact=True).fill("gateway-hamburg-01")
+    _live(page).get_by_role("button", name="Show the plan").click()
+    expect(_live(page).get_by_text("Plan: 1 to cancel, 0 to delete.")).to_be_visible(timeout=WAIT_MS)
+    shot(page, "cancel-plan")
+    _live(page).get_by_label("Thing's name", exact=True).fill("gateway-hamburg-01")
+    act.click()
+    expect(_live(page).get_by_text("cancelled collect-logs/gateway-hamburg-01/1")).to_be_visible(timeout=WAIT_MS)
+    shot(page, "cancel-done")

@@ -135,6 +135,7 @@ class SweepPanel(static.StaticForm, ipywidgets.VBox):
         self.delete.disabled = not self.armed
         verb = self.sweep.action.value.title()
         self.delete.description = f"{verb} {many(count, 'execution')}" if count else verb
+        self.delete.icon = "trash" if self.sweep.action is Action.DELETE else "ban"
         self.typed.disabled = self.running or not self.confirmable
         self.typed.placeholder = f"type {count} to confirm" if self.confirmable else ""
         self.ticket.disabled = self.running
