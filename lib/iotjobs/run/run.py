@@ -42,7 +42,7 @@ _ERRORS: dict[Outcome, type[IotJobsError]] = {
 }
 
 
-_PLACE = ("account", "region", "endpoint", "caller_arn", "sandbox")
+_PLACE = ("account", "region", "endpoint", "caller_arn", "sandbox", "endpoint_kind")
 _log = logging.getLogger(__name__)
 _watching: list[Run] = []
 

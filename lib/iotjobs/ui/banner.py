@@ -1,11 +1,14 @@
-"""Where you are: the account, region, endpoint and caller, and whether anything here is real."""
+"""Where you are: the account, region, endpoint and caller, what it may do, and whether anything here is real."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from iotjobs.markup import View, render, visible
 from iotjobs.model import ConnectionInfo
+from iotjobs.permissions import denied_actions
+from iotjobs.workflows.details import rights_of
 
 if TYPE_CHECKING:
     from iotjobs.run.run import Run
@@ -18,14 +21,15 @@ _MEANINGS = {
 
 
 def banner(run: Run) -> View:
-    """The banner of a run's connection, the same live and in a report."""
-    return connection_banner(ConnectionInfo.of(run.connection))
+    """The banner of a run's connection, the same live and in a report; where a run changes things, what you may."""
+    return connection_banner(ConnectionInfo.of(run.connection), rights_of(run))
 
 
-def connection_banner(here: ConnectionInfo) -> View:
+def connection_banner(here: ConnectionInfo, rights: Sequence[str] = ()) -> View:
     """The banner of a connection."""
     word, meaning = _MEANINGS[here.endpoint_kind]
     facts = {"Account": here.account, "Region": here.region, "Endpoint": here.endpoint, "Caller": here.caller_arn}
     line = f"{word}: account {here.account}, {here.region}, {here.endpoint}, as {here.caller_arn}"
-    text = "\n".join(map(visible, [line, *here.warnings]))
-    return View(render("banner.html", here=here, word=word, meaning=meaning, facts=facts), text)
+    more = [*here.warnings, *rights, *denied_actions(here.denied)]
+    text = "\n".join(map(visible, [line, *more]))
+    return View(render("banner.html", here=here, word=word, meaning=meaning, facts=facts, more=more), text)

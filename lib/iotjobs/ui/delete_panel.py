@@ -14,6 +14,7 @@ from markupsafe import Markup
 from iotjobs.markup import render
 from iotjobs.ui import static
 from iotjobs.ui.callbacks import report_errors
+from iotjobs.ui.sweep_view import confirm_html
 
 if TYPE_CHECKING:
     from iotjobs.workflows.delete import Deletion
@@ -75,7 +76,7 @@ class DeletePanel(static.StaticForm, ipywidgets.VBox):
         plan = self.deletion.current_plan
         if plan is None:
             return render("no_plan.html", reason=self.deletion.run.reason)
-        return render("confirm.html", phrase="" if self.deletion.refusals else plan.phrase)
+        return confirm_html(self.deletion.run, "" if self.deletion.refusals else plan.phrase)
 
     def refresh(self, _change: Any = None) -> None:
         """Wake up or put to sleep what may be touched now."""

@@ -12,11 +12,12 @@ import pandas as pd
 from markupsafe import Markup
 
 from iotjobs.markup import View, many, render, visible
-from iotjobs.model import UNFINISHED, Status
+from iotjobs.model import UNFINISHED, ConnectionInfo, Status
 from iotjobs.ui import static
 from iotjobs.ui.static import Column, badge, cause, html_table, moment
 
 if TYPE_CHECKING:
+    from iotjobs.run.run import Run
     from iotjobs.workflows.sweep import Sweep
 
 #: A report says it all: far more rows than the default caps let through.
@@ -73,7 +74,12 @@ def plan_html(sweep: Sweep) -> Markup:
         table, _PLAN_COLUMNS, caption="What would be deleted", below="follows", most=MOST_ROWS, rest="plan.json"
     )
     phrase = "" if sweep.refusals else plan.phrase
-    return head_html(sweep) + rows + sum_html(sweep) + left_out_html(sweep) + render("confirm.html", phrase=phrase)
+    return head_html(sweep) + rows + sum_html(sweep) + left_out_html(sweep) + confirm_html(sweep.run, phrase)
+
+
+def confirm_html(run: Run, phrase: str) -> Markup:
+    """The phrase, with where it acts beside it."""
+    return render("confirm.html", phrase=phrase, place=ConnectionInfo.of(run.connection).place if phrase else "")
 
 
 def head_html(sweep: Sweep) -> Markup:

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from iotjobs.aws import executions as fetch
+from iotjobs.aws.rights import rights
 from iotjobs.deletion import guards, plan_file, request
 from iotjobs.deletion.executor import Executor
 from iotjobs.deletion.guards import ApplyContext, Refusal
@@ -23,7 +24,7 @@ from iotjobs.deletion.results import TargetResult, TargetState, counts_of, outco
 from iotjobs.deletion.select import queue_context
 from iotjobs.errors import Denied, InvalidInput, IotJobsError, NotFound
 from iotjobs.markup import page, render, visible
-from iotjobs.model import Execution, ExecutionKey, Outcome, utc_text
+from iotjobs.model import ConnectionInfo, Execution, ExecutionKey, Outcome, utc_text
 
 if TYPE_CHECKING:
     from iotjobs.run.directory import Session
@@ -242,6 +243,7 @@ class Deletion:
         return [
             f"{_VERB[plan.deletes].title()} {plan.key}, {who}, in account {plan.account}, region {plan.region}",
             f"{'SANDBOX' if self.run.connection.sandbox else 'LIVE'}: {plan.endpoint}, as {plan.caller_arn}",
+            *rights(self.run.connection, job_id=plan.key.job_id, thing_name=plan.key.thing_name),
             *plan.consequences,
             *[f"Step {number}: {step}" for number, step in enumerate(plan.steps, start=1)],
             *self._verdict(plan),
@@ -252,7 +254,7 @@ class Deletion:
             return [f"REFUSED by {refusal.guard}: {refusal.message}" for refusal in self.view.refusals]
         if self.run.outcome != Outcome.PLANNED:
             return [f"{'Done' if self.run.outcome == Outcome.APPLIED else 'Failed'}: {self.run.reason}"]
-        return [f"Nothing is changed yet. To confirm: {plan.phrase}"]
+        return [f"Nothing is changed yet. To confirm, {ConnectionInfo.of(self.run.connection).place}: {plan.phrase}"]
 
 
 def _has_ended(result: TargetResult) -> bool:
