@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from markupsafe import Markup
+
 from iotjobs.markup import View, render, visible
 from iotjobs.model import ConnectionInfo
 from iotjobs.permissions import denied_actions
@@ -23,6 +25,25 @@ _MEANINGS = {
 def banner(run: Run) -> View:
     """The banner of a run's connection, the same live and in a report; where a run changes things, what you may."""
     return connection_banner(ConnectionInfo.of(run.connection), rights_of(run))
+
+
+def run_banner(run: Run) -> Markup:
+    """The banner of a run as HTML; empty while nothing was asked of AWS."""
+    return Markup() if run.connection_info is None else banner(run).html
+
+
+def banner_line(run: Run) -> Markup:
+    """The banner of a run in one line: for beside a button, where the whole one may be out of sight."""
+    here = run.connection_info
+    if here is None:
+        return Markup()
+    return render("banner_line.html", here=here, word=_MEANINGS[here.endpoint_kind][0])
+
+
+def place_of(run: Run) -> str:
+    """SANDBOX, or LIVE and where, for beside a phrase; empty while nothing was asked of AWS."""
+    here = run.connection_info
+    return "" if here is None else here.place
 
 
 def connection_banner(here: ConnectionInfo, rights: Sequence[str] = ()) -> View:
