@@ -237,6 +237,7 @@ class Run:
             "confirm": confirm,
             "warnings": [*warnings, *self._warnings_of_place()],
             "journal": self._seal(),
+            "calls": self._calls(),
             **more,
         }
         self.directory.write_result(self._result)
@@ -250,6 +251,13 @@ class Run:
                 listener()
             except Exception:  # noqa: BLE001 - a front end may have gone, and much else
                 _log.exception("a view could not be brought up to date")
+
+    def _calls(self) -> dict[str, Any]:
+        """What was asked of AWS: calls answered and throttled by operation, and whose quota was waited for longest."""
+        if self._connection is None:
+            return {"answered": {}, "throttled": {}, "brake": None}
+        answered, throttled = dict(self._connection.calls), dict(self._connection.throttled)
+        return {"answered": answered, "throttled": throttled, "brake": self._connection.brake}
 
     def _warnings_of_place(self) -> list[str]:
         """What the run directory and the connection have to say, whatever the run does."""
