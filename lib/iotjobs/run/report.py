@@ -76,6 +76,7 @@ def head_html(result: Mapping[str, Any], *, run_id: str = "") -> Markup:
         reason=reason,
         problems=[*problems[:_MOST_PROBLEMS], *more],
         next=_NEXT.get(outcome),
+        doubtful=bool(result.get("caveat")),
         confirm=result.get("confirm"),
         facts=_facts(result, run_id),
     )
