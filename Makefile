@@ -22,7 +22,7 @@ INSTALL = set -- $(LOCKED) --requirement requirements.lock; index="$(INDEX)"; \
   else echo "uv cannot serve here, so pip does"; $(BIN)/python -m pip install "$$@"; fi
 
 .DEFAULT_GOAL := help
-.PHONY: coverage docs help airflow setup demo lab browser test lint format lock audit sbom policies soak bench clean
+.PHONY: coverage docs help airflow fleet setup demo lab browser test lint format lock audit sbom policies soak bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -108,13 +108,17 @@ sbom: $(AUDIT)  ## a software bill of materials (CycloneDX) of the environment: 
 policies: setup  ## every action of the IAM policies cut in turn, on the embedded service with IAM enforced (minutes)
 	$(BIN)/python -m pytest -q tests/security/policy_matrix.py
 
+fleet: setup  ## eight accounts on a real Dask cluster: workers, client and scheduler killed, targets that hang (minutes)
+	$(BIN)/python -m tests.fleet.proof --things $(THINGS)
+
+THINGS ?= 10
 SCHEDULES ?= 10000
 
 soak: setup  ## 10,000 random schedules of faults, moves and kills; prints its figures
 	$(BIN)/python -m tests.faults.soak --schedules $(SCHEDULES)
 
-bench: setup  ## how fast 100,000 executions are read and diagnosed, against plain boto3
-	$(BIN)/python bench $(ROWS)
+bench: setup  ## how fast the kit is beside the quotas and plain boto3; OPTIONS="--rows 300000": sizes
+	$(BIN)/python bench $(OPTIONS)
 
 clean:  ## remove what was made
 	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache runs build

@@ -1,115 +1,156 @@
-"""`make bench`: how fast a long listing is read and diagnosed, against plain boto3. Ratios matter, seconds do not.
+"""`make bench`: how fast the kit is beside AWS's quotas, plain boto3 and botocore's adaptive mode, as ratios.
 
-`python bench [ROWS]`; 100,000 executions by default. Exits 1 when the kit's reading is less than three times as
-fast as plain boto3's: its margin is part of what the kit promises.
+Writes README.md beside it. Quotas and latency are those of the stand-in for AWS (tests/aws_standin), which logs every
+call: shares and bounds are by its log. Sizes: `python bench --rows 300000 --targets 1600 --rounds 5`.
 """
 
 from __future__ import annotations
 
-import os
+import argparse
+import json
+import statistics
+import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 
-import boto3
-import pandas as pd
-from stub_service import JOB, PAGE_ROWS, standing
+from service import ROOT, Traffic, standing, work
 
-from iotjobs.aws import connection as aws
-from iotjobs.aws import executions as fetch
-from iotjobs.diagnosis.diagnose import diagnose
-from iotjobs.model import JOB_COLUMNS, UNFINISHED, table
-from iotjobs.snapshot import THING_COLUMNS, TIMER_COLUMNS, FleetSnapshot
+Line = tuple[str, str, str, str]
+_HEAD = """# Benchmarks
 
-_ROUNDS = 3
-_PROMISED = 3.0
-_SETTINGS = {
-    "AWS_ACCESS_KEY_ID": "bench",
-    "AWS_SECRET_ACCESS_KEY": "bench",
-    "AWS_DEFAULT_REGION": "eu-central-1",
-    "AWS_CONFIG_FILE": os.devnull,
-    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-    "NO_PROXY": "127.0.0.1",
-    "no_proxy": "127.0.0.1",
-}
+Written by `make bench` on {day}. Every figure is a ratio, or a share of a quota at {latency:g} s latency: seconds of a
+machine that others use say little. Spread: lowest and highest round.
+
+| work | measured | wanted | |
+|---|---|---|---|
+"""
 
 
-def main(rows: int) -> int:
-    """Print the figures; 1 when the kit is slower than it promises."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        del os.environ[name]
-    with standing(rows) as endpoint_url:
-        os.environ.update(_SETTINGS | {"AWS_ENDPOINT_URL": endpoint_url})
-        connection = aws.connect()
-        ways: dict[str, Callable[[], pd.DataFrame]] = {
-            "plain boto3": plain_boto3,
-            "iotjobs": lambda: fetch.job_executions(connection, JOB),
-        }
-        took = {way: _best(read, rows) for way, read in ways.items()}
-        executions = ways["iotjobs"]()
-    print(f"{rows:,} executions, {PAGE_ROWS} a page, best of {_ROUNDS}\n")
-    for way, seconds in took.items():
-        _say(f"read with {way}", rows, seconds, took["plain boto3"] / seconds)
-    snapshot = picture_of(executions)
-    started = time.perf_counter()
-    diagnosed = diagnose(snapshot, stuck_after=timedelta(hours=24))
-    _say("diagnose", len(diagnosed), time.perf_counter() - started)
-    print(f"\n{diagnosed['stuck'].sum():,} of {len(snapshot.queues):,} unfinished are stuck")
-    return 0 if took["plain boto3"] / took["iotjobs"] >= _PROMISED else 1
+def main() -> None:
+    """Run all rows, print and write them."""
+    parser = argparse.ArgumentParser(prog="python bench", description=__doc__)
+    parser.add_argument("--rows", type=int, default=50_000, help="executions of the long listing")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--targets", type=int, default=800, help="of the larger sweep without limits")
+    parser.add_argument("--latency", type=float, default=0.05, metavar="SECONDS")
+    parser.add_argument("--only", help="rows whose function has this in its name")
+    options = parser.parse_args()
+    lines: list[Line] = []
+    for row in (sweeps, readings, paces, growth, listings, commands):
+        if options.only is None or options.only in row.__name__:
+            for line in row(options):
+                print("| " + " | ".join(line) + " |", flush=True)
+                lines.append(line)
+    if options.only is None:
+        head = _HEAD.format(day=f"{datetime.now(UTC):%Y-%m-%d}", latency=options.latency)
+        (ROOT / "bench" / "README.md").write_text(head + "".join(f"| {' | '.join(line)} |\n" for line in lines))
 
 
-def plain_boto3() -> pd.DataFrame:
-    """Read as one does without the kit: paginator, a list of dicts, a DataFrame with times."""
-    pages = boto3.client("iot").get_paginator("list_job_executions_for_job")
-    found = [
-        {"thingName": item["thingArn"].split("/")[-1], **item["jobExecutionSummary"]}
-        for page in pages.paginate(jobId=JOB, PaginationConfig={"PageSize": PAGE_ROWS})
-        for item in page["executionSummaries"]
-    ]
-    return pd.DataFrame(found)
+def sweeps(options: argparse.Namespace) -> Iterator[Line]:
+    """The share of DeleteJobExecution's quota that a sweep uses."""
+    for fleet, status, targets in (("finished", "REJECTED", 120), ("live", "IN_PROGRESS", 60)):
+        with standing(fleet, targets=targets, latency_s=options.latency) as service:
+            took = work(service, "sweep", str(targets), status)
+        traffic = service.traffic.since(took["began"])
+        share = traffic.per_s("DeleteJobExecution") / 10
+        how = f"{share:.0%} of the quota, {_throttled(traffic)}"
+        yield f"sweep of {targets} {fleet} ones", how, "≥ 95 %, < 1 %", _calls(traffic)
 
 
-def picture_of(executions: pd.DataFrame) -> FleetSnapshot:
-    """All the evidence there can be about the executions: a running job, and things of which half are connected."""
-    names = executions["thing_name"].unique()
-    now = datetime.now(UTC)
-    facts: dict[str, list[Any]] = {
-        "thing_name": list(names),
-        "exists": [True] * len(names),
-        "connected": [number % 2 == 0 for number in range(len(names))],
-        "changed_at": [now - timedelta(days=5)] * len(names),
-        "queue_known": [True] * len(names),
-    }
-    job = {"job_id": [JOB], "status": ["IN_PROGRESS"], "described": [True], "scheduling": [{}], "targets": [[]]}
-    queues = executions[executions["status"].isin(UNFINISHED)]
-    return FleetSnapshot(
-        executions=executions,
-        queues=queues.assign(delivery=pd.array([0] * len(queues), dtype="Int64")),
-        jobs=table(JOB_COLUMNS, job),
-        things=table(THING_COLUMNS, facts),
-        timers=table(TIMER_COLUMNS),
-        gaps=(),
-        as_of=now,
+def readings(options: argparse.Namespace) -> Iterator[Line]:
+    """The time of a reading beside the least that the quotas let its job be done in."""
+    works = (
+        ("an account of 100 jobs, 2,000 unfinished", "account", (), 19.5),
+        ("a job of 50,000 with 2,000 unfinished", "large_job", ("job_id=firmware",), 19.0),
+        ("a thing with 60 jobs", "thing", ("thing_name=core-1",), 5.0),
     )
+    for what, fleet, asked, least_s in works:
+        with standing(fleet, latency_s=options.latency) as service:
+            took = work(service, "investigate", *asked)
+        traffic = service.traffic.since(took["began"])
+        how = f"{took['seconds'] / least_s:.2f} × {least_s:g} s, {_throttled(traffic)}"
+        yield f"investigate {what}", how, "≤ 1.3 ×, < 1 %", _calls(traffic)
 
 
-def _best(read: Callable[[], pd.DataFrame], rows: int) -> float:
-    seconds = []
-    for _ in range(_ROUNDS):
-        started = time.perf_counter()
-        found = read()
-        seconds.append(time.perf_counter() - started)
-        if len(found) != rows:
-            raise AssertionError(f"{len(found)} rows were read of {rows}")
-    return min(seconds)
+def paces(options: argparse.Namespace) -> Iterator[Line]:
+    """What eight threads get of one operation's quota, with the kit's pace and with botocore's adaptive mode."""
+    for name, task in (("the kit's pace", "paced"), ("botocore's adaptive mode", "adaptive")):
+        with standing("one", latency_s=options.latency) as service:
+            took = work(service, task, "20")
+        traffic = service.traffic.since(took["began"])
+        how = f"{traffic.per_s('DescribeJob') / 10:.0%} of the quota, {_throttled(traffic)}"
+        yield f"one operation, {name}", how, "≥ 95 %, < 1 %", ""
 
 
-def _say(what: str, rows: int, seconds: float, ratio: float | None = None) -> None:
-    beside = "" if ratio is None else f"{ratio:6.1f} x"
-    print(f"{what:<24}{seconds:8.2f} s{rows / seconds:12,.0f} rows/s{beside}")
+def growth(options: argparse.Namespace) -> Iterator[Line]:
+    """Processor seconds a delete, of a sweep without limits, at two sizes."""
+    sizes = (200, options.targets)
+    each = []
+    for targets in sizes:
+        with standing("finished", targets=targets, quotas="none", latency_s=0) as service:
+            each.append(work(service, "sweep", str(targets), "REJECTED")["processor_s"] / targets)
+    ratio = f"{each[1] / each[0]:.2f} × at {sizes[1]:,} what it is at {sizes[0]}"
+    yield "processor time a delete, no limit", ratio, "≤ 1.3 ×", f"{1000 * each[1]:.1f} ms"
+
+
+def listings(options: argparse.Namespace) -> Iterator[Line]:
+    """A long listing into the table."""
+    command = [sys.executable, str(ROOT / "bench" / "listing.py"), str(options.rows), str(options.rounds)]
+    answer = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    took, what = answer["took"], f"{options.rows:,} executions into the table"
+    faster = _ratios(took["plain boto3"], took["iotjobs"])
+    yield f"{what}, beside plain boto3", f"{faster} as fast", "≥ 12 ×", ""
+    yield f"{what}, beside the floor", f"{_ratios(took['iotjobs'], took['floor'])} its time", "≤ 4 ×", answer["reader"]
+    yield "memory a row", f"{answer['memory']:.0f} bytes", "≤ 60", ""
+
+
+def commands(options: argparse.Namespace) -> Iterator[Line]:
+    """Whole processes: a headless delete beside papermill on an empty notebook, and the help."""
+    import nbformat
+
+    papermill, kit, helps = [], [], []
+    iotjobs = str(Path(sys.executable).with_name("iotjobs"))
+    with standing("one", latency_s=0) as service, tempfile.TemporaryDirectory() as home:
+        empty = f"{home}/empty.ipynb"
+        nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("pass")]), empty)
+        delete = ["run", "delete_job_execution", "--job-id", "firmware", "--thing-name", "pump-1"]
+        delete += ["--execution-number", "1"]
+        for number in range(options.rounds):
+            plain = [sys.executable, "-m", "papermill", "-k", "python3", empty, f"{home}/out.ipynb"]
+            papermill.append(_seconds(plain, service.environment))
+            ours = [iotjobs, *delete, "--run-dir", f"{home}/{number}"]
+            kit.append(_seconds(ours, service.environment))
+            helps.append(_seconds([iotjobs, "--help"], service.environment))
+    yield "headless delete, whole process, beside papermill", f"{_ratios(kit, papermill)} its time", "≤ 1.5 ×", ""
+    yield "`iotjobs --help`", f"{statistics.median(helps):.2f} s", "≤ 0.5 s", ""
+
+
+def _seconds(command: Sequence[str], environment: dict[str, str]) -> float:
+    began = time.perf_counter()
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{command} failed: {done.stderr[-2000:]}")
+    return time.perf_counter() - began
+
+
+def _ratios(these: Sequence[float], those: Sequence[float]) -> str:
+    """The ratio of medians, with that of each round: those were by turns."""
+    each = [this / that for this, that in zip(these, those, strict=True)]
+    middle = statistics.median(these) / statistics.median(those)
+    return f"{middle:.1f} × ({min(each):.1f}–{max(each):.1f})"
+
+
+def _throttled(traffic: Traffic) -> str:
+    return f"{traffic.throttled_share:.1%} throttled"
+
+
+def _calls(traffic: Traffic) -> str:
+    return ", ".join(f"{name} {count}" for name, count in list(traffic.by_operation().items())[:4])
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1].replace(",", "")) if len(sys.argv) > 1 else 100_000))
+    main()

@@ -9,14 +9,15 @@ from importlib import import_module, metadata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from iotjobs.deletion.restore import removed
     from iotjobs.run.run import Run, start
     from iotjobs.targets.workflow import FleetSweep, fleet, fleet_sweep
     from iotjobs.ui.banner import banner
     from iotjobs.ui.changes_view import what_changed
     from iotjobs.ui.delete_panel import delete_panel
+    from iotjobs.ui.deletion_view import deletion_report
     from iotjobs.ui.fleet_overview import fleet_overview
     from iotjobs.ui.fleet_report import fleet_report
+    from iotjobs.ui.restoration_view import removed
     from iotjobs.ui.screens import explore
     from iotjobs.ui.steps_view import what_to_do
     from iotjobs.ui.sweep_panel import sweep_panel
@@ -34,6 +35,7 @@ __all__ = [
     "cancel_job_execution",
     "delete_job_execution",
     "delete_panel",
+    "deletion_report",
     "explore",
     "fleet",
     "fleet_overview",
@@ -52,15 +54,16 @@ __all__ = [
 __version__ = metadata.version("iotjobs")
 
 _MODULES = {
-    "iotjobs.deletion.restore": ("removed",),
     "iotjobs.run.run": ("Run", "start"),
     "iotjobs.targets.workflow": ("FleetSweep", "fleet", "fleet_sweep"),
     "iotjobs.ui": (
         "banner",
         "delete_panel",
+        "deletion_report",
         "fleet_overview",
         "explore",
         "fleet_report",
+        "removed",
         "sweep_panel",
         "sweep_report",
         "what_changed",

@@ -118,7 +118,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.filters |= {"age": age, "exact": exact, "many": many}
+    environment.filters |= {"age": age, "exact": exact, "many": many, "spaced": spaced}
     environment.globals["HATCHED"] = {name for name, look in _LOOKS.items() if look.hatch}
     return environment
 
@@ -131,6 +131,11 @@ def age(seconds: Any) -> str:
 def exact(moment: Any) -> str:
     """A moment to the second, for a hover; what is missing is empty."""
     return moment if isinstance(moment, str) else "" if pd.isna(moment) else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def spaced(name: Any) -> str:
+    """A name of the code for a person: `force_delete` is `force delete`."""
+    return visible(name).replace("_", " ")
 
 
 def many(count: int, noun: str, plural: str | None = None) -> str:

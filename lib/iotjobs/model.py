@@ -173,9 +173,17 @@ class Identity:
         return cls(str(document["job_id"]), str(document["thing_name"]), number, queued_at.astimezone(UTC))
 
 
+def place_words(endpoint_kind: object, *, account: object, region: object, endpoint: object) -> str:
+    """SANDBOX, or LIVE with the account and region, and with the endpoint where that is not AWS's."""
+    if endpoint_kind == "sandbox":
+        return "SANDBOX"
+    where = "" if endpoint_kind == "aws" else f" at {endpoint}, which is not AWS's"
+    return f"LIVE{where}: account {account}, {region}"
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectionInfo:
-    """Where and as whom AWS was asked, as plain values for a view."""
+    """Where and as whom AWS was asked, as plain values for a view. ``denied``: the IAM actions that were, by then."""
 
     account: str
     region: str
@@ -185,6 +193,12 @@ class ConnectionInfo:
     sandbox: bool
     endpoint_kind: str
     warnings: tuple[str, ...]
+    denied: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """What stands beside a phrase: whether anything there is real, and where that is."""
+        return place_words(self.endpoint_kind, account=self.account, region=self.region, endpoint=self.endpoint)
 
     @classmethod
     def of(cls, connection: Any) -> ConnectionInfo:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -31,6 +32,12 @@ def allow(action: str) -> str:
     """Say what makes a denied call succeed: the action, and the statement to take it from."""
     grant = grant_of(action)
     return f"allow {action} ({grant})" if grant else f"allow {action}"
+
+
+def denied_actions(actions: Iterable[str]) -> list[str]:
+    """What was denied, in a sentence, with the statement that grants each; nothing where nothing was."""
+    listed = [f"{action} ({grant})" if (grant := grant_of(action)) else action for action in actions]
+    return [f"Denied to this caller: {', '.join(listed)}."] if listed else []
 
 
 @cache

@@ -22,7 +22,7 @@ from tests.aws_standin import Fault, StandIn
 from .front import Front
 
 LogIn = Callable[..., Path]
-PUMP = {"jobId": "firmware", "thingName": "pump-1", "executionNumber": 1}
+PUMP: dict[str, Any] = {"jobId": "firmware", "thingName": "pump-1", "executionNumber": 1}
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ from .front import Front
 
 LogIn = Callable[..., Path]
 LIMITS = Limits(attempt_s=1, call_s=3, read_attempts=2, body_bytes=1 << 20)
-PUMP = {"jobId": "firmware", "thingName": "pump-1", "executionNumber": 1}
+PUMP: dict[str, Any] = {"jobId": "firmware", "thingName": "pump-1", "executionNumber": 1}
 
 
 @pytest.fixture

@@ -14,6 +14,9 @@ _PREFIX = r"(?P<prefix>[a-z0-9]{10,20})"
 _NAMES = [
     ("sts", "sts", rf"sts(?P<fips>-fips)?\.{_REGION}\.{_SUFFIX}"),
     ("sts", "sts", r"sts\.(?P<suffix>amazonaws\.com)"),
+    ("iam", "iam", r"iam(?P<fips>-fips)?\.(?P<suffix>amazonaws\.com)"),
+    ("iam", "iam", rf"iam\.{_REGION}\.{_SUFFIX}"),
+    ("iam", "iam", r"iam\.global\.(?P<suffix>api\.aws)"),
     ("sso", "sso", rf"portal\.sso(?P<fips>-fips)?\.{_REGION}\.{_SUFFIX}"),
     ("sso-oidc", "oidc", rf"oidc(?P<fips>-fips)?\.{_REGION}\.{_SUFFIX}"),
     ("iot", "control", rf"iot(?P<fips>-fips)?\.{_REGION}\.{_SUFFIX}"),

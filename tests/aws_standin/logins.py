@@ -19,7 +19,7 @@ from .hosts import Host
 
 _CREDENTIAL = re.compile(r"Credential=(?P<key>\w+)/(?P<day>\d{8})/(?P<region>[\w-]+)/(?P<service>[\w-]+)/aws4_request")
 _CLOCK_SKEW_S = 300
-_SCOPES = {"iot-jobs-data": {"iot-jobs-data"}, "iot": {"iot", "execute-api"}, "sts": {"sts"}}
+_SCOPES = {"iot-jobs-data": {"iot-jobs-data"}, "iot": {"iot", "execute-api"}, "sts": {"sts"}, "iam": {"iam"}}
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Logins:
         signed = _CREDENTIAL.search(headers.get("authorization", ""))
         if not signed:
             raise AwsError("MissingAuthenticationTokenException", "Missing Authentication Token")
-        query = host.service == "sts"
+        query = host.service in {"sts", "iam"}
         key = self.keys.get(signed["key"])
         if key is None or key.token != headers.get("x-amz-security-token"):
             code = "InvalidClientTokenId" if query else "UnrecognizedClientException"

@@ -29,6 +29,9 @@ class Denials:
     def clear(self) -> None:
         self._denied.clear()
 
+    def denies(self, action: str, resource: str) -> bool:
+        return any(denied.fullmatch(action) and pattern.fullmatch(resource) for denied, pattern in self._denied)
+
     def check(self, to: Host, operation: str, parameters: Mapping[str, Any], caller: Key) -> None:
         """Raises AwsError when this call is denied."""
         action = f"{'iotjobsdata' if to.service == 'iot-jobs-data' else to.service}:{operation}"
@@ -37,7 +40,7 @@ class Denials:
             for resource in resources if denied.fullmatch(action) else ():
                 if pattern.fullmatch(resource):
                     raise AwsError(
-                        "AccessDenied" if to.service == "sts" else "AccessDeniedException",
+                        "AccessDenied" if to.service in {"sts", "iam"} else "AccessDeniedException",
                         f"User: {caller.arn} is not authorized to perform: {action} on resource: {resource} "
                         f"because no identity-based policy allows the {action} action",
                     )

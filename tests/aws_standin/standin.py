@@ -75,6 +75,7 @@ class StandIn:
         self.latency_s = latency_s
         self.ahead_s = 0.0
         self.partition = partition(region)
+        self.policies_may_be_simulated = False
         self.lock = threading.RLock()
         self.script, self.quotas = Script(), Quotas(limits or {})
         self.logins = Logins(self.now, self.partition)
@@ -223,10 +224,29 @@ class StandIn:
             answer = (200, {"Content-Type": "application/json"}, fault.body)
         return Reply(answer, self.latency_s + fault.seconds)
 
+    def _simulated(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
+        """IAM's SimulatePrincipalPolicy: everything is allowed that is not denied."""
+        if not self.policies_may_be_simulated:
+            raise AwsError("AccessDenied", "User is not authorized to perform: iam:SimulatePrincipalPolicy", 403)
+        resource = asked["ResourceArns.member.1"]
+        decide = {True: "implicitDeny", False: "allowed"}
+        results = [
+            {
+                "EvalActionName": action,
+                "EvalResourceName": resource,
+                "EvalDecision": decide[self._denials.denies(action, resource)],
+            }
+            for name, action in asked.items()
+            if name.startswith("ActionNames.")
+        ]
+        return {"EvaluationResults": results, "IsTruncated": False}
+
     def _value(self, to: Host, asked: _Asked) -> Mapping[str, Any]:
         assert asked.model is not None
         if to.service == "sts":
             return self.logins.sts(asked.model.name, dict(asked.parameters), asked.caller)
+        if to.service == "iam":
+            return self._simulated(dict(asked.parameters))
         if to.service == "sso":
             return self.logins.sso(asked.model.name, dict(asked.parameters))
         if to.service == "sso-oidc":

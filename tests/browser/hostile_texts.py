@@ -22,8 +22,18 @@ from iotjobs.model import TEXT, ConnectionInfo, ExecutionKey, Outcome
 from iotjobs.run.directory import RunDirectory, blank_result
 from iotjobs.run.journal import Journal
 from iotjobs.run.report import head_html
-from iotjobs.ui import explore, fleet_overview, sweep_panel, sweep_report, what_changed, what_to_do
+from iotjobs.ui import (
+    delete_panel,
+    deletion_report,
+    explore,
+    fleet_overview,
+    sweep_panel,
+    sweep_report,
+    what_changed,
+    what_to_do,
+)
 from iotjobs.ui.banner import connection_banner
+from iotjobs.ui.restoration_view import restoration_view
 from iotjobs.workflows.delete import Deletion, DeletionView
 from iotjobs.workflows.details import ExecutionDetails
 from iotjobs.workflows.investigate import Findings
@@ -179,10 +189,13 @@ def views(name: str, directory: Path) -> Iterator[tuple[str, Any]]:
     yield "plan of a sweep", sweep_panel(swept)
     yield "report of a sweep", sweep_report(swept)
     yield "sweep", swept
-    yield "plan of a delete", deleted
+    panel = delete_panel(deleted)
+    yield "panel of a delete", panel
+    yield "plan of a delete", page(panel.static_html())
+    yield "report of a delete", deletion_report(deleted)
     yield "end of a run", swept.run.end()
     yield "report's head", page(head_html(result(text), run_id=text))
-    yield "restoration", restored(text, directory / "restore")
+    yield "restoration", restoration_view(restored(text, directory / "restore"))
 
 
 def show_all(name: str) -> None:

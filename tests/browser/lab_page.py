@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 import nbformat
 from playwright.sync_api import Page
+
+from iotjobs.run.report import write_report
 
 WAIT_MS = 60_000
 
@@ -33,3 +37,24 @@ def open_and_run(page: Page, lab: Lab, notebook: str) -> None:
     page.get_by_text("(ipykernel) | Idle").first.wait_for(timeout=WAIT_MS)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
+
+
+def saved_report(page: Page, lab: Lab, notebook: str) -> str:
+    """Save the notebook as a person does, make its report, and return that report's words."""
+    before = (lab.folder / notebook).stat().st_mtime_ns
+    page.keyboard.press("Control+s")
+    page.wait_for_function("() => !document.querySelector('.jp-Document .jp-mod-dirty')")
+    for _ in range(100):
+        if (lab.folder / notebook).stat().st_mtime_ns != before:
+            break
+        page.wait_for_timeout(100)
+    report = lab.folder / "saved.html"
+    write_report(lab.folder / notebook, report)
+    return re.sub(r"<[^>]+>", "", report.read_text().partition("<main>")[2])
+
+
+def shot(page: Page, name: str) -> None:
+    """Take a picture of the page, when `IOTJOBS_SHOTS` names a folder for it."""
+    folder = os.environ.get("IOTJOBS_SHOTS")
+    if folder:
+        page.screenshot(path=str(Path(folder) / f"{name}.png"))

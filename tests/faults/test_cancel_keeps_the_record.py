@@ -57,7 +57,7 @@ def test_somebody_elses_cancel_is_not_ours(tmp_path: Path) -> None:
 def test_a_record_that_somebody_deletes_is_not_said_to_be_kept(tmp_path: Path) -> None:
     cancel = _planned(tmp_path, "QUEUED")
     cancel.simulation.service.looks_until_shown = 3
-    assert cancel.apply(Event(on="DescribeJobExecution", nth=3, what="deleted_by_somebody")) == "partial"
+    assert cancel.apply(Event(on="DescribeJobExecution", nth=2, what="deleted_by_somebody")) == "partial"
     assert "AWS accepted its cancel" in cancel.simulation.result()["reason"]
     _is_whole(cancel)
 
@@ -66,7 +66,7 @@ def test_the_next_number_is_not_cancelled_in_its_place(tmp_path: Path) -> None:
     cancel = _planned(tmp_path, "QUEUED", continuous=True)
     ended = cancel.apply(
         Fault(on=CANCEL, nth=1, kind="too_many_requests"),
-        Event(on="DescribeJobExecution", nth=3, what="next_number_at_same_version"),
+        Event(on="DescribeJobExecution", nth=2, what="next_number_at_same_version"),
     )
     assert ended == "refused"
     assert cancel.simulation.operations() == []

@@ -22,7 +22,7 @@ ONE: dict[str, Any] = {
 ALL: dict[str, Any] = {"job_id": "job-0", "force": True, "max_fraction": 1.0}
 BOTH = pytest.mark.parametrize(("workflow", "parameters"), [(SingleDelete, ONE), (Sweep, ALL)], ids=["one", "sweep"])
 #: Of the looks of a run at its first execution, the one that follows the accepted delete.
-AFTER_DELETE = {"FAILED": 3, "IN_PROGRESS": 5}
+AFTER_DELETE = {"FAILED": 2, "IN_PROGRESS": 3}
 
 
 def _looks_fail(*, first: int, kind: str = "request_lost") -> list[Fault]:
@@ -56,7 +56,7 @@ def test_what_this_sweep_deleted_counts_neither_for_nor_against_its_caps(
     tmp_path: Path, states: tuple[str, ...]
 ) -> None:
     sweep = _planned(tmp_path, *states)
-    sweep.apply(*_looks_fail(first=3))
+    sweep.apply(*_looks_fail(first=2))
     assert sweep.simulation.result()["counts"]["unsettled"] == 1
     assert sweep.simulation.operations() == [DELETE]
     assert sweep.apply() == "applied"
@@ -65,7 +65,7 @@ def test_what_this_sweep_deleted_counts_neither_for_nor_against_its_caps(
 
 def test_what_somebody_deleted_meanwhile_does_not_stop_the_rest(tmp_path: Path) -> None:
     sweep = _planned(tmp_path, "FAILED", "FAILED", "FAILED")
-    sweep.apply(*_looks_fail(first=3))
+    sweep.apply(*_looks_fail(first=2))
     sweep.simulation.happens(Event(what="deleted_by_somebody", thing=1))
     assert sweep.apply() == "partial"
     counts = sweep.simulation.result()["counts"]
@@ -75,7 +75,7 @@ def test_what_somebody_deleted_meanwhile_does_not_stop_the_rest(tmp_path: Path) 
 def test_a_job_that_others_emptied_is_over_the_cap_when_the_sweep_goes_on(tmp_path: Path) -> None:
     """Of 20 the plan has 2, within a tenth; with 16 of them gone the one that is left to do is a third."""
     sweep = _planned(tmp_path, *("FAILED",) * 2, *("SUCCEEDED",) * 18, statuses="FAILED", max_fraction=0.1)
-    sweep.apply(*_looks_fail(first=3))
+    sweep.apply(*_looks_fail(first=2))
     service = sweep.simulation.service
     for item in [item for item in service.all() if item.status == "SUCCEEDED"][2:]:
         service.delete_job_execution(item.job_id, item.thing_name, item.number)
@@ -100,7 +100,7 @@ def test_nothing_is_settled_by_looking_at_another_place(
     work = workflow.on_one_job(tmp_path, "FAILED", **parameters)
     work.plan()
     lost = [Fault(on=DELETE, nth=nth, kind="request_lost") for nth in range(1, 20)]
-    work.apply(*lost, *_looks_fail(first=3))
+    work.apply(*lost, *_looks_fail(first=2))
     service = work.simulation.service
     service.region, service.executions = "eu-west-3", {}
     assert work.apply() in ("refused", "partial", "error")

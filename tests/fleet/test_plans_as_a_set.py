@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -37,6 +38,17 @@ def test_another_target_is_another_phrase_and_an_edit_is_refused(name: str, valu
     document["targets"][0][name] = value
     with pytest.raises(InvalidInput, match="edited"):
         from_document(document)
+
+
+def test_a_set_of_cancels_says_so_and_never_mixes() -> None:
+    cancels = SetPlan(tuple(replace(each, action="cancel") for each in SET.targets), 100)
+    assert re.fullmatch(r"cancel 7 in 2 targets [0-9a-f]{32}", cancels.phrase)
+    assert cancels.targets[0].phrase == f"cancel 3 {'0' * 32}"
+    assert cancels.plans_id != SET.plans_id
+    assert from_document(cancels.as_document()) == cancels
+    mixed = SetPlan((SET.targets[0], cancels.targets[1]), 100)
+    with pytest.raises(InvalidInput, match="deletes in some"):
+        from_document(mixed.as_document())
 
 
 def test_a_greater_cap_is_another_phrase() -> None:

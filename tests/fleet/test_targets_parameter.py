@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from iotjobs.errors import InvalidInput
-from iotjobs.targets.target import read_targets
+from iotjobs.targets.target import read_targets, twice
 
 
 def _file(folder: Path, text: str) -> str:
@@ -34,10 +34,16 @@ account = "012345678901"
     assert "abc-1" not in repr(target)  # workers log the arguments of a task that fails
 
 
-def test_a_target_under_two_names_is_one(tmp_path: Path) -> None:
+def test_a_target_under_two_names_is_told_from_two_targets(tmp_path: Path) -> None:
     one = '[[target]]\nname = "{}"\nregion = "eu-west-1"\nprofile = "p"\n'
     listed = read_targets(_file(tmp_path, one.format("a") + one.format("b"))).targets
-    assert [target.name for target in listed] == ["a"]
+    assert {again.name: first.name for again, first in twice(listed).items()} == {"b": "a"}
+
+
+def test_two_different_targets_of_one_name_are_invalid(tmp_path: Path) -> None:
+    one = '[[target]]\nname = "a"\nregion = "{}"\nprofile = "p"\n'
+    with pytest.raises(InvalidInput, match="two different targets named 'a'"):
+        read_targets(_file(tmp_path, one.format("eu-west-1") + one.format("eu-west-2")))
 
 
 @pytest.mark.parametrize(

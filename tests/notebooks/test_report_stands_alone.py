@@ -123,6 +123,18 @@ def test_its_head_says_where_who_when_and_for_which_ticket(tmp_path: Path) -> No
         assert fact in read
 
 
+def test_what_a_filter_or_an_empty_region_leaves_out_is_not_in_the_colour_of_an_all_clear(tmp_path: Path) -> None:
+    ended: dict[str, object] = {
+        "outcome": "ok",
+        "reason": "There is no job at all. No execution is stuck.",
+        "caveat": "There is no job.",
+    }
+    page = _report(tmp_path, new_markdown_cell("# Stuck"), result=ended).read_text()
+    assert '<div class="box good">' not in page
+    whole = _report(tmp_path, new_markdown_cell("# Stuck"), result={**ended, "caveat": ""}).read_text()
+    assert '<div class="box good">' in whole
+
+
 def test_without_a_result_an_error_is_one_line(tmp_path: Path) -> None:
     error = new_output("error", ename="NotFound", evalue="no job <j>", traceback=["Traceback: line 7"])
     read = _text(_report(tmp_path, new_code_cell(outputs=[error])))

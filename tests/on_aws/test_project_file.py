@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,13 @@ from tests.on_aws.conftest import LogIn
 from tests.on_aws.notebook_code import run
 from tests.on_aws.test_the_three_jobs_under_every_login import ONE, SWEEP
 
-NOTEBOOKS = {"investigate": {}, "delete_job_execution": ONE, "sweep": SWEEP}
+CANCEL = {"job_id": "firmware", "thing_name": "pump-4"}
+NOTEBOOKS: dict[str, dict[str, Any]] = {
+    "investigate": {},
+    "delete_job_execution": ONE,
+    "cancel_job_execution": CANCEL,
+    "sweep": SWEEP,
+}
 OTHER = "999999999999"
 
 
@@ -71,7 +78,7 @@ def test_a_key_that_is_not_known_is_invalid_before_any_call(aws: StandIn, projec
 
 
 def test_nothing_is_changed_in_a_protected_account(aws: StandIn, project: Path, tmp_path: Path) -> None:
-    planned = {name: run(name, tmp_path / name, **NOTEBOOKS[name]) for name in ("delete_job_execution", "sweep")}
+    planned = {name: run(name, tmp_path / name, **NOTEBOOKS[name]) for name in NOTEBOOKS if name != "investigate"}
     project.write_text(f'protected_accounts = ["{aws.account}"]')
     assert run("investigate", tmp_path / "look", job_id="firmware").outcome == "ok"
     for name, plan in planned.items():
@@ -92,12 +99,15 @@ def test_names_that_it_protects_are_left_alone_by_a_sweep(aws: StandIn, project:
     assert (swept.outcome, [change[2] for change in aws.changes()]) == ("applied", ["pump-10"]), swept.reason
 
 
-@pytest.mark.parametrize("text", ['protect = ["pump-1"]', 'protect_jobs = ["firm*"]'])
-def test_a_protected_execution_is_not_deleted_by_itself(aws: StandIn, project: Path, tmp_path: Path, text: str) -> None:
-    planned = run("delete_job_execution", tmp_path / "run", **ONE)
+@pytest.mark.parametrize("notebook", ["delete_job_execution", "cancel_job_execution"])
+@pytest.mark.parametrize("text", ['protect = ["pump-[14]"]', 'protect_jobs = ["firm*"]'])
+def test_a_protected_execution_is_not_ended_by_itself(
+    aws: StandIn, project: Path, tmp_path: Path, text: str, notebook: str
+) -> None:
+    planned = run(notebook, tmp_path / "run", **NOTEBOOKS[notebook])
     project.write_text(text)
     for folder in (tmp_path / "run", tmp_path / "anew"):
-        ended = run("delete_job_execution", folder, **ONE, confirm=planned.result["confirm"])
+        ended = run(notebook, folder, **NOTEBOOKS[notebook], confirm=planned.result["confirm"])
         assert (ended.outcome, ended.guards) == ("refused", {"protected"}), ended.reason
         assert "../iotjobs.toml" in ended.reason
     assert aws.changes() == []
@@ -126,7 +136,7 @@ def test_a_target_of_a_fleet_is_held_to_the_file_of_whoever_runs_it(aws: StandIn
     started = {"started_at": "2026-11-25T08:00:00Z"}
     (tmp_path / "result.json").write_text(json.dumps(started))
     target = Target("plant", aws.region, profile=None, role_arn=None)
-    same = {"run_dir": str(tmp_path), "version": iotjobs.__version__, **started}
+    same: dict[str, Any] = {"run_dir": str(tmp_path), "versions": {"iotjobs": iotjobs.__version__}, **started}
     assert identify(target, project=Project(), **same).account == aws.account
     with pytest.raises(Refused, match=OTHER):
         identify(target, project=parse(f'account = "{OTHER}"'.encode(), name="iotjobs.toml"), **same)

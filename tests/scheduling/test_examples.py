@@ -29,8 +29,8 @@ HOME = "/srv/iotjobs"
 UNITS = [EXAMPLES / name for name in ("iotjobs-sweep.service", "iotjobs-sweep.timer", "iotjobs-alert@.service")]
 
 
-def _cron_command() -> str:
-    (line,) = [line for line in (EXAMPLES / "iotjobs-sweep.cron").read_text().splitlines() if HOME in line]
+def _cron_command(name: str = "iotjobs-sweep.cron") -> str:
+    (line,) = [line for line in (EXAMPLES / name).read_text().splitlines() if HOME in line]
     *when_and_who, command = line.split(maxsplit=6)
     assert len(when_and_who) == 6
     return command.replace(r"\%", "%")
@@ -70,6 +70,31 @@ def test_the_nightly_command_of_cron_sweeps_unattended(fresh_sandbox: FreshSandb
     assert (ended.returncode, result["outcome"], ended.stdout) == (0, "applied", b""), result
     assert result["counts"]["deleted"] == 2
     assert re.fullmatch(r"\d{4}-\d\d-\d\d-sweep", directory.name)
+
+
+def test_the_nightly_command_of_cron_plans_every_target_and_tells_who_failed(
+    fresh_sandbox: FreshSandbox, home: Path
+) -> None:
+    targets = {"plant": fresh_sandbox.endpoint_url, "dead": "http://127.0.0.1:9"}
+    keys = "aws_access_key_id = sandbox\naws_secret_access_key = sandbox\n"
+    (home / "config").write_text(f"[profile plant]\n{keys}")
+    (home / "targets.toml").write_text(
+        "\n".join(
+            f'[[target]]\nname = "{name}"\nregion = "eu-central-1"\nprofile = "plant"\nendpoint_url = "{url}"'
+            for name, url in targets.items()
+        )
+    )
+    environment = {**os.environ, "AWS_CONFIG_FILE": str(home / "config")}
+    for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        environment.pop(name)
+    command = _cron_command("iotjobs-fleet.cron").replace(HOME, str(home))
+    ended = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, env=environment, check=False)
+    (directory,) = (home / "runs").glob("*-fleet_sweep")
+    result = json.loads((directory / "result.json").read_text())
+    outcomes = {target["name"]: target["outcome"] for target in result["targets"]}
+    assert outcomes == {"plant": "planned", "dead": "error"}, result
+    assert "dead" in ended.stdout, ended.stderr
+    assert "iotjobs_outcome" in (home / "runs" / "iotjobs.prom").read_text()
 
 
 def test_the_command_of_systemd_is_that_of_cron() -> None:

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 import iotjobs
+from iotjobs.model import Action
 from iotjobs.sandbox.fleet import Fleet
-from iotjobs.ui.thing_panel import delete_command, sweep_command
+from iotjobs.ui.thing_panel import cancel_command, delete_command, sweep_command
 from iotjobs.workflows.investigate import Findings
 
 
@@ -39,6 +40,12 @@ def test_each_printed_command_plans_what_the_view_shows(findings: Findings, tmp_
     planned = _run(delete_command(row, findings), tmp_path / "delete")
     assert planned["outcome"] == "planned"
     assert f"printed-job/{row['thing_name']}/1" in str(planned["confirm"])
+    cancel = cancel_command(row, findings)
+    assert cancel is not None
+    assert str(_run(cancel, tmp_path / "cancel")["confirm"]).startswith(f"cancel printed-job/{row['thing_name']}/1 ")
+    cancels = _run(sweep_command(row, findings, Action.CANCEL), tmp_path / "cancels")
+    assert str(cancels["confirm"]).startswith("cancel 2 ")
+    assert cancel_command({**row, "execution_number": 0}, findings) is None  # it would mean the newer one
 
 
 def _run(command: str, directory: Path) -> dict[str, object]:
@@ -46,7 +53,7 @@ def _run(command: str, directory: Path) -> dict[str, object]:
     elsewhere = {name: value for name, value in os.environ.items() if name not in {"AWS_ENDPOINT_URL", "AWS_REGION"}}
     elsewhere |= {"AWS_DEFAULT_REGION": "us-west-2", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     line = f"{command} --run-dir {shlex.quote(str(directory))} --max-fraction 1"
-    line = line.replace(" --max-fraction 1", "") if "delete_job_execution" in command else line
+    line = line.replace(" --max-fraction 1", "") if "_job_execution" in command else line
     subprocess.run(["/bin/sh", "-c", line], env=elsewhere, capture_output=True, text=True, check=False, timeout=240)
     result: dict[str, object] = json.loads((directory / "result.json").read_text())
     return result

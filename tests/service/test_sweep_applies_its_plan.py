@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 import iotjobs
+from iotjobs.aws import concurrency
 from iotjobs.aws.connection import Connection
 from iotjobs.deletion import executor as apply
 from iotjobs.errors import Denied, IotJobsError
@@ -141,8 +143,12 @@ def test_a_canary_that_fails_leaves_the_rest_alone(
 
 
 def test_three_failures_in_a_row_stop_it(
-    aged_fleet: Fleet, tmp_path: Path, fails: Callable[[Exception, set[str]], None]
+    aged_fleet: Fleet,
+    tmp_path: Path,
+    fails: Callable[[Exception, set[str]], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(concurrency, "THREADS", 1)
     things = old_job(aged_fleet, "failing", ["FAILED"] * 6)
     fails(IotJobsError("no"), set(things[1:5]))
     confirmed(tmp_path, job_id="failing")
@@ -150,6 +156,20 @@ def test_three_failures_in_a_row_stop_it(
     assert (said["outcome"], said["counts"]["deleted"], said["counts"]["failed"]) == ("partial", 1, 3)
     assert "3 in a row failed" in said["reason"]
     assert len(left(aged_fleet, "failing")) == 5
+
+
+def test_nothing_goes_out_after_three_failures_in_a_row_whatever_else_is_at_work(
+    aged_fleet: Fleet, tmp_path: Path, fails: Callable[[Exception, set[str]], None]
+) -> None:
+    things = old_job(aged_fleet, "failing-at-once", ["FAILED"] * 12)
+    fails(IotJobsError("no"), set(things[1:]))
+    confirmed(tmp_path, job_id="failing-at-once")
+    said = result(tmp_path)
+    assert (said["outcome"], said["counts"]["deleted"]) == ("partial", 1)
+    assert "in a row failed" in said["reason"]
+    events = [json.loads(line)["event"] for line in (tmp_path / "journal.jsonl").read_text().splitlines()]
+    third = [place for place, event in enumerate(events) if event == "failed"][2]
+    assert "calling" not in events[third:]
 
 
 def test_a_missing_permission_stops_it_at_once(

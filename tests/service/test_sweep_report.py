@@ -37,7 +37,7 @@ def test_the_plan_stands_in_the_report_with_its_cautions_and_its_phrase(
     assert sweep.current_plan is not None
     shown = iotjobs.sweep_panel(sweep).static_html()
     assert "delete 2 executions of 1 job on 2 things" in shown
-    assert "2 of 2 not finished" in shown
+    assert "2 of 2 are not finished" in shown
     assert f"Next on {things[0]} is next-" in shown
     assert sweep.current_plan.phrase in shown
 
@@ -49,7 +49,7 @@ def test_a_refused_plan_says_each_guard_once_and_has_no_phrase(
     sweep = _planned(tmp_path, job_id=job_id, max_fraction=1.0)
     assert sweep.current_plan is not None
     shown = iotjobs.sweep_panel(sweep).static_html()
-    assert shown.count("unfinished_needs_force") == 1
+    assert shown.count("unfinished needs force") == 1
     assert "and 1 execution more" in shown
     assert sweep.current_plan.phrase not in shown
 

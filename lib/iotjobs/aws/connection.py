@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -121,6 +121,8 @@ class Connection:
         self._keys: set[str] = set()
         self._sts_key = ""
         self.calls: Counter[str] = Counter()
+        self._denied: dict[str, None] = {}
+        self._simulated: dict[tuple[object, ...], tuple[str, ...] | IotJobsError] = {}
         self.throttled = transport.traffic.throttled
         self.profile = profile
         self.project = project or Project()
@@ -158,6 +160,11 @@ class Connection:
             lost and f"the jobs data plane cannot be had, so the control plane is asked, more slowly: {lost}",
         ]
         return tuple(warning for warning in found if warning)
+
+    @property
+    def denied(self) -> tuple[str, ...]:
+        """The IAM actions that this connection was denied by now, in the order in which they were."""
+        return tuple(self._denied)
 
     @property
     def brake(self) -> str | None:
@@ -245,6 +252,35 @@ class Connection:
                 return sorted(accounts)
         raise IotJobsError(f"ListAccounts did not end after {_MOST_PAGES} pages; {CHECK_ENDPOINT}")
 
+    def not_allowed(self, principal: str, actions: Sequence[str], resources: Sequence[str]) -> tuple[str, ...]:
+        """Those of the actions that a principal's policies do not allow on one of the resources; asked once.
+
+        Raises IotJobsError where that cannot be known. API: IAM SimulatePrincipalPolicy.
+        """
+        asked = (principal, *actions, *resources)
+        if asked not in self._simulated:
+            try:
+                self._simulated[asked] = self._simulate(principal, actions, resources)
+            except IotJobsError as error:
+                self._simulated[asked] = error
+        answer = self._simulated[asked]
+        if isinstance(answer, IotJobsError):
+            raise answer
+        return answer
+
+    def _simulate(self, principal: str, actions: Sequence[str], resources: Sequence[str]) -> tuple[str, ...]:
+        if self._partition.has(self._transport.endpoint("iam")) != (self.endpoint_kind == "aws"):
+            raise IotJobsError("IAM would be asked at another place than IoT")
+        allowed = set(actions)
+        for resource in resources:  # one by one: what is answered for several differs from service to service
+            parameters = {"PolicySourceArn": principal, "ActionNames": list(actions), "ResourceArns": [resource]}
+            results = self._call(Call("iam", "SimulatePrincipalPolicy", parameters)).get("EvaluationResults") or []
+            decisions = {str(result.get("EvalActionName")): result.get("EvalDecision") for result in results}
+            if set(decisions) != set(actions):
+                raise IotJobsError("IAM's answer is about other actions than were asked for")
+            allowed &= {action for action, decision in decisions.items() if decision == "allowed"}
+        return tuple(action for action in actions if action not in allowed)
+
     def publish_message(self, topic_arn: str, *, subject: str, message: str) -> None:
         """Publish to an SNS topic; throttled and lost calls are retried (API: SNS Publish)."""
         self._read("sns", "Publish", {"TopicArn": topic_arn, "Subject": subject[:100], "Message": message})
@@ -253,15 +289,15 @@ class Connection:
         """Put an object into S3; throttled and lost calls are retried (API: S3 PutObject)."""
         self._read("s3", "PutObject", {"Bucket": bucket, "Key": key, "Body": body})
 
-    def change(self, operation: str, **parameters: Any) -> dict[str, Any]:
-        """Send one changing call to the control plane, once.
+    def change(self, operation: str, *, within_s: float | None = None, **parameters: Any) -> dict[str, Any]:
+        """Send one changing call to the control plane, once; not at all when its turn comes later than ``within_s``.
 
         Raises NotFound, StateConflict, Throttled, Denied and others when AWS itself said no (nothing was done), Refused
         in an account that the project file protects, and Unsettled for any other end: it may have been done.
         """
         if reason := self.project.forbids_changes_in(self.account):
             raise Refused(reason, guard="protected_account")
-        return self._call(Call("iot", operation, parameters, changing=True))
+        return self._call(Call("iot", operation, parameters, changing=True, within_s=within_s))
 
     def check_arn(self, arn: str) -> None:
         """Raise Refused unless an ARN of an answer is of this account and region.
@@ -287,14 +323,17 @@ class Connection:
         try:
             answer = self._transport.send(replace(call, parameters=parameters))
         except (IotJobsError, boto_errors.BotoCoreError, boto_errors.ClientError, *_READING_ERRORS) as error:
-            raise our_error(
+            ours = our_error(
                 error,
                 call.service,
                 call.operation,
                 parameters,
                 changing=call.changing,
                 established=bool(self.account),
-            ) from None
+            )
+            if isinstance(ours, Denied) and ours.action and call.service != "iam":
+                self._denied[ours.action] = None
+            raise ours from None
         metadata = answer.pop("ResponseMetadata", {})
         self._clock.set_by(metadata.get("HTTPHeaders", {}).get("date"))
         self._check_answer(call, parameters, answer)

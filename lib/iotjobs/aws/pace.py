@@ -80,6 +80,12 @@ class Rate:
         if self.per_s < math.inf:
             self._next = max(self._next, now - _BURST_S) + 1 / self.per_s
 
+    def not_sent(self, sent_at: float, now: float) -> None:
+        """Give back the turn of a call that did not go out after all: another may go out at once."""
+        if sent_at in self._sent:
+            self._sent.remove(sent_at)
+        self._next = min(self._next, now)
+
     def refused(self, sent_at: float, now: float, *, retry_after_s: float = 0.0) -> None:
         """Note that the call which went out at ``sent_at`` was throttled."""
         if sent_at in self._sent:
@@ -182,6 +188,11 @@ class Pace:
                 self._sleep(min(left, 1.0))
         finally:
             self._turn.release()
+
+    def not_sent(self, sent_at: float) -> None:
+        """Give back the turn of a call that did not go out after all."""
+        with self._noting:
+            self._rate.not_sent(sent_at, self._clock())
 
     def refused(self, sent_at: float, *, retry_after_s: float = 0.0) -> None:
         """Note that the call which went out at ``sent_at`` was throttled."""

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from iotjobs.aws import jobs as jobs_of
-from iotjobs.aws.concurrency import map_concurrently
+from iotjobs.aws.concurrency import map_concurrently, side_by_side
 from iotjobs.aws.connection import Connection
 from iotjobs.aws.executions import (
     PAGE_ROWS,
@@ -70,9 +70,11 @@ def read_fleet(
     jobs, job_gaps = jobs_of.fill_in(connection, jobs, job_ids)
     readings, cancel_gaps = _read_cancelled_again(connection, readings, jobs, _waiting(readings, things))
     waiting = _waiting(readings, things)
-    queues, order_gaps = _in_order_of_delivery(connection, waiting)
-    things_table, thing_gaps = read_things(connection, things, known_queues=readings.known, place=place)
-    timers, timer_gaps = _timers(connection, queues, jobs, as_of=as_of, stuck_after=stuck_after)
+    (queues, order_gaps), (things_table, thing_gaps), (timers, timer_gaps) = side_by_side(
+        lambda: _in_order_of_delivery(connection, waiting),
+        lambda: read_things(connection, things, known_queues=readings.known, place=place),
+        lambda: _timers(connection, waiting, jobs, as_of=as_of, stuck_after=stuck_after),
+    )
     in_order = [name for name in jobs.rows if name in job_ids]
     gaps = [
         *(*scope.gaps, *queue_gaps, *job_gaps, *cancel_gaps, *order_gaps, *thing_gaps, *timer_gaps),

@@ -24,6 +24,7 @@ from iotjobs.snapshot import THING_COLUMNS, Evidence, Gap, Place
 _FEW_THINGS = 25
 _PAGES_AT_LEAST = 4
 _INDEX_PAGE_ROWS = 100
+_QUERY_TERMS, _QUERY_LENGTH = 12, 1000
 _LATEST_MS = datetime(2262, 1, 1, tzinfo=UTC).timestamp() * 1000
 
 Document = dict[str, Any]
@@ -87,26 +88,45 @@ def _search(connection: Connection, things: Sequence[str]) -> tuple[dict[str, Do
     def pages(query: str) -> Iterator[list[Document]]:
         return connection.pages("SearchIndex", "things", queryString=query, maxResults=_INDEX_PAGE_ROWS)
 
-    def query(thing_name: str) -> dict[str, Document]:
-        page = next(iter(pages(f'thingName:"{thing_name}"')))
-        return {item["thingName"]: item for item in page if item["thingName"] == thing_name}
+    def query(names: Sequence[str]) -> dict[str, Document]:
+        page = next(iter(pages(" OR ".join(f'thingName:"{name}"' for name in names))))
+        return {item["thingName"]: item for item in page if item["thingName"] in names}
 
     documents: dict[str, Document] = {}
     if len(things) > _FEW_THINGS:
         documents, error = _by_page(
-            pages(_common_query(things)), set(things), lambda page: {item["thingName"]: item for item in page}
+            pages(_common_query(things)),
+            set(things),
+            lambda page: {item["thingName"]: item for item in page},
+            least=_QUERY_TERMS,
         )
         if error is not None:
             return documents, error
-    missing = [name for name in things if name not in documents]
-    failure = None
-    for some in (missing[:1], missing[1:]):  # the first one shows whether the index answers at all
-        for answer in map_concurrently(query, some) if failure is None else []:
-            if isinstance(answer, IotJobsError):
-                failure = answer
-            else:
-                documents |= answer
+    failure: IotJobsError | None = None
+    for most in (_QUERY_TERMS, 1):  # an index that knows no OR, or answers such a query short, is asked for each
+        if failure is not None and not isinstance(failure, Denied):
+            failure = None
+        queries = _queries([name for name in things if name not in documents], most)
+        for some in (queries[:1], queries[1:]):  # the first one shows whether the index answers at all
+            for answer in map_concurrently(query, some) if failure is None else []:
+                if isinstance(answer, IotJobsError):
+                    failure = answer
+                else:
+                    documents |= answer
     return documents, failure
+
+
+def _queries(names: Sequence[str], most: int) -> list[list[str]]:
+    """The names by query: so many terms, and so many characters, are allowed in one (quotas of fleet indexing)."""
+    queries: list[list[str]] = []
+    length = 0
+    for name in names:
+        length += len(name) + len(' OR thingName:""')
+        if not queries or len(queries[-1]) >= most or length > _QUERY_LENGTH:
+            queries.append([])
+            length = len(name) + len(' OR thingName:""')
+        queries[-1].append(name)
+    return queries
 
 
 def _registered(connection: Connection, things: Sequence[str]) -> tuple[dict[str, bool], list[Gap]]:
@@ -133,9 +153,9 @@ def _registered(connection: Connection, things: Sequence[str]) -> tuple[dict[str
 
 
 def _by_page(
-    pages: Iterable[Page], wanted: set[str], take: Callable[[Page], Mapping[str, Fact]]
+    pages: Iterable[Page], wanted: set[str], take: Callable[[Page], Mapping[str, Fact]], *, least: int = 1
 ) -> tuple[dict[str, Fact], IotJobsError | None]:
-    """What pages have of the wanted things, while each brings one on average, and the error that ended it early.
+    """What pages have of the wanted things, while each brings ``least`` on average, and the error that ended it early.
 
     Raises Denied where the credentials are not usable.
     """
@@ -143,7 +163,7 @@ def _by_page(
     try:
         for number, page in enumerate(pages, start=1):
             facts |= {name: fact for name, fact in take(page).items() if name in wanted}
-            if wanted <= facts.keys() or (number >= _PAGES_AT_LEAST and len(facts) < number):
+            if wanted <= facts.keys() or (number >= _PAGES_AT_LEAST and len(facts) < least * number):
                 break
     except IotJobsError as error:
         if isinstance(error, Denied) and error.action is None:

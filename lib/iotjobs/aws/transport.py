@@ -32,7 +32,7 @@ from iotjobs.aws import response_parsing
 from iotjobs.aws.credentials import CallerCredentials
 from iotjobs.aws.masking import address
 from iotjobs.aws.pace import Paces, Traffic, seconds_to_wait
-from iotjobs.errors import InvalidInput
+from iotjobs.errors import InvalidInput, Throttled
 
 _log = logging.getLogger(__name__)
 _CHUNK_BYTES = 1 << 16
@@ -71,7 +71,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of an operation. ``endpoint``: where to, when botocore is not to decide; ``attempts``: at most."""
+    """One call of an operation. ``endpoint``: where to, when botocore is not to decide; ``attempts``: at most.
+
+    ``within_s``: it goes out within so many seconds, or raises Throttled: what was looked at before is too old then.
+    """
 
     service: str
     operation: str
@@ -79,6 +82,7 @@ class Call:
     changing: bool = False
     attempts: int = 1
     endpoint: str | None = None
+    within_s: float | None = None
 
 
 class Transport(Protocol):
@@ -139,8 +143,10 @@ class BotoTransport:
     def send(self, call: Call) -> dict[str, Any]:
         """The answer as botocore parses it. Raises botocore's errors, and Denied without usable credentials."""
         method = getattr(self._client(call), botocore.xform_name(call.operation))
-        until = time.monotonic() + self.limits.call_s
-        with self._credentials.held(), self._until(until):
+        began = time.monotonic()
+        until = began + self.limits.call_s
+        not_after = None if call.within_s is None else began + call.within_s
+        with self._credentials.held(), self._until(until, not_after):
             for attempt in itertools.count(1):
                 asked_at = time.monotonic()
                 try:
@@ -175,13 +181,14 @@ class BotoTransport:
         return pause_s if code in _TRANSIENT_CODES or status in _TRANSIENT_STATUSES else None
 
     @contextmanager
-    def _until(self, moment: float) -> Iterator[None]:
-        outer = getattr(self._this, "until", None)  # a call may need another first: who is the caller?
-        self._this.until = moment
+    def _until(self, moment: float, not_after: float | None) -> Iterator[None]:
+        # a call may need another one first: who is the caller?
+        outer = getattr(self._this, "until", None), getattr(self._this, "not_after", None)
+        self._this.until, self._this.not_after = moment, not_after
         try:
             yield
         finally:
-            self._this.until = outer
+            self._this.until, self._this.not_after = outer
 
     def _client(self, call: Call) -> Any:
         key = (call.service, call.endpoint)
@@ -234,6 +241,11 @@ class BotoTransport:
             asked_at = time.monotonic()
             self._this.sent_at = self.paces.of(service, operation).wait()
             self.traffic.note_wait(operation, time.monotonic() - asked_at)
+        not_after = getattr(self._this, "not_after", None)
+        if not_after is not None and time.monotonic() > not_after:
+            if self.paces is not None and self._this.sent_at is not None:
+                self.paces.of(service, operation).not_sent(self._this.sent_at)
+            raise Throttled(f"{operation} was not sent: its turn came too late after what was looked at before")
         until = self._this.until or time.monotonic() + self.limits.call_s
         within_s = min(self.limits.attempt_s, until - time.monotonic())
         if within_s <= 0:

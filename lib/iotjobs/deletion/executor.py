@@ -6,6 +6,7 @@ and goes on from there. After a call that AWS accepted only looking is due, in w
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,9 +16,10 @@ from iotjobs.aws.connection import Connection
 from iotjobs.aws.jobs import job_snapshot
 from iotjobs.deletion import guards
 from iotjobs.deletion.guards import Refusal
-from iotjobs.deletion.job_facts import FRESH_S, FreshJobs
+from iotjobs.deletion.job_facts import FRESH_S, FreshJobs, JobFacts
 from iotjobs.deletion.plan import CANCEL, DELETE, Plan
 from iotjobs.deletion.results import Sent, TargetResult, TargetState, in_flight, result_from_journal, sent
+from iotjobs.deletion.turns import Crowd
 from iotjobs.errors import (
     Denied,
     Interrupted,
@@ -52,10 +54,12 @@ class Drifted(Exception):
 
 
 class Executor:
-    """Carries out plans of single executions, with the journal open; one at a time.
+    """Carries out plans of single executions, with the journal open; safe to use from several threads.
 
     ``cause_now`` tells the cause that an execution has now, where the rule chose by cause; ``sleep`` and ``clock``
-    (seconds) are a test's. ``raise_if_stopped``, asked in every pause, raises Interrupted.
+    (seconds) are a test's. ``raise_if_stopped``, asked in every pause, raises Interrupted. ``may_send`` is asked before
+    a call goes on record, with whether it is the first about its execution, and raises where it must not go out;
+    ``noted`` hears of every line. Both under ``lock``, in the order of the lines.
     """
 
     def __init__(
@@ -75,18 +79,26 @@ class Executor:
         self.sleep = sleep
         self.raise_if_stopped: Callable[[], None] = lambda: None
         self.clock = clock
+        self.lock = threading.RLock()
+        self.may_send: Callable[[bool], None] = lambda _is_first: None
+        self.noted: Callable[[str], None] = lambda _event: None
+        self.crowd = Crowd()
         self._mark = ""
         self.jobs = FreshJobs(clock)
         calling = [entry for entry in journal.entries if entry["event"] == "calling"]
         self.jobs_on_record = {entry["job_id"] for entry in calling}
 
-    def run(self, connection: Connection, plan: Plan, *, cause: str = "", looks: int = LONG) -> TargetResult:
+    def run(
+        self, connection: Connection, plan: Plan, *, cause: str = "", looks: int = LONG, by_list: bool = False
+    ) -> TargetResult:
         """Do what is left of a plan. ``looks``: how often it is looked whether an accepted call shows.
+
+        ``by_list``: what is gone may be seen by its thing's list, whose quota is another than that of the last looks.
 
         Raises Denied, Interrupted, RecordError and Refused, which end a run; all else is the result's `state` and
         `why`.
         """
-        step = _Step(self, connection, plan, cause, looks)
+        step = _Step(self, connection, plan, cause, looks, by_list=by_list)
         try:
             step.run()
         except Drifted as drift:
@@ -137,7 +149,8 @@ class Executor:
 
     def mark(self) -> str:
         """The word that only this run directory has, see `Journal.mark`."""
-        self._mark = self._mark or self.journal.mark()
+        with self.lock:
+            self._mark = self._mark or self.journal.mark()
         return self._mark
 
     def _note_drift(self, plan: Plan, drift: Drifted) -> None:
@@ -145,24 +158,30 @@ class Executor:
 
     def note(self, event: str, plan: Plan, **facts: Any) -> None:
         """Put a line about a plan's execution on record. Raises RecordError."""
-        self.journal.write(event, plan.identity, account=plan.account, region=plan.region, **facts)
+        with self.lock:
+            self.journal.write(event, plan.identity, account=plan.account, region=plan.region, **facts)
+            self.noted(event)
 
 
 class _Step:
     """One execution's plan being carried out."""
 
-    def __init__(self, executor: Executor, connection: Connection, plan: Plan, cause: str, looks: int) -> None:
+    def __init__(
+        self, executor: Executor, connection: Connection, plan: Plan, cause: str, looks: int, *, by_list: bool = False
+    ) -> None:
         self._executor = executor
         self._journal = executor.journal
         self._connection = connection
         self._plan = plan
         self._cause = cause
         self._looks = looks
+        self._by_list = by_list
+        self._fresh_look: tuple[Execution | None, float] | None = None
 
     def run(self) -> None:
         """Cancel, delete, verify: whatever of it the plan has and the journal has not."""
-        now = self._look()
-        if self._is_gone(now):
+        now = self._look() if self._entries() else None  # what is not begun has its last look yet to come
+        if self._entries() and self._is_gone(now):
             self._note_gone(now)
             return
         if CANCEL in self._plan.operations and self._sent(DELETE) is Sent.NOT and not self._is_cancelled_by_us(now):
@@ -202,7 +221,9 @@ class _Step:
             if attempt > 1:
                 self._executor.pause(attempt - 1, asked_to_wait)
             try:
-                self._call(operation, self._last_look(operation, approved))
+                self._check_cause()
+                with self._executor.crowd:
+                    self._call(operation, *self._last_look(operation, approved))
             except (Throttled, Unsettled) as error:
                 asked_to_wait = error.retry_after_s if isinstance(error, Throttled) else 0.0
             except Drifted:
@@ -214,9 +235,10 @@ class _Step:
         if not self._shows_after_all(operation):
             self._give_up(operation)
 
-    def _call(self, operation: str, now: Execution) -> None:
+    def _call(self, operation: str, now: Execution, looked_at: float) -> None:
+        within_s = FRESH_S - (self._executor.clock() - looked_at)
         try:
-            self._connection.change(operation, **self._parameters(operation, now))
+            self._connection.change(operation, within_s=within_s, **self._parameters(operation, now))
         except IotJobsError as error:
             event = "unanswered" if isinstance(error, Unsettled) else "declined"
             self._note(event, operation=operation, why=str(error))
@@ -239,34 +261,62 @@ class _Step:
             self._note("called", operation=operation)
         return acted
 
-    def _last_look(self, operation: str, approved: Execution | None) -> Execution:
-        """All that was approved, looked at again; on record as about to be called. Raises Drifted, IotJobsError.
+    def _last_look(self, operation: str, approved: Execution | None) -> tuple[Execution, float]:
+        """All that was approved, looked at again, and when; on record as about to be called.
 
-        A look that took too long, or was followed by a slow disk, is taken again.
+        A look that took too long, or was followed by a slow disk, is taken again. Raises Drifted, IotJobsError.
         """
         approved = approved or self._plan.execution
         self._keep_job()
-        for _ in range(_ATTEMPTS):
-            self._check_cause()
-            looked_at = self._executor.clock()
-            job = self._executor.jobs.get(self._connection, self._plan.key.job_id)
-            now = self._newest() if operation == CANCEL else self._look()
-            refused = guards.unchanged(approved, now) or guards.job_unchanged(self._plan, job)
-            if refused:
-                raise Drifted(refused)
-            assert now is not None  # noqa: S101 - for the type checker: else it has drifted
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                self._executor.crowd.shrink()
+                self._check_cause()
+            now, looked_at = self._look_at_all(operation, approved)
             if self._executor.clock() - looked_at > FRESH_S:
                 continue
-            if not any(entry["event"] == "calling" for entry in self._entries()):
-                self._journal.snapshot(now.raw)
-            self._note("calling", operation=operation, attempt=self._attempts(operation) + 1)
+            with self._executor.lock:
+                is_first = not any(entry["event"] == "calling" for entry in self._entries())
+                self._executor.may_send(is_first)
+                if is_first:
+                    self._journal.snapshot(now.raw)
+                self._note("calling", operation=operation, attempt=self._attempts(operation) + 1)
             if self._executor.clock() - looked_at <= FRESH_S:
-                return now
+                return now, looked_at
             self._note("declined", operation=operation, why="not sent: the look at it was too old by then")
         raise IotJobsError(
             f"{operation} for {self._plan.key} was not sent: AWS or this disk answers so slowly that no look at it is "
             f"younger than {FRESH_S:g} s; run again with the same run_dir"
         )
+
+    def _look_at_all(self, operation: str, approved: Execution) -> tuple[Execution, float]:
+        """The execution and its job as they are now, and when that was asked. Raises Drifted, IotJobsError.
+
+        A look that just showed our own cancel is the last look before the delete.
+        """
+        looked_at = self._executor.clock()
+        job = self._job()
+        if operation == CANCEL:
+            now = self._newest()
+        elif self._fresh_look is not None:
+            now, looked_at = self._fresh_look
+            self._fresh_look = None
+        else:
+            now = self._look()
+        refused = guards.unchanged(approved, now) or guards.job_unchanged(self._plan, job)
+        if refused:
+            raise Drifted(refused)
+        assert now is not None  # noqa: S101 - for the type checker: else it has drifted
+        return now, looked_at
+
+    def _job(self) -> JobFacts:
+        """The job as it is now. Raises Drifted where it went away, and the execution with it."""
+        try:
+            return self._executor.jobs.get(self._connection, self._plan.key.job_id)
+        except NotFound:
+            if refused := guards.unchanged(self._plan.execution, self._look()):
+                raise Drifted(refused) from None
+            raise
 
     def _check_cause(self) -> None:
         if self._executor.cause_now is None or not self._cause or self._sent(CANCEL) is not Sent.NOT:
@@ -279,9 +329,12 @@ class _Step:
     def _keep_job(self) -> None:
         """Put the job on record before its first execution is touched."""
         job_id = self._plan.key.job_id
-        if job_id not in self._executor.jobs_on_record:
-            self._journal.job_snapshot(job_snapshot(self._connection, job_id))
-            self._executor.jobs_on_record.add(job_id)
+        if job_id in self._executor.jobs_on_record:
+            return
+        with self._executor.jobs.reading(job_id):
+            if job_id not in self._executor.jobs_on_record:
+                self._journal.job_snapshot(job_snapshot(self._connection, job_id))
+                self._executor.jobs_on_record.add(job_id)
 
     def _parameters(self, operation: str, now: Execution) -> dict[str, Any]:
         names = {"jobId": now.key.job_id, "thingName": now.key.thing_name}
@@ -344,7 +397,13 @@ class _Step:
         seen: list[Execution | None] = []
 
         def holds() -> bool:
-            seen.append(self._look())
+            if what == "delete" and self._is_off_its_list():
+                seen.append(None)
+                return True
+            with self._executor.crowd:  # else it is old before it is asked
+                looked_at = self._executor.clock()
+                seen.append(self._look())
+            self._fresh_look = (seen[-1], looked_at)
             return shows(seen[-1]) or self._is_gone(seen[-1])
 
         if not self._executor.wait_until(holds, looks=self._looks):
@@ -355,6 +414,26 @@ class _Step:
         if self._plan.deletes and not shows(seen[-1]):
             raise Drifted(guards.unchanged(self._plan.execution, seen[-1]))
         return seen[-1]
+
+    def _is_off_its_list(self) -> bool:
+        """Whether its thing's list no longer has it; False also where the list does not tell.
+
+        A row that vanishes between two pages may hide another, and whether the list shows what a service owns, AWS
+        does not say.
+        """
+        plan = self._plan
+        if not self._by_list or plan.namespace_id or plan.queue_context.owner:
+            return False
+        try:
+            listed = fetch.thing_executions(self._connection, plan.key.thing_name)
+        except IotJobsError as error:
+            if isinstance(error, Denied) and error.action is None:
+                raise
+            return False
+        same = listed[(listed["job_id"] == plan.key.job_id) & (listed["execution_number"] == plan.key.execution_number)]
+        return len(listed) < fetch.PAGE_ROWS and not any(
+            same_moment(moment, plan.identity.queued_at) for moment in same["queued_at"]
+        )
 
     def _is_gone(self, now: Execution | None) -> bool:
         return now is None or not same_moment(now.queued_at, self._plan.execution.queued_at)

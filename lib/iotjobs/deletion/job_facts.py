@@ -5,7 +5,9 @@ Source: the answer of DescribeJob (API: Job). No list tells a job's namespace or
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -111,17 +113,25 @@ def read_job(connection: Connection, job_id: str) -> JobFacts:
 
 
 class FreshJobs:
-    """Jobs as they were told at most a second ago."""
+    """Jobs as they were told at most a second ago; each is asked for by one thread at a time."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._read: dict[str, tuple[float, JobFacts]] = {}
+        self._reading: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
+        self._choosing = threading.Lock()
+
+    def reading(self, job_id: str) -> threading.RLock:
+        """The lock under which a job is read."""
+        with self._choosing:
+            return self._reading[job_id]
 
     def get(self, connection: Connection, job_id: str) -> JobFacts:
         """Describe a job unless that was just done. Raises as `read_job`."""
-        asked_at = self._clock()
-        at, facts = self._read.get(job_id, (float("-inf"), None))
-        if facts is None or asked_at - at > _JOB_FRESH_S:
-            facts = read_job(connection, job_id)
-            self._read[job_id] = (asked_at, facts)
-        return facts
+        with self.reading(job_id):
+            asked_at = self._clock()
+            at, facts = self._read.get(job_id, (float("-inf"), None))
+            if facts is None or asked_at - at > _JOB_FRESH_S:
+                facts = read_job(connection, job_id)
+                self._read[job_id] = (asked_at, facts)
+            return facts

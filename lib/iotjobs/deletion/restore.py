@@ -23,11 +23,10 @@ from iotjobs.deletion.results import Sent, sent
 from iotjobs.diagnosis import commands
 from iotjobs.diagnosis.service_owners import owner_of
 from iotjobs.errors import InvalidInput, RecordError
-from iotjobs.markup import page, render, visible
+from iotjobs.markup import visible
 from iotjobs.model import JOB_ID, THING_NAME, UNFINISHED, Identity, utc_text
 from iotjobs.run import journal
 from iotjobs.run.files import make_directories, read_json, write_json
-from iotjobs.run.run import Run
 from iotjobs.snapshot import Place
 from iotjobs.visible_text import visible_lines
 
@@ -82,15 +81,11 @@ class Restoration:
     def __repr__(self) -> str:
         shown = self._shown()
         rows = [] if shown.empty else [shown.to_string(index=False, max_colwidth=80)]
-        return visible_lines("\n".join([self._headline(), *rows, *map(visible, self._remarks()), *self.commands]))
+        return visible_lines("\n".join([self.headline, *rows, *map(visible, self.remarks), *self.commands]))
 
-    def _repr_html_(self) -> str:
-        table = self._shown()
-        rows = [list(row.values()) for row in table.to_dict("records")]
-        parts = {"headline": self._headline(), "columns": list(table.columns), "rows": rows}
-        return page(render("restoration.html", **parts, remarks=self._remarks(), commands=self.commands))
-
-    def _headline(self) -> str:
+    @property
+    def headline(self) -> str:
+        """How much was removed and written, in a line."""
         if self.table.empty:
             return "This run removed nothing."
         ended = [
@@ -106,16 +101,13 @@ class Restoration:
         empty = [title for title in ("Last report", "Details") if not shown[title].astype(bool).any()]
         return shown.drop(columns=empty)
 
-    def _remarks(self) -> list[str]:
+    @property
+    def remarks(self) -> list[str]:
+        """What is to be known before it is queued again."""
         if self.table.empty:
             return list(self.warnings)
         noted = {f"{request.of_job}: {note}": None for request in self.requests for note in request.notes}
         return [*self.warnings, *noted, LOST]
-
-
-def removed(run: Run) -> Restoration:
-    """What a run removed or cancelled, for the end of a notebook; the requests go to `restore/` in its directory."""
-    return restoration(run.directory.path)
 
 
 def restoration(directory: Path, *, out: Path | None = None, also_ended: bool = False) -> Restoration:

@@ -1,17 +1,23 @@
 """Carrying out a sweep's plan: a canary, then the rest, each one looked at again; when to stop; what came after.
 
+The looks, calls and checks of different things overlap, each operation at its own pace; a thing's own executions stay
+in the plan's order. The lines of the journal say in which order calls went out and failures came.
+
 What was done stands in the journal alone: a run that goes on in the same directory reads it there.
 """
 
 from __future__ import annotations
 
-from collections import deque
+import threading
 from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pandas as pd
 
+from iotjobs.aws import concurrency
 from iotjobs.aws import executions as fetch
 from iotjobs.aws.concurrency import map_concurrently
 from iotjobs.aws.connection import Connection
@@ -19,13 +25,14 @@ from iotjobs.aws.jobs import describe_job
 from iotjobs.deletion.executor import LONG, SHORT, Executor
 from iotjobs.deletion.results import TargetResult, TargetState
 from iotjobs.deletion.sweep_plan import SweepPlan, Target
+from iotjobs.deletion.turns import Halted, Turns
 from iotjobs.errors import Denied, Interrupted, IotJobsError, NotFound, Refused
 from iotjobs.model import UNFINISHED, Identity, same_moment
 from iotjobs.run.journal import Journal
 
 FAILURES_IN_A_ROW = 3
-#: So many may have been accepted and not show yet, while others go on.
-MOST_IN_FLIGHT = 3
+_ENDS = frozenset({"verified", "cancelled", "drifted", "gone"})
+Progress = Callable[[TargetResult], None]
 
 
 class SweepExecutor:
@@ -50,61 +57,106 @@ class SweepExecutor:
         self._connect = connect
         self._reconnect = reconnect
         self._failures = 0
+        self._turns: Turns | None = None
+        self._connecting = threading.RLock()
         self._canary_gone = any(entry["event"] == "canary" for entry in journal.entries)
 
-    def run(self, *, stop: Callable[[], bool], progress: Callable[[TargetResult], None]) -> None:
-        """Do all that is left. What became of each is in `results`.
+    def run(self, *, stop: Callable[[], bool], progress: Progress) -> None:
+        """Do all that is left. What became of each is in `results`. ``progress`` is called in this thread.
 
         What AWS accepted and does not show yet is looked at again while others go on; `MOST_IN_FLIGHT` at most. Raises
         Interrupted when asked to stop, Denied, RecordError, and IotJobsError when the canary or several in a row fail:
         then the rest is left alone.
         """
         self._executor.raise_if_stopped = lambda: self._raise_if_stopped(stop)
-        in_flight: deque[Target] = deque()
-        for target in self.plan.targets:
-            if self.results[target.identity].state.is_final:
-                continue
+        self._executor.may_send, self._executor.noted = self._may_send, self._noted
+        left = [target for target in self.plan.targets if not self.results[target.identity].state.is_final]
+        first = 0
+        while first < len(left) and not self._canary_gone:
             self._raise_if_stopped(stop)
-            if len(in_flight) >= MOST_IN_FLIGHT:
-                self._settle(in_flight.popleft(), progress)
-            if not self._canary_gone:
-                self._do(target, progress, looks=LONG)
-                self._check_canary(target)
-            elif self._do(target, progress, looks=SHORT).state is TargetState.UNSETTLED:
-                in_flight.append(target)
-        while in_flight:
-            self._raise_if_stopped(stop)
-            self._settle(in_flight.popleft(), progress)
+            self._do(left[first], progress, looks=LONG)
+            self._raise_after_failures(self.results[left[first].identity].why)
+            self._check_canary(left[first])
+            first += 1
+        self._turns = turns = Turns(left[first:])
+        at_once = min(concurrency.THREADS, len(left) - first)
+        if at_once > 1:
+            self._work_at_once(turns, at_once, progress)
+        else:
+            self._work(turns, progress)
+        if turns.error is not None:
+            raise turns.error
 
-    def _settle(self, target: Target, progress: Callable[[TargetResult], None]) -> None:
-        """Look for minutes whether what was accepted shows; what does not is a failure."""
-        if self._do(target, progress, looks=LONG).state is TargetState.UNSETTLED:
-            self._count_failure(self.results[target.identity])
+    def _work_at_once(self, turns: Turns, at_once: int, progress: Progress) -> None:
+        """Have threads carry out the targets; what they report is told here, and an interrupt here ends them."""
+        reports: SimpleQueue[TargetResult | None] = SimpleQueue()
 
-    def _do(self, target: Target, progress: Callable[[TargetResult], None], *, looks: int) -> TargetResult:
+        def work() -> None:
+            self._work(turns, reports.put)
+            reports.put(None)
+
+        with ThreadPoolExecutor(at_once, thread_name_prefix="iotjobs-sweep") as pool:
+            try:
+                for _ in range(at_once):
+                    pool.submit(work)
+                ended = 0
+                while ended < at_once:
+                    report = reports.get()
+                    if report is None:
+                        ended += 1
+                    else:
+                        progress(report)
+            except BaseException as error:  # noqa: BLE001 - raised by `run`, when the threads have ended
+                turns.end(error)
+
+    def _work(self, turns: Turns, report: Progress) -> None:
+        """Carry out one target after the other until there are no more."""
+        while (turn := turns.next()) is not None:
+            target, was_late = turn
+            is_late = False
+            try:
+                self._executor.raise_if_stopped()
+                result = self._do(target, report, looks=LONG if was_late else SHORT)
+                is_late = result.state is TargetState.UNSETTLED
+                if is_late and was_late:  # it was looked for minutes: that is a failure
+                    is_late = False
+                    with self._executor.lock:
+                        self._failures += 1
+                self._raise_after_failures(result.why)
+            except Halted:
+                turns.end()
+            except BaseException as error:  # noqa: BLE001 - raised by `run`
+                turns.end(error)
+            turns.done(target, was_late=was_late, is_late=is_late)
+
+    def _do(self, target: Target, report: Progress, *, looks: int) -> TargetResult:
         result = self._with_fresh_credentials(target, looks)
         self.results[target.identity] = result
-        progress(result)
-        if result.state is TargetState.FAILED:
-            self._count_failure(result)
-        elif result.state is not TargetState.UNSETTLED:
-            self._failures = 0
+        report(result)
         return result
 
     def _with_fresh_credentials(self, target: Target, looks: int) -> TargetResult:
+        connection = self._connection()
         try:
-            return self._executor.run(self._connection(), target.removal, cause=self._cause(target), looks=looks)
+            return self._run(connection, target, looks)
         except Denied as error:
             if not error.expired:
                 raise
-            self._reconnect()  # fresh credentials may be there by now
-            return self._executor.run(self._connection(), target.removal, cause=self._cause(target), looks=looks)
+            with self._connecting:
+                if self._connect() is connection:
+                    self._reconnect()  # fresh credentials may be there by now
+            return self._run(self._connection(), target, looks)
+
+    def _run(self, connection: Connection, target: Target, looks: int) -> TargetResult:
+        cause = self._cause(target)
+        return self._executor.run(connection, target.removal, cause=cause, looks=looks, by_list=self._canary_gone)
 
     def _cause(self, target: Target) -> str:
         return target.cause if self.plan.rule.causes else ""
 
     def _connection(self) -> Connection:
-        connection = self._connect()
+        with self._connecting:
+            connection = self._connect()
         if (connection.account, connection.region) != (self.plan.account, self.plan.region):
             raise Refused(
                 f"the credentials now are for account {connection.account}, region {connection.region}, and the plan "
@@ -112,12 +164,27 @@ class SweepExecutor:
             )
         return connection
 
-    def _count_failure(self, result: TargetResult) -> None:
-        self._failures += 1
-        if not self._canary_gone:
-            raise IotJobsError(f"the first one failed ({result.why}); the rest is left alone")
+    def _may_send(self, is_first: bool) -> None:  # noqa: FBT001 - as the executor asks it
+        """Before a call goes on record: nothing new once the sweep is over, nothing at all after failures in a row."""
+        try:
+            self._raise_after_failures("")
+        except IotJobsError:
+            raise Halted from None
+        if is_first and self._turns is not None and self._turns.is_over:
+            raise Halted
+
+    def _noted(self, event: str) -> None:
+        if event == "failed":
+            self._failures += 1
+        elif event in _ENDS:
+            self._failures = 0
+
+    def _raise_after_failures(self, why: str) -> None:
+        """Raise when the first one failed, or several in a row did."""
+        if self._failures and not self._canary_gone:
+            raise IotJobsError(f"the first one failed ({why}); the rest is left alone")
         if self._failures >= FAILURES_IN_A_ROW:
-            raise IotJobsError(f"{self._failures} in a row failed, the last with: {result.why}; the rest is left alone")
+            raise IotJobsError(f"{self._failures} in a row failed, the last with: {why}; the rest is left alone")
 
     def _check_canary(self, target: Target) -> None:
         """The first one must be as planned, and its thing's queue must have moved on, before any other is touched."""
@@ -146,6 +213,8 @@ class SweepExecutor:
         return not any(same_moment(moment, target.identity.queued_at) for moment in same["queued_at"])
 
     def _raise_if_stopped(self, stop: Callable[[], bool]) -> None:
+        if self._turns is not None and self._turns.is_over:
+            raise Halted
         if stop():
             raise Interrupted("the sweep was stopped; what was done is in the journal, the rest is left alone")
         if (self._directory / "stop").exists():

@@ -30,7 +30,12 @@ def copy_to_s3(connection: Connection, run_dir: Path, uri: str) -> int:
         if path.stat().st_size > _LARGEST_FILE:
             raise IotJobsError(f"{path.name} is larger than S3 takes in one object: it and what follows is not copied")
         key = "/".join(filter(None, [prefix, run_dir.resolve().name, path.relative_to(run_dir).as_posix()]))
-        connection.put_object(bucket, key, read_own(path, most_bytes=_LARGEST_FILE))
+        body = read_own(path, most_bytes=_LARGEST_FILE)
+        try:
+            connection.put_object(bucket, key, body)
+        except IotJobsError as error:
+            error.args = (f"s3://{bucket}/{key} was not written: {error}",)
+            raise
     return len(files)
 
 

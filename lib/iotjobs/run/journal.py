@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import stat
+import threading
 import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -34,7 +35,7 @@ _START = "0" * 64
 class Journal:
     """The open journal of a run directory. Whoever opens it holds the directory, see `RunDirectory.exclusive`.
 
-    ``entries``: all lines, oldest first. The file is made by the first `write`.
+    ``entries``: all lines, oldest first. The file is made by the first `write`. Safe to use from several threads.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -46,6 +47,7 @@ class Journal:
         self._file: FileIO | None = None
         self._snapshots: dict[str, _Snapshots] = {}
         self._unchained: dict[str, Any] = {}
+        self._writing = threading.RLock()
 
     def __enter__(self) -> Self:
         """Read what is there. Raises RecordError when it was cut or edited."""
@@ -68,6 +70,10 @@ class Journal:
 
     def write(self, event: str, identity: Identity | None = None, /, **facts: Any) -> None:
         """Put a line on disk, and return only when it is there. Raises RecordError."""
+        with self._writing:
+            self._write(event, identity, facts)
+
+    def _write(self, event: str, identity: Identity | None, facts: Mapping[str, Any]) -> None:
         about = {} if identity is None else identity.as_document()
         chained = {"snapshots": self._unchained} if self._unchained else {}
         at = utc_text(datetime.now(UTC))
@@ -99,11 +105,12 @@ class Journal:
 
     def mark(self) -> str:
         """A word that only this run directory has, on record before it is used: what carries it was done here."""
-        for entry in self.entries:
-            if entry["event"] == "marked":
-                return str(entry["mark"])
-        self.write("marked", mark=uuid.uuid4().hex)
-        return self.mark()
+        with self._writing:
+            for entry in self.entries:
+                if entry["event"] == "marked":
+                    return str(entry["mark"])
+            self.write("marked", mark=uuid.uuid4().hex)
+            return self.mark()
 
     def snapshot(self, execution: Mapping[str, Any]) -> None:
         """Keep an execution as it was in `before.jsonl`, on disk before it is changed. Raises RecordError."""
@@ -119,9 +126,10 @@ class Journal:
     def _append(self, name: str, document: Mapping[str, Any]) -> None:
         path = self.path.parent / name
         try:
-            if name not in self._snapshots:
-                self._snapshots[name] = _Snapshots(path)
-            self._unchained[name] = self._snapshots[name].append(_line(document))
+            with self._writing:
+                if name not in self._snapshots:
+                    self._snapshots[name] = _Snapshots(path)
+                self._unchained[name] = self._snapshots[name].append(_line(document))
         except OSError as error:
             raise RecordError(f"{name} cannot be written in {path.parent}: {error}; nothing was called") from error
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from iotjobs.errors import InvalidInput, Refused
-from iotjobs.model import Outcome, utc_text
+from iotjobs.model import Outcome, place_words, utc_text
 from iotjobs.run import files, journal
 from iotjobs.run.directory import RunDirectory, blank_result, ending_before, numbered_steps
 from iotjobs.run.lock import NAMES, locked
@@ -205,6 +205,8 @@ def _say(result: Mapping[str, Any], directory: RunDirectory, executed: Path) -> 
     for warning in result.get("warnings", []):
         echo(f"warning: {warning}", err=True)
     if result.get("confirm"):
-        echo(f"to confirm: --confirm '{result['confirm']}'", err=True)
+        place = {name: result.get(name) for name in ("account", "region", "endpoint")}
+        words = place_words(result.get("endpoint_kind"), **place)
+        echo(f"to confirm, {words}: --confirm '{result['confirm']}'", err=True)
     written = [name for name in (executed.name, "report.html", "result.json") if (directory.path / name).exists()]
     echo(f"files: {directory.path} ({', '.join(written)})", err=True)

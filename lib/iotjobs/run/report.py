@@ -14,6 +14,7 @@ from typing import Any
 from markupsafe import Markup
 
 from iotjobs import markup
+from iotjobs.model import place_words
 from iotjobs.run import files
 
 #: The page may load nothing, run nothing and send nothing, whatever stands in an output.
@@ -75,13 +76,15 @@ def head_html(result: Mapping[str, Any], *, run_id: str = "") -> Markup:
         reason=reason,
         problems=[*problems[:_MOST_PROBLEMS], *more],
         next=_NEXT.get(outcome),
+        doubtful=bool(result.get("caveat")),
         confirm=result.get("confirm"),
         facts=_facts(result, run_id),
     )
 
 
 def _facts(result: Mapping[str, Any], run_id: str) -> dict[str, Any]:
-    where = "" if result.get("sandbox") is None else "SANDBOX" if result["sandbox"] else "LIVE"
+    place = {name: result.get(name) for name in ("account", "region", "endpoint")}
+    where = "" if result.get("sandbox") is None else place_words(result.get("endpoint_kind"), **place)
     times = [str(result[name]) for name in ("started_at", "finished_at") if result.get(name)]
     return {
         "Where": where,

@@ -24,7 +24,7 @@ from iotjobs.errors import (
     Refused,
 )
 from iotjobs.markup import UpdatingView, View, render, visible
-from iotjobs.model import Outcome, utc_text
+from iotjobs.model import ConnectionInfo, Outcome, utc_text
 from iotjobs.parameters import Parameters
 from iotjobs.project_file import Project
 from iotjobs.run import journal
@@ -42,7 +42,7 @@ _ERRORS: dict[Outcome, type[IotJobsError]] = {
 }
 
 
-_PLACE = ("account", "region", "endpoint", "caller_arn", "sandbox")
+_PLACE = ("account", "region", "endpoint", "caller_arn", "sandbox", "endpoint_kind")
 _log = logging.getLogger(__name__)
 _watching: list[Run] = []
 
@@ -116,6 +116,7 @@ class Run:
     ``parameters``: typed, and which of them were given. ``earlier``: the investigation to compare with, if one is.
     ``project``: the project file in force.
     ``outcome`` and ``reason``: how it ended, as far as that is known. ``listeners`` are called when that changes.
+    ``ticket``: what the record gives as the reason, the parameter's until a person gives another in a panel.
     """
 
     def __init__(
@@ -137,13 +138,17 @@ class Run:
         self._connection: aws.Connection | None = None
         self._unwatch: Callable[[], None] | None = None
         self._cell_error = ""
+        self.ticket: str | None = values.values.get("ticket")
         self.listeners: list[Callable[[], None]] = []
         self._previous = ending_before(directory.path)
         self._result = self._blank()
         directory.write_result(self._result)
 
     def _blank(self) -> dict[str, Any]:
-        blank = blank_result(self.notebook, self.started_at, self.parameters.as_document())
+        given = self.parameters.as_document()
+        if "ticket" in given:
+            given["ticket"] = self.ticket
+        blank = blank_result(self.notebook, self.started_at, given)
         where: dict[str, Any] = {}
         if self._connection is not None:
             where = {name: getattr(self._connection, name) for name in _PLACE}
@@ -192,6 +197,11 @@ class Run:
             self._connection = self._connect()
         return self._connection
 
+    @property
+    def connection_info(self) -> ConnectionInfo | None:
+        """Where and as whom AWS was asked, as plain values; None while it has not been asked."""
+        return None if self._connection is None else ConnectionInfo.of(self._connection)
+
     def _connect_by_parameters(self) -> aws.Connection:
         return aws.connect(
             profile=self.parameters["profile"],
@@ -227,19 +237,27 @@ class Run:
             "confirm": confirm,
             "warnings": [*warnings, *self._warnings_of_place()],
             "journal": self._seal(),
+            "calls": self._calls(),
             **more,
         }
         self.directory.write_result(self._result)
         _log.info("result", extra={"notebook": self.notebook, "outcome": outcome.value})
-        self._tell()
+        self.tell()
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
         """Bring the notebook's views up to date; one that cannot be is no reason to lose what was done."""
         for listener in self.listeners:
             try:
                 listener()
             except Exception:  # noqa: BLE001 - a front end may have gone, and much else
                 _log.exception("a view could not be brought up to date")
+
+    def _calls(self) -> dict[str, Any]:
+        """What was asked of AWS: calls answered and throttled by operation, and whose quota was waited for longest."""
+        if self._connection is None:
+            return {"answered": {}, "throttled": {}, "brake": None}
+        answered, throttled = dict(self._connection.calls), dict(self._connection.throttled)
+        return {"answered": answered, "throttled": throttled, "brake": self._connection.brake}
 
     def _warnings_of_place(self) -> list[str]:
         """What the run directory and the connection have to say, whatever the run does."""

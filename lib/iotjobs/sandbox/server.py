@@ -104,7 +104,7 @@ class Server:
             "MINISTACK_ACCOUNT_ID": ACCOUNT,
             "MINISTACK_REGION": REGION,
             "LOG_LEVEL": "ERROR",
-            "SERVICES": "iot,iot-data,iot-jobs-data,sts,iam",
+            "SERVICES": "iot,iot-data,iot-jobs-data,sts,iam,s3,sns,sqs",
             "AUTH": "true" if self.auth else "false",
             # ministack by itself would also remove its containers from the user's Docker, open an MQTT port on
             # 8883 with certificates in the temporary directory, and keep state on disk if the shell asks for it

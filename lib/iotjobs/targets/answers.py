@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from iotjobs.markup import visible
-from iotjobs.model import Outcome
+from iotjobs.model import Action, Outcome
 from iotjobs.targets.engine import Failure
 from iotjobs.targets.target import Target
 
@@ -33,8 +33,8 @@ class Identity:
 class TargetAnswer:
     """How one target's run ended.
 
-    ``overview``: rows of OVERVIEW_COLUMNS without target, account and region. ``plan_id`` and ``planned`` are those of
-    a sweep's plan. ``hung``: no answer came, so that the target may still be at work.
+    ``overview``: rows of OVERVIEW_COLUMNS without target, account and region. ``plan_id``, ``planned`` and ``action``
+    are those of a sweep's plan. ``hung``: no answer came, so that the target may still be at work.
     """
 
     name: str
@@ -47,6 +47,7 @@ class TargetAnswer:
     plan_id: str | None = None
     planned: int = 0
     device_active: bool = False
+    action: str = Action.DELETE.value
     hung: bool = False
 
     def as_document(self) -> dict[str, Any]:
@@ -113,4 +114,5 @@ def reason_of(answers: Sequence[TargetAnswer]) -> str:
     bad = [answer for answer in answers if Outcome(answer.outcome) not in GOOD]
     named = "; ".join(f"{answer.name}: {answer.outcome}, {answer.reason}" for answer in bad[:5])
     more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""  # noqa: PLR2004 - as many as a line holds
-    return f"{len(answers) - len(bad)} of {len(answers)} targets done" + (f"; {named}{more}" if bad else "")
+    reason = f"{len(answers) - len(bad)} of {len(answers)} targets done" + (f"; {named}{more}" if bad else "")
+    return " ".join(reason.split())

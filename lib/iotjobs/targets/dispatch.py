@@ -5,6 +5,7 @@ A target goes on to its work as soon as its own credentials are known: one that 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -16,10 +17,12 @@ from iotjobs.errors import InvalidInput
 from iotjobs.model import Outcome, utc_text
 from iotjobs.targets import tasks
 from iotjobs.targets.answers import Identity, TargetAnswer, failed, left_alone, named
-from iotjobs.targets.engine import Failure, Work, cluster, run_tasks
-from iotjobs.targets.target import Target, read_targets, unique
+from iotjobs.targets.engine import Failure, NoScheduler, OnInterrupt, Work, cluster, dask_version, run_tasks
+from iotjobs.targets.target import Target, read_targets, twice, unique
 
 if TYPE_CHECKING:
+    from distributed import Client
+
     from iotjobs.run.run import Run
 
 #: What a fleet's run has for itself; the rest of what was given is each target's.
@@ -28,6 +31,7 @@ _OWN = {
     *("compare_with", "profile", "region", "run_dir"),
 }
 _IDENTIFY_S = 300.0
+_log = logging.getLogger(__name__)
 Progress = Callable[[str], object]
 Options = Mapping[str, Any]
 
@@ -64,12 +68,13 @@ def on_every_target(
     *,
     options: Callable[[Target, Identity], Options | TargetAnswer] = lambda _target, _who: {},
     progress: Progress,
+    grace_s: float = 0.0,
 ) -> Everywhere:
     """Run ``task`` for every target.
 
     ``options`` has more for a target's task, once it is known who its credentials are, or the target's answer when
     there is nothing to do. An interrupt leaves a file `stop` in the run directory, so that no worker begins another
-    execution.
+    execution; they have ``grace_s`` seconds to say how far they are.
     """
     run_dir = run.directory.path
     timeout_s = run.parameters["target_timeout"].total_seconds()
@@ -87,28 +92,60 @@ def on_every_target(
         common = {"run_dir": str(run_dir), "account": who.account, "project": run.project}
         return Work(task, {**common, **more, "values": values}, timeout_s)
 
-    asked: dict[str, Any] = {
+    asked = {
         "run_dir": str(run_dir),
         "started_at": utc_text(run.started_at),
-        "version": iotjobs.__version__,
+        "versions": {"iotjobs": iotjobs.__version__, "distributed": dask_version()},
+        "project": run.project,
     }
-    asked["project"] = run.project
-    work = {target: Work(tasks.identify, asked, min(timeout_s, _IDENTIFY_S), after_identity) for target in targets}
+    again = twice(targets)
+    work = {
+        target: Work(tasks.identify, asked, min(timeout_s, _IDENTIFY_S), after_identity)
+        for target in targets
+        if target not in again
+    }
+    same = [
+        left_alone(target, Outcome.NOTHING_TO_DO, f"the same as target {first.name}: done there")
+        for target, first in again.items()
+    ]
+    try:
+        with cluster(run.parameters["scheduler"], tasks=len(targets)) as client:
+            stop = OnInterrupt(lambda: tasks.leave_stop(run_dir), grace_s)
+            dashboard = client.dashboard_link  # asks the scheduler, which may be gone at the end
+            progress(f"Dask dashboard: {dashboard}")
+            answers = _answers(client, run_dir, work, stop, progress)
+        return Everywhere(tuple(sorted([*answers, *same], key=_name)), dashboard)
+    except NoScheduler as error:
+        why = f"{error}: nothing was asked of this target"
+        return Everywhere(tuple(left_alone(target, Outcome.ERROR, why) for target in sorted(targets, key=_name)), "")
+
+
+def _name(of: Target | TargetAnswer) -> str:
+    return of.name
+
+
+def _answers(
+    client: Client, run_dir: Path, work: Mapping[Target, Work], stop: OnInterrupt, progress: Progress
+) -> list[TargetAnswer]:
     answers: list[TargetAnswer] = []
-    with cluster(run.parameters["scheduler"], tasks=len(targets)) as client:
-        dashboard = client.dashboard_link  # asks the scheduler, which may be gone at the end
-        progress(f"Dask dashboard: {dashboard}")
-        try:
-            for target, answer in run_tasks(client, work):
-                ended = failed(target, answer) if isinstance(answer, Failure) else answer
-                if ended.hung:  # its worker may still be at work: it goes no further
-                    _give_up(run_dir, target)
-                answers.append(ended)
-                progress(named(ended))
-        except KeyboardInterrupt:
-            tasks.leave_stop(run_dir)
-            raise
-        return Everywhere(tuple(sorted(answers, key=lambda answer: answer.name)), dashboard)
+    left = dict(work)
+
+    def take(target: Target, answer: TargetAnswer | Failure) -> None:
+        ended = failed(target, answer) if isinstance(answer, Failure) else answer
+        if ended.hung:  # its worker may still be at work: it goes no further
+            _give_up(run_dir, target)
+        del left[target]
+        answers.append(ended)
+        progress(named(ended))
+
+    try:
+        for target, answer in run_tasks(client, work, stop):
+            take(target, answer)
+    except Exception as error:  # noqa: BLE001 - Dask's own, of many kinds, when its scheduler dies at a bad moment
+        _log.warning("Dask failed", exc_info=True)
+        for target in list(left):
+            take(target, Failure(f"Dask failed before this target gave an answer ({type(error).__name__})", hung=True))
+    return answers
 
 
 def _give_up(run_dir: Path, target: Target) -> None:

@@ -11,8 +11,9 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from iotjobs.errors import InvalidInput, IotJobsError
@@ -42,6 +43,11 @@ class Failure:
     outcome: Outcome = Outcome.ERROR
 
 
+class NoScheduler(IotJobsError):
+    """No Dask scheduler that could do the work answers at the address."""
+
+
+_INTERRUPTED = Failure("the run was interrupted before this target gave an answer", True, Outcome.INTERRUPTED)
 _WORKER_LOST = Failure("its worker process died again and again", hung=True)
 
 
@@ -49,32 +55,54 @@ _WORKER_LOST = Failure("its worker process died again and again", hung=True)
 def cluster(scheduler: str | None, *, tasks: int) -> Iterator[Client]:
     """A client of the scheduler at an address, or of a local cluster of processes for as long as it is needed.
 
-    Raises InvalidInput when no scheduler answers at the address.
+    Raises InvalidInput for what is no address, NoScheduler when none answers there, or one of another release of Dask.
     """
     from distributed import Client, LocalCluster  # noqa: PLC0415 - slow to import
 
     if scheduler is not None:
         try:
             client = Client(scheduler, timeout=_CONNECT_TIMEOUT_S, set_as_default=False)
-        except (OSError, ValueError) as error:
-            raise InvalidInput(f"no Dask scheduler answers at {scheduler}: {error}") from error
+        except (ValueError, TypeError) as error:
+            raise InvalidInput(f"scheduler is {scheduler!r}; it takes an address such as tcp://HOST:8786") from error
+        except OSError as error:
+            raise NoScheduler(f"no Dask scheduler answers at {scheduler} ({error})") from error
         with client:
+            _require_same_dask(client, scheduler)
             yield client
         return
     workers = max(1, min(tasks, os.cpu_count() or 1))
     threads = -(-min(tasks, _AT_ONCE_LOCALLY * workers) // workers)
-    with (
-        LocalCluster(
-            n_workers=workers,
-            threads_per_worker=max(1, threads),
-            processes=True,
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",
-            silence_logs=logging.ERROR,
-        ) as local,
-        Client(local, set_as_default=False) as client,
-    ):
+    with ExitStack() as stack:
+        try:
+            local = LocalCluster(
+                n_workers=workers,
+                threads_per_worker=max(1, threads),
+                processes=True,
+                host="127.0.0.1",
+                dashboard_address="127.0.0.1:0",
+                silence_logs=logging.ERROR,
+            )
+            client = stack.enter_context(Client(stack.enter_context(local), set_as_default=False))
+        except (OSError, RuntimeError) as error:
+            raise NoScheduler(f"no local Dask cluster can be started ({error})") from error
         yield client
+
+
+def dask_version() -> str:
+    """The release of Dask's scheduler that is installed here."""
+    return version("distributed")
+
+
+def _require_same_dask(client: Client, address: str) -> None:
+    """Raise NoScheduler for another release: what one writes the other need not be able to read."""
+    scheduler: Any = client.scheduler
+    answer = client.sync(scheduler.versions, packages=[])
+    theirs = answer["packages"].get("distributed")
+    if theirs != dask_version():
+        raise NoScheduler(
+            f"the Dask scheduler at {address} has distributed {theirs} and this run {dask_version()}: install the same "
+            "release on the scheduler, on every worker and here"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,26 +118,69 @@ class Work:
     then: Callable[[Target, Any], Any] | None = None
 
 
-def run_tasks(client: Client, work: Mapping[Target, Work]) -> Iterator[tuple[Target, Any]]:
+@dataclass(frozen=True, slots=True)
+class OnInterrupt:
+    """What an interrupt does: ``act`` is called, and what is running has so many seconds to end by itself."""
+
+    act: Callable[[], object]
+    grace_s: float
+
+
+def run_tasks(
+    client: Client, work: Mapping[Target, Work], on_interrupt: OnInterrupt | None = None
+) -> Iterator[tuple[Target, Any]]:
     """Do each target's work side by side; yield each target's answer as it comes.
 
     A task whose worker died is given to another one, a few times; Dask then blames every task of that worker, so those
     are tried once more, one at a time. A task that raises, that is lost for good, or that gives no answer for
     ``timeout_s`` seconds after its start is yielded as a Failure; so is what is left when the scheduler is gone or has
-    no worker.
+    no worker, and what did not end in time after an interrupt (``on_interrupt``; the second one is raised).
     """
+    interrupt = _Interrupt(on_interrupt)
     suspects: list[tuple[Target, Work]] = []
-    for target, one, answer in _side_by_side(client, work):
-        if answer == _WORKER_LOST:
+    for target, one, answer in _side_by_side(client, work, interrupt):
+        if answer == _WORKER_LOST and not interrupt.came:
             suspects.append((target, one))
         else:
             yield target, answer
     for suspect, one in suspects:
-        for target, _, answer in _side_by_side(client, {suspect: one}):
-            yield target, answer
+        if interrupt.came:
+            yield suspect, _INTERRUPTED
+        else:
+            for target, _, answer in _side_by_side(client, {suspect: one}, interrupt):
+                yield target, answer
 
 
-def _side_by_side(client: Client, work: Mapping[Target, Work]) -> Iterator[tuple[Target, Work, Any]]:
+class _Interrupt:
+    """Whether a person interrupted the run, and how long its tasks have since then."""
+
+    def __init__(self, on_interrupt: OnInterrupt | None) -> None:
+        self._on = on_interrupt
+        self._until: float | None = None
+
+    @property
+    def came(self) -> bool:
+        return self._until is not None
+
+    @property
+    def is_over(self) -> bool:
+        return self._until is not None and time.monotonic() >= self._until
+
+    @contextmanager
+    def caught(self) -> Iterator[None]:
+        """Take the first interrupt; a second one, and any without ``on_interrupt``, is raised."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            if self._on is None or self.came:
+                raise
+            self._until = time.monotonic() + self._on.grace_s
+            self._on.act()
+
+
+def _side_by_side(
+    client: Client, work: Mapping[Target, Work], interrupt: _Interrupt
+) -> Iterator[tuple[Target, Work, Any]]:
     topic = f"iotjobs-{uuid.uuid4().hex}"
     started: dict[str, float] = {}
     running: dict[Any, tuple[Target, Work]] = {}
@@ -128,27 +199,32 @@ def _side_by_side(client: Client, work: Mapping[Target, Work]) -> Iterator[tuple
             for future in [future for future in running if future.done()]:
                 target, one = running.pop(future)
                 answer = _answer_or_next(target, one, future)
+                if isinstance(answer, Work) and interrupt.came:
+                    answer = _INTERRUPTED
                 if isinstance(answer, Work):
                     submit(target, answer)
                 else:
                     yield target, one, answer
-            for future, failure in _given_up(running, started, workers.why_none()):
+            for future, failure in _given_up(running, started, _INTERRUPTED if interrupt.is_over else workers.none()):
                 target, one = running.pop(future)
                 yield target, one, failure
-            if running:
-                time.sleep(_POLL_S)
+            with interrupt.caught():
+                if running:
+                    time.sleep(_POLL_S)
     finally:
         if client.status == "running":
             client.unsubscribe_topic(topic)
 
 
 def _given_up(
-    running: Mapping[Any, tuple[Target, Work]], started: Mapping[str, float], why_none: str
+    running: Mapping[Any, tuple[Target, Work]], started: Mapping[str, float], of_all: Failure | None
 ) -> Iterator[tuple[Any, Failure]]:
     """The tasks that will give no answer: all of them where nobody can do them, or those whose time is over."""
     for future, (_, one) in list(running.items()):
-        if why_none:
-            yield future, Failure(why_none, hung=True)
+        if of_all is not None:
+            if future.client.status == "running":
+                future.cancel()
+            yield future, of_all
         elif time.monotonic() - started.get(future.key, time.monotonic()) > one.timeout_s:
             future.cancel()
             yield future, Failure(f"no answer within {one.timeout_s:.0f} s", hung=True)
@@ -166,23 +242,23 @@ class _Workers:
         self._client = client
         self._last_there = self._last_look = time.monotonic()
 
-    def why_none(self) -> str:
-        """Why no task can be done any more; empty while one can."""
+    def none(self) -> Failure | None:
+        """Why no task can be done any more; None while one can."""
         if self._client.status not in ("running", "connecting"):
-            return "the Dask scheduler went away before this target gave an answer"
+            return Failure("the Dask scheduler went away before this target gave an answer", hung=True)
         now = time.monotonic()
         if self._client.status == "connecting" or now - self._last_look < _LOOK_FOR_WORKERS_S:
-            return ""
+            return None
         self._last_look = now
         try:
             there = bool(self._client.nthreads())
         except (OSError, TimeoutError):  # it is going away: its status says so soon
-            return ""
+            return None
         if there:
             self._last_there = now
         elif now - self._last_there > _NO_WORKERS_S:
-            return f"the Dask scheduler has had no worker for {_NO_WORKERS_S:.0f} s"
-        return ""
+            return Failure(f"the Dask scheduler has had no worker for {_NO_WORKERS_S:.0f} s: start one, `dask worker`")
+        return None
 
 
 def _announced(

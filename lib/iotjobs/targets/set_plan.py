@@ -10,22 +10,24 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass, replace
+from operator import attrgetter
 from typing import Any
 
 from iotjobs.errors import InvalidInput
-from iotjobs.model import Outcome
+from iotjobs.model import Action, Outcome
 from iotjobs.targets.answers import TargetAnswer
 
-SCHEMA = 1
+SCHEMA = 3
 KIND = "fleet_sweep"
 _ID_LENGTH = 32
+_NAME = r"[A-Za-z0-9_-][A-Za-z0-9@._+-]*"
 _ACTIVE = " while it works"
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedTarget:
-    """One target's plan in the set: how many executions, and its id."""
+    """One target's plan in the set: what is done, to how many executions, and its id."""
 
     name: str
     account: str
@@ -33,19 +35,42 @@ class PlannedTarget:
     plan_id: str
     count: int
     device_active: bool = False
+    action: str = Action.DELETE.value
 
     @property
     def phrase(self) -> str:
         """What the target's own plan is confirmed with."""
-        return f"delete {self.count} {self.plan_id}" + (_ACTIVE if self.device_active else "")
+        return f"{self.action} {self.count} {self.plan_id}" + (_ACTIVE if self.device_active else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Unplanned:
+    """A target without a plan, and why: nothing is done there, and every result of the set names it."""
+
+    name: str
+    account: str | None
+    region: str
+    outcome: str
+    reason: str
+
+    def as_answer(self) -> TargetAnswer:
+        """The target's answer in the result of a run that applies the set."""
+        reason = self.reason if self.outcome == Outcome.NOTHING_TO_DO else f"no plan was made: {self.reason}"
+        return TargetAnswer(self.name, self.region, self.outcome, reason, account=self.account)
 
 
 @dataclass(frozen=True, slots=True)
 class SetPlan:
-    """The plans of all targets that have one, by name."""
+    """The plans of all targets that have one, by name, and the targets that have none."""
 
     targets: tuple[PlannedTarget, ...]
     max_total_deletes: int
+    unplanned: tuple[Unplanned, ...] = ()
+
+    @property
+    def action(self) -> Action:
+        """What is done, the same in all targets."""
+        return Action(self.targets[0].action) if self.targets else Action.DELETE
 
     @property
     def count(self) -> int:
@@ -54,15 +79,17 @@ class SetPlan:
 
     @property
     def plans_id(self) -> str:
-        """The digest of every target with its plan, and of the cap for the whole."""
-        about = [self.max_total_deletes, sorted(list(asdict(target).values()) for target in self.targets)]
+        """The digest of every target with its plan or why it has none, and of the cap for the whole."""
+        targets = [astuple(target) for target in self.targets]
+        about = [self.max_total_deletes, targets, [astuple(target) for target in self.unplanned]]
         return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:_ID_LENGTH]
 
     @property
     def phrase(self) -> str:
         """What to confirm all of them with (contract: `fleet_sweep`)."""
         active = any(target.device_active for target in self.targets)
-        return f"delete {self.count} in {len(self.targets)} targets {self.plans_id}" + (_ACTIVE if active else "")
+        what = f"{self.action} {self.count} in {len(self.targets)} targets"
+        return f"{what} {self.plans_id}" + (_ACTIVE if active else "")
 
     def as_document(self) -> dict[str, Any]:
         """The set as `plan.json` holds it."""
@@ -73,19 +100,28 @@ class SetPlan:
             "phrase": self.phrase,
             "max_total_deletes": self.max_total_deletes,
             "targets": [asdict(target) for target in self.targets],
+            "unplanned": [asdict(target) for target in self.unplanned],
         }
 
 
 def of_answers(answers: Sequence[TargetAnswer], *, max_total_deletes: int) -> SetPlan:
-    """The set of the plans that the targets' answers name."""
+    """The set of the plans that the targets' answers name, by their names."""
     planned = [
         PlannedTarget(
-            answer.name, str(answer.account), answer.region, str(answer.plan_id), answer.planned, answer.device_active
+            *(answer.name, str(answer.account), answer.region, str(answer.plan_id), answer.planned),
+            *(answer.device_active, answer.action),
         )
         for answer in answers
         if answer.outcome == Outcome.PLANNED and answer.plan_id
     ]
-    return SetPlan(tuple(sorted(planned, key=lambda each: each.name)), max_total_deletes)
+    names = {each.name for each in planned}
+    others = [
+        Unplanned(answer.name, answer.account, answer.region, answer.outcome, answer.reason)
+        for answer in answers
+        if answer.name not in names
+    ]
+    by_name = attrgetter("name")
+    return SetPlan(tuple(sorted(planned, key=by_name)), max_total_deletes, tuple(sorted(others, key=by_name)))
 
 
 def from_document(document: Mapping[str, Any]) -> SetPlan:
@@ -93,17 +129,31 @@ def from_document(document: Mapping[str, Any]) -> SetPlan:
     try:
         if document["schema"] != SCHEMA or document["kind"] != KIND:
             raise InvalidInput(f"this is no plan of a fleet sweep of schema {SCHEMA}: make a new one")
-        plan = SetPlan(tuple(_target(each) for each in document["targets"]), int(document["max_total_deletes"]))
+        plan = SetPlan(
+            tuple(_target(each) for each in document["targets"]),
+            int(document["max_total_deletes"]),
+            tuple(_unplanned(each) for each in document["unplanned"]),
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidInput(f"the plan of the fleet sweep cannot be read ({error!r}): make a new one") from error
+    if len({target.action for target in plan.targets}) > 1:
+        raise InvalidInput("the plan of the fleet sweep deletes in some targets and cancels in others: make a new one")
     if plan.plans_id != document.get("plans_id") or plan.phrase != document.get("phrase"):
         raise InvalidInput("the plan of the fleet sweep was edited since it was made: make a new one")
     return plan
 
 
+def _unplanned(document: Mapping[str, Any]) -> Unplanned:
+    target = Unplanned(**document)
+    if not re.fullmatch(_NAME, target.name):
+        raise ValueError(f"name is {target.name!r}")
+    return replace(target, outcome=Outcome(target.outcome).value)
+
+
 def _target(document: Mapping[str, Any]) -> PlannedTarget:
     target = PlannedTarget(**document)
-    patterns = {"name": r"[A-Za-z0-9_-][A-Za-z0-9@._+-]*", "account": r"\d{12}", "plan_id": r"[0-9a-f]{32,64}"}
+    Action(target.action)
+    patterns = {"name": _NAME, "account": r"\d{12}", "plan_id": r"[0-9a-f]{32,64}"}
     for name, pattern in patterns.items():
         if not re.fullmatch(pattern, getattr(target, name)):
             raise ValueError(f"{name} is {getattr(target, name)!r}")

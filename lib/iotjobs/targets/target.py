@@ -45,6 +45,11 @@ class Target:
     account: str | None = None
     endpoint_url: str | None = None
 
+    @property
+    def place(self) -> Target:
+        """The target without its name, to tell whether another one is the same."""
+        return replace(self, name="", session_name=None)
+
 
 @dataclass(frozen=True, slots=True)
 class Organization:
@@ -94,24 +99,28 @@ def read_targets(value: str) -> TargetList:
 
 
 def unique(targets: Sequence[Target]) -> list[Target]:
-    """Each target once, in order; one that is listed twice under two names keeps the first.
+    """Each target once, in order.
 
     Raises InvalidInput for no target at all, for too many, and for two different targets of one name.
     """
-    kept: dict[Target, Target] = {}
     names: dict[str, Target] = {}
     for target in targets:
-        place = replace(target, name="", session_name=None)
-        if place in kept:
-            continue
-        if target.name in names:
+        first = names.setdefault(target.name, target)
+        if first.place != target.place:
             raise InvalidInput(f"targets has two different targets named {target.name!r}: give each its own name")
-        kept[place] = names[target.name] = target
-    if not kept:
+    if not names:
         raise InvalidInput("targets names no target: it takes PROFILE@REGION,… or the path of a TOML file")
-    if len(kept) > MOST_TARGETS:
-        raise InvalidInput(f"targets names {len(kept)} targets, more than {MOST_TARGETS}: split them into several runs")
-    return list(kept.values())
+    if len(names) > MOST_TARGETS:
+        raise InvalidInput(
+            f"targets names {len(names)} targets, more than {MOST_TARGETS}: split them into several runs"
+        )
+    return list(names.values())
+
+
+def twice(targets: Sequence[Target]) -> dict[Target, Target]:
+    """The targets that are listed under a second name, each with the first one."""
+    first: dict[Target, Target] = {}
+    return {target: one for target in targets if (one := first.setdefault(target.place, target)) != target}
 
 
 def _from_text(part: str) -> Target:

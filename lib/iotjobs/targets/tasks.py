@@ -14,24 +14,26 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 import iotjobs
 from iotjobs.aws.connection import Connection, connect
 from iotjobs.aws.credentials import Role
+from iotjobs.deletion import plan_file
+from iotjobs.deletion.results import counts_of, result_from_journal
+from iotjobs.deletion.sweep_plan import SweepPlan
 from iotjobs.errors import IotJobsError, Refused
 from iotjobs.model import Outcome
 from iotjobs.project_file import Project
 from iotjobs.run import files
 from iotjobs.run.directory import RunDirectory
+from iotjobs.run.journal import Journal
 from iotjobs.run.run import Run, start
 from iotjobs.targets.answers import Identity, TargetAnswer
+from iotjobs.targets.engine import dask_version
 from iotjobs.targets.target import Organization, Target
-
-if TYPE_CHECKING:
-    from iotjobs.deletion.sweep_plan import SweepPlan
 
 _log = logging.getLogger(__name__)
 
@@ -42,16 +44,20 @@ _STOP = "stop"
 _STOP_TEXT = "left by a fleet's run that was interrupted or gave this up; the next one removes it\n"
 
 
-def identify(target: Target, *, run_dir: str, started_at: str, version: str, project: Project) -> Identity:
+def identify(
+    target: Target, *, run_dir: str, started_at: str, versions: Mapping[str, str], project: Project
+) -> Identity:
     """Ask who the target's credentials are. Raises Denied, InvalidInput, and Refused for another account.
 
     ``run_dir`` must be seen by the worker, since the target's files are written there, and hold the run that began at
-    ``started_at``; ``version`` and the ``project`` file in force are the client's.
+    ``started_at``; ``versions`` by package and the ``project`` file in force are the client's.
     """
-    if version != iotjobs.__version__:
-        raise Refused(
-            f"this worker has iotjobs {iotjobs.__version__} and the run has {version}: install the same on every worker"
-        )
+    own = {"iotjobs": iotjobs.__version__, "distributed": dask_version()}
+    for package, version in versions.items():
+        if own[package] != version:
+            raise Refused(
+                f"this worker has {package} {own[package]} and the run has {version}: install the same on every worker"
+            )
     try:
         seen = files.read_json(Path(run_dir) / "result.json")["started_at"] == started_at
     except (OSError, ValueError, LookupError, TypeError):
@@ -129,7 +135,8 @@ def plan_target(
     if answer.outcome != Outcome.PLANNED or not plans:
         return answer
     plan = plans[0]
-    return replace(answer, plan_id=plan.plan_id, planned=len(plan.targets), device_active=plan.device_active)
+    planned = replace(answer, plan_id=plan.plan_id, planned=len(plan.targets), action=plan.rule.action)
+    return replace(planned, device_active=plan.device_active)
 
 
 def apply_target(
@@ -174,6 +181,22 @@ def ended_before(target: Target, *, run_dir: Path, account: str, plan_id: str) -
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return replace(_answer(target, result, account=account), plan_id=plan_id) if done else None
+
+
+def done_so_far(name: str, *, run_dir: Path, plan_id: str) -> dict[str, int]:
+    """The counts of a plan by the target's journal alone, for a target that gave no answer; empty where it tells none.
+
+    A worker that was lost may still be at work there: what is counted was done, and more may be.
+    """
+    directory = directory_of(run_dir, name)
+    try:
+        plan, _ = plan_file.load(directory / "plan.json")
+        if not isinstance(plan, SweepPlan) or plan.plan_id != plan_id:
+            return {}
+        with Journal(directory) as journal:
+            return counts_of([result_from_journal(each.removal, journal.of(each.identity)) for each in plan.targets])
+    except (IotJobsError, OSError):
+        return {}
 
 
 def directory_of(run_dir: Path, name: str) -> Path:

@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import pandas as pd
 
 from iotjobs import given_file
 from iotjobs.deletion import plan_signature
 from iotjobs.deletion.guards import Refusal
 from iotjobs.errors import InvalidInput, RecordError, Refused
-from iotjobs.model import Outcome
+from iotjobs.model import Action, Outcome
 from iotjobs.targets import answers as of_targets
 from iotjobs.targets import tasks
-from iotjobs.targets.answers import GOOD, Identity, TargetAnswer, left_alone
-from iotjobs.targets.dispatch import Progress, on_every_target, targets_of
+from iotjobs.targets.answers import Identity, TargetAnswer, left_alone
+from iotjobs.targets.dispatch import Everywhere, Progress, on_every_target, targets_of
 from iotjobs.targets.set_plan import PlannedTarget, SetPlan, from_document, of_answers
 from iotjobs.targets.target import Target
+from iotjobs.targets.view import FleetView, finish, offer, raise_if_interrupted, refuse, set_refusals
 from iotjobs.workflows.sweep import rule_of
 
 if TYPE_CHECKING:
@@ -33,29 +33,9 @@ if TYPE_CHECKING:
 
 PLAN_FILE = "plan.json"
 _CAPS = ("max_deletes", "max_fraction", "max_total_deletes")
-
-
-@dataclass(frozen=True, slots=True)
-class FleetView:
-    """A fleet's run as it stands.
-
-    ``answers``: how each target's run ended, in the order of their names. ``overview``: OVERVIEW_COLUMNS, most stuck
-    first. ``plan``: the plans of a sweep as one, None without any. ``refusals``: why it may not be confirmed.
-    ``applied``: whether it was carried out.
-    """
-
-    answers: tuple[TargetAnswer, ...] = ()
-    overview: pd.DataFrame | None = None
-    plan: SetPlan | None = None
-    refusals: tuple[Refusal, ...] = ()
-    dashboard: str = ""
-    applied: bool = False
-
-    @property
-    def targets(self) -> pd.DataFrame:
-        """One row a target: name, account, region, outcome, reason, and the counts of executions."""
-        rows = [{**answer.as_document(), **answer.counts} for answer in self.answers]
-        return pd.DataFrame(rows).drop(columns="counts", errors="ignore")
+_GRACE_S = 30.0  # an execution that is being deleted is seen through
+_DONE_BY = {Action.DELETE: "deleted", Action.CANCEL: "cancelled"}
+_DONE = ("deleted", "gone", "drifted", "failed", "unsettled", "cancelled")
 
 
 def fleet(run: Run, *, progress: Progress = lambda _line: None) -> FleetView:
@@ -71,7 +51,8 @@ def fleet(run: Run, *, progress: Progress = lambda _line: None) -> FleetView:
         overview = of_targets.overview_of(done.answers)
         session.write_csv("overview.csv", overview)
         view = FleetView(done.answers, overview, dashboard=done.dashboard)
-        _finish(run, view)
+        finish(run, view)
+        raise_if_interrupted(run, done.answers)
         return view
 
 
@@ -84,12 +65,15 @@ def plan_fleet(run: Run, *, progress: Progress = lambda _line: None) -> FleetVie
         _rule(run)
         plan = _earlier_plan(run, session)
         if plan is not None:
-            return _offer(run, FleetView(plan=plan))
+            return offer(run, FleetView(_answers_of(plan, Outcome.PLANNED, "its plan was made earlier"), plan=plan))
         done = on_every_target(run, targets_of(run), tasks.plan_target, progress=progress)
+        if any(answer.outcome == Outcome.INTERRUPTED for answer in done.answers):
+            finish(run, FleetView(done.answers))
+            raise_if_interrupted(run, done.answers)
         plan = of_answers(done.answers, max_total_deletes=run.parameters["max_total_deletes"])
         if plan.targets:
             session.write_json(PLAN_FILE, plan_signature.signed(plan.as_document()))
-        return _offer(run, FleetView(done.answers, plan=plan, dashboard=done.dashboard))
+        return offer(run, FleetView(done.answers, plan=plan, dashboard=done.dashboard))
 
 
 def apply_fleet(run: Run, view: FleetView, phrase: str | None, *, progress: Progress = lambda _line: None) -> FleetView:
@@ -103,32 +87,42 @@ def apply_fleet(run: Run, view: FleetView, phrase: str | None, *, progress: Prog
         if started not in (None, plan.plans_id):
             refused.append(Refusal("is_the_plan_in_progress", "another set of plans was begun in this run directory"))
         if refused:
-            return _refuse(run, replace(view, refusals=tuple(refused)))
+            return refuse(run, replace(view, refusals=tuple(refused)))
         tasks.remove_stop(session.directory.path)
         if started is None:
             session.write_json(PLAN_FILE, plan_signature.signed(plan.as_document()))
             session.journal.write("begun", plan_id=plan.plans_id, count=plan.count, ticket=run.parameters["ticket"])
-        planned = {each.name: each for each in plan.targets}
-
-        def options(target: Target, who: Identity) -> Mapping[str, Any] | TargetAnswer:
-            one = planned[target.name]
-            if (who.account, target.region) != (one.account, one.region):
-                why = (
-                    f"its plan is for account {one.account}, {one.region}, and its credentials are of {who.account}, "
-                    f"{target.region}: nothing was changed"
-                )
-                return left_alone(target, Outcome.REFUSED, why, account=who.account)
-            earlier = tasks.ended_before(target, run_dir=run.directory.path, account=who.account, plan_id=one.plan_id)
-            approved = {"plan_id": one.plan_id, "phrase": one.phrase, "read": phrase is not None}
-            return earlier or {**approved, "values": _plan_file_of(run, one)}
-
-        targets = [target for target in targets_of(run) if target.name in planned]
-        done = on_every_target(run, targets, tasks.apply_target, options=options, progress=progress)
-        missing = sorted(set(planned) - {target.name for target in targets})
-        answers = [*done.answers, *(_not_named(planned[name]) for name in missing)]
-        ended = replace(view, answers=tuple(answers), dashboard=done.dashboard, applied=True)
-        _finish(run, ended)
+        everywhere = _apply_everywhere(run, plan, phrase, progress=progress)
+        ended = replace(view, answers=everywhere.answers, dashboard=everywhere.dashboard, applied=True)
+        finish(run, ended)
         return ended
+
+
+def _apply_everywhere(run: Run, plan: SetPlan, phrase: str | None, *, progress: Progress) -> Everywhere:
+    """Apply each target's plan; the answers are of all targets of the set and of the run's parameter."""
+    planned = {each.name: each for each in plan.targets}
+
+    def options(target: Target, who: Identity) -> Mapping[str, Any] | TargetAnswer:
+        one = planned[target.name]
+        if (who.account, target.region) != (one.account, one.region):
+            why = (
+                f"its plan is for account {one.account}, {one.region}, and its credentials are of {who.account}, "
+                f"{target.region}: nothing was changed"
+            )
+            return left_alone(target, Outcome.REFUSED, why, account=who.account)
+        earlier = tasks.ended_before(target, run_dir=run.directory.path, account=who.account, plan_id=one.plan_id)
+        approved = {"plan_id": one.plan_id, "phrase": one.phrase, "read": phrase is not None}
+        return earlier or {**approved, "values": _plan_file_of(run, one)}
+
+    named = targets_of(run)
+    targets = [target for target in named if target.name in planned]
+    done = on_every_target(run, targets, tasks.apply_target, options=options, progress=progress, grace_s=_GRACE_S)
+    missing = sorted(set(planned) - {target.name for target in targets})
+    unplanned = [each.as_answer() for each in plan.unplanned]
+    later = [target for target in named if target.name not in {*planned, *(each.name for each in unplanned)}]
+    known = [_with_progress(run, planned[answer.name], answer) for answer in done.answers]
+    answers = [*known, *(_not_named(planned[name]) for name in missing), *unplanned, *map(_not_in_the_set, later)]
+    return Everywhere(tuple(sorted(answers, key=attrgetter("name"))), done.dashboard)
 
 
 def fleet_sweep(run: Run, *, progress: Progress = lambda _line: None) -> FleetSweep:
@@ -202,7 +196,31 @@ def _not_named(one: PlannedTarget) -> TargetAnswer:
     return TargetAnswer(one.name, one.region, Outcome.REFUSED.value, why, account=one.account)
 
 
-# ------------------------------------------------------------------------------------------------ how it stands
+def _not_in_the_set(target: Target) -> TargetAnswer:
+    return left_alone(target, Outcome.REFUSED, "the plans that were confirmed have none for it: nothing was changed")
+
+
+def _answers_of(plan: SetPlan, outcome: Outcome, reason: str) -> tuple[TargetAnswer, ...]:
+    """The targets of a set that was read back, each with what is known of it."""
+    planned = [
+        TargetAnswer(
+            each.name, each.region, outcome.value, reason, account=each.account, counts={"planned": each.count}
+        )
+        for each in plan.targets
+    ]
+    return tuple(sorted([*planned, *(each.as_answer() for each in plan.unplanned)], key=attrgetter("name")))
+
+
+def _with_progress(run: Run, one: PlannedTarget, answer: TargetAnswer) -> TargetAnswer:
+    """The answer with what the target's journal tells, where the task gave none or was not begun this time."""
+    if answer.counts:
+        return answer
+    done = tasks.done_so_far(answer.name, run_dir=run.directory.path, plan_id=one.plan_id)
+    if not any(done.get(name) for name in _DONE):
+        return answer
+    did = done[_DONE_BY[Action(one.action)]]
+    reason = f"{answer.reason}; by its journal {did} of {done['planned']} are done so far"
+    return replace(answer, counts=done, reason=reason)
 
 
 def _read(path: Path) -> SetPlan:
@@ -216,22 +234,8 @@ def _read(path: Path) -> SetPlan:
     return from_document(bare)
 
 
-def _total_refusals(plan: SetPlan, max_total_deletes: int) -> list[Refusal]:
-    """Refuse a set of more than `max_total_deletes`; it is never cut to fit."""
-    most = min(plan.max_total_deletes, max_total_deletes)
-    if plan.count <= most:
-        return []
-    return [
-        Refusal(
-            "max_total_deletes",
-            f"the plans have {plan.count} executions together, more than max_total_deletes ({most}): nothing is "
-            "deleted anywhere. Narrow the rule, or plan again with a greater max_total_deletes if that is meant",
-        )
-    ]
-
-
 def _approval_refusals(run: Run, plan: SetPlan, phrase: str | None) -> list[Refusal]:
-    refused = _total_refusals(plan, run.parameters["max_total_deletes"])
+    refused = set_refusals(run, plan)
     if phrase is not None:
         if phrase.strip() != plan.phrase:
             why = f"this is not the phrase of these plans: read them, then confirm with: {plan.phrase}"
@@ -242,47 +246,3 @@ def _approval_refusals(run: Run, plan: SetPlan, phrase: str | None) -> list[Refu
             why = f"unattended needs {', '.join(missing)} given explicitly, since nobody reads the plans"
             refused.append(Refusal("unattended_needs_caps", why))
     return refused
-
-
-def _offer(run: Run, view: FleetView) -> FleetView:
-    plan = view.plan
-    assert plan is not None  # noqa: S101 - for the type checker
-    if not plan.targets:
-        _finish(run, view)
-        return view
-    refused = _total_refusals(plan, run.parameters["max_total_deletes"])
-    if refused:
-        return _refuse(run, replace(view, refusals=tuple(refused)))
-    outcome = of_targets.outcome_of(view.answers) if view.answers else Outcome.PLANNED
-    begun = "" if not view.answers else f"{of_targets.reason_of(view.answers)}; "
-    run.finish(
-        outcome,
-        reason=f"{begun}nothing was changed; confirm with the phrase to delete them",
-        confirm=plan.phrase,
-        counts={**of_targets.counts_of(view.answers), "planned": plan.count},
-        targets=[answer.as_document() for answer in view.answers],
-        plans_id=plan.plans_id,
-    )
-    return view
-
-
-def _refuse(run: Run, view: FleetView) -> FleetView:
-    run.finish(
-        Outcome.REFUSED,
-        reason="; ".join(refusal.message for refusal in view.refusals),
-        refusals=[refusal.as_document() for refusal in view.refusals],
-        counts=of_targets.counts_of(view.answers),
-        targets=[answer.as_document() for answer in view.answers],
-    )
-    return view
-
-
-def _finish(run: Run, view: FleetView) -> None:
-    bad = [answer for answer in view.answers if Outcome(answer.outcome) not in GOOD]
-    run.finish(
-        of_targets.outcome_of(view.answers),
-        reason=of_targets.reason_of(view.answers),
-        counts=of_targets.counts_of(view.answers),
-        warnings=[f"target {answer.name}: {answer.reason}" for answer in bad],
-        targets=[answer.as_document() for answer in view.answers],
-    )

@@ -12,7 +12,8 @@ from iotjobs.model import Cause, Suggestion
 _BY_CAUSE: dict[str, str] = {
     Cause.DEVICE_OFFLINE: "get the device back online; it then goes on by itself",
     Cause.NOT_PICKED_UP: "the device is connected but never started it: see whether its job agent runs",
-    Cause.STALLED: "see what the device last said; where it cannot go on, cancel it",
+    Cause.STALLED: "see what the device last said; where it cannot go on, cancel it: that frees the queue and keeps "
+    "the record",
     Cause.BLOCKED: "deal with the head of the queue; the rest then follows by itself",
     Cause.WAITING_TURN: "deal with the head of the queue; the rest then follows by itself",
 }
@@ -22,7 +23,8 @@ _BY_SUGGESTION: dict[str, str] = {
     Suggestion.FIX_BLOCKER: "deal with the head of the queue; the rest then follows by itself",
     Suggestion.CANCEL: "cancel it; that frees the queue and keeps the record",
     Suggestion.DELETE: "delete it; it needs no force",
-    Suggestion.FORCE_DELETE: "delete it with force; read the caution first",
+    Suggestion.FORCE_DELETE: "a cancel is enough to free the queue, and keeps the record; delete it with force where "
+    "the record itself is unwanted",
     Suggestion.ENABLE_INDEXING: "switch fleet indexing with connectivity on, then look again",
     Suggestion.NONE: "nothing to do",
 }

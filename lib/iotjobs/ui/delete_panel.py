@@ -1,11 +1,13 @@
 """Delete one execution by hand: see the plan, type the thing's name, and only then press the button.
 
-The button is dead until the plan on the screen is the plan of the fields and the name typed is the thing's.
-A click that was queued behind a running one finds the panel unarmed and does nothing.
+The button is dead until the plan on the screen is the plan of the fields and the name typed is the thing's; beside it
+stands why. A click that was queued behind a running one finds the panel unarmed and does nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -14,6 +16,7 @@ from markupsafe import Markup
 from iotjobs.markup import render
 from iotjobs.ui import static
 from iotjobs.ui.callbacks import report_errors
+from iotjobs.ui.deletion_view import deletion_html
 
 if TYPE_CHECKING:
     from iotjobs.workflows.delete import Deletion
@@ -22,31 +25,32 @@ if TYPE_CHECKING:
 class DeletePanel(static.StaticForm, ipywidgets.VBox):
     """Fields, the plan with its caution, a name to type, and a button that is dead until all of it fits."""
 
-    def __init__(self, deletion: Deletion, *, job_id: str, thing_name: str, execution_number: str, force: bool) -> None:
+    def __init__(self, deletion: Deletion) -> None:
         self.deletion = deletion
-        self._plan: Any = None
         self.running = False
+        self.stale = False
+        request = deletion.request
         self.output = ipywidgets.Output()
-        self.job = _text("Job", job_id)
-        self.thing = _text("Thing", thing_name)
-        self.number = _text("Number", execution_number)
-        self.force = _check("force: it is unfinished, and I mean it", ticked=force)
-        self.cancel_first = _check("cancel it first, the safe way", ticked=True)
+        self.job = _text("Job", request and request.job_id)
+        self.thing = _text("Thing", request and request.thing_name)
+        self.number = _text("Number", request and request.execution_number)
+        self.ticket = _text("Ticket", deletion.run.ticket)
+        self.force = _check("Also if it is unfinished (force)", ticked=bool(request and request.force))
+        self.cancel_first = _check("Cancel it first, the safe way", ticked=request is None or deletion.cancel_first)
+        self.keep_record = _check("Keep the record: cancel it, delete nothing", ticked=deletion.keeps_record)
         self.show_plan = ipywidgets.Button(description="Show the plan", icon="search", button_style="info")
         self.plan_view = ipywidgets.HTML()
         self.typed = _text("Thing's name", "")
         self.typed.placeholder = "type the thing's name to confirm"
         self.delete = ipywidgets.Button(description="Delete", icon="trash", button_style="danger", disabled=True)
-        self.result = ipywidgets.HTML()
+        self.why = ipywidgets.HTML()
         super().__init__(
             [
-                ipywidgets.HBox([self.job, self.thing, self.number]),
-                ipywidgets.HBox([self.force, self.cancel_first]),
-                self.show_plan,
-                self.plan_view,
-                ipywidgets.HBox([self.typed, self.delete]),
-                self.result,
+                _row(self.job, self.thing, self.number, self.ticket),
+                _row(self.keep_record, self.force, self.cancel_first, self.show_plan),
                 self.output,
+                self.plan_view,
+                _row(self.typed, self.delete, self.why),
             ]
         )
         for field in self._fields:
@@ -54,120 +58,113 @@ class DeletePanel(static.StaticForm, ipywidgets.VBox):
         self.typed.observe(report_errors(self.output, self.refresh), "value")
         self.show_plan.on_click(report_errors(self.output, self._make_plan))
         self.delete.on_click(report_errors(self.output, self._delete))
-        self.refresh()
+        deletion.run.listeners.append(self.update_static)
+        self.show()
 
     @property
     def _fields(self) -> tuple[Any, ...]:
-        return (self.job, self.thing, self.number, self.force, self.cancel_first)
+        return (self.job, self.thing, self.number, self.ticket, self.keep_record, self.force, self.cancel_first)
+
+    @property
+    def confirmable(self) -> bool:
+        """Whether the plan on the screen is the fields' and may be confirmed."""
+        return self.deletion.view.open and not self.stale and not self.running
 
     @property
     def armed(self) -> bool:
         """Whether the plan stands and the name typed is exactly the thing's."""
-        return (
-            self._plan is not None
-            and not self.running
-            and self.typed.value != ""
-            and self.typed.value == self.thing.value
-        )
+        return self.confirmable and self.typed.value != "" and self.typed.value == self.thing.value
 
     def static_html(self) -> Markup:
-        """The plan and the phrase that confirms it."""
-        plan = self.deletion.current_plan
-        if plan is None:
-            return render("no_plan.html", reason=self.deletion.run.reason)
-        return render("confirm.html", phrase="" if self.deletion.refusals else plan.phrase)
+        """The plan and, while it may be confirmed, the phrase that does; later what became of it."""
+        return deletion_html(self.deletion)
+
+    def show(self) -> None:
+        """Show the deletion as it stands now, with nothing typed."""
+        self.typed.value = ""
+        self.plan_view.value = deletion_html(self.deletion, phrase=False)
+        self.refresh()
 
     def refresh(self, _change: Any = None) -> None:
-        """Wake up or put to sleep what may be touched now."""
+        """Wake up or put to sleep what may be touched now, and say why the button is dead."""
         self.delete.disabled = not self.armed
         for field in (*self._fields, self.show_plan):
             field.disabled = self.running
-        self.typed.disabled = self.running or self._plan is None
+        self.cancel_first.disabled = self.running or self.keep_record.value
+        self.typed.disabled = not self.confirmable
+        self.delete.description = "Cancel it" if self.keep_record.value else "Delete"
+        self.delete.icon = "ban" if self.keep_record.value else "trash"
+        self.why.value = render("lines.html", lines=[self._why_dead()])
+
+    def _why_dead(self) -> str:
+        if self.running:
+            return "Asking AWS …"
+        if self.stale or (self.deletion.view.plan is None and not self.deletion.refusals):
+            needed = [self.job, self.thing, *([] if self.keep_record.value else [self.number])]
+            missing = [field.description for field in needed if not field.value.strip()]
+            first = f"Fill in {' and '.join(missing)}, then press" if missing else "Press"
+            return f"{first} Show the plan: there is none of what the fields name."
+        if self.deletion.refusals:
+            unfinished = any(refusal.guard.endswith("needs_force") for refusal in self.deletion.refusals)
+            remedy = f" If you mean it, tick {self.force.description!r}." if unfinished else ""
+            return f"The plan is refused, see above.{remedy}"
+        if not self.deletion.view.open:
+            return "This plan was carried out. To go on, press Show the plan."
+        if self.typed.value == "":
+            return f"To confirm, type the thing's name: {self.thing.value}"
+        return "" if self.armed else f"That is not the thing's name: {self.thing.value}"
 
     def _field_changed(self, _change: Any) -> None:
-        self._discard_plan()
-        self.result.value = ""
-
-    def _discard_plan(self) -> None:
-        self._plan = None
-        self.plan_view.value = ""
+        self.stale = True
         self.typed.value = ""
         self.refresh()
 
     def _make_plan(self, _button: Any) -> None:
-        self._discard_plan()
-        self.result.value = ""
-        with self._busy("Looking at the execution …"):
+        with self._busy():
             self.deletion.choose(
                 self.job.value,
                 self.thing.value,
-                self.number.value,
+                self.number.value.strip() or None,
                 force=self.force.value,
                 cancel_first=self.cancel_first.value,
+                keeps_record=self.keep_record.value,
+                ticket=self.ticket.value or None,
             )
             self.deletion.plan()
-            plan = self.deletion.current_plan
-        self.plan_view.value = self.deletion._repr_html_()  # the notebook protocol
-        self._plan = None if self.deletion.refusals else plan
-        self.refresh()
+            self.stale = False
 
     def _delete(self, _button: Any) -> None:
-        if not self.armed or self._plan is None:
+        plan = self.deletion.view.plan
+        if not self.armed or plan is None:
             return
-        phrase = self._plan.phrase
-        self._plan = None
-        with self._busy("Deleting …"):
-            outcome = self.deletion.apply(phrase)
-        self._discard_plan()
-        self.result.value = _outcome_html(outcome)
+        with self._busy():
+            self.deletion.apply(plan.phrase)
 
-    def _busy(self, words: str) -> _Busy:
-        return _Busy(self, words)
-
-
-class _Busy:
-    """While it lasts every field and button of the panel is dead."""
-
-    def __init__(self, panel: DeletePanel, words: str) -> None:
-        self._panel, self._words = panel, words
-
-    def __enter__(self) -> None:
-        self._panel.running = True
-        self._panel.result.value = render("lines.html", lines=[self._words])
-        self._panel.refresh()
-
-    def __exit__(self, *_error: object) -> None:
-        self._panel.running = False
-        self._panel.result.value = ""
-        self._panel.refresh()
+    @contextmanager
+    def _busy(self) -> Iterator[None]:
+        """While it lasts every field and button of the panel is dead."""
+        self.running = True
+        self.refresh()
+        try:
+            yield
+        finally:
+            self.running = False
+            self.show()
 
 
 def delete_panel(deletion: Deletion) -> DeletePanel:
     """The panel over a deletion; the fields start with what the parameters name, else empty."""
-    named = deletion.request
-    return DeletePanel(
-        deletion,
-        job_id=_start(named and named.job_id),
-        thing_name=_start(named and named.thing_name),
-        execution_number=_start(named and named.execution_number),
-        force=bool(named and named.force),
-    )
+    return DeletePanel(deletion)
 
 
-def _start(value: Any) -> str:
-    return "" if value is None else str(value)
-
-
-def _outcome_html(outcome: object) -> str:
-    html = getattr(outcome, "_repr_html_", None)
-    if callable(html):
-        return str(html())
-    return "" if outcome is None else render("lines.html", lines=[outcome])
-
-
-def _text(label: str, value: str) -> ipywidgets.Text:
-    return ipywidgets.Text(description=label, value=value, style={"description_width": "90px"})
+def _text(label: str, value: Any) -> ipywidgets.Text:
+    text = "" if value is None else str(value)
+    return ipywidgets.Text(description=label, value=text, style={"description_width": "90px"})
 
 
 def _check(label: str, *, ticked: bool) -> ipywidgets.Checkbox:
     return ipywidgets.Checkbox(description=label, value=ticked, indent=False)
+
+
+def _row(*widgets: ipywidgets.Widget) -> ipywidgets.HBox:
+    return ipywidgets.HBox(widgets, layout=ipywidgets.Layout(flex_flow="row wrap"))

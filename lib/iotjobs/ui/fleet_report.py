@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from iotjobs.markup import View, render, visible
-from iotjobs.targets.workflow import FleetSweep, FleetView
+from iotjobs.targets.view import FleetView
+from iotjobs.targets.workflow import FleetSweep
 
 _MOST_ROWS = 50
 

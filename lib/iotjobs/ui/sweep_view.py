@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from markupsafe import Markup
 
-from iotjobs.markup import View, many, render, visible
-from iotjobs.model import UNFINISHED, Status
+from iotjobs.deletion.plan import CANCEL, DELETE
+from iotjobs.markup import UpdatingView, View, many, render, visible
+from iotjobs.model import UNFINISHED, Action, Status
 from iotjobs.ui import static
+from iotjobs.ui.banner import banner_line, place_of, run_banner
 from iotjobs.ui.static import Column, badge, cause, html_table, moment
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 #: A report says it all: far more rows than the default caps let through.
 MOST_ROWS = 1000
 _CAUTION = "CAUTION:"
+_MARKS = {CANCEL: "cancel", DELETE: "delete"}
 
 
 def follows(row: static.Row) -> Markup:
@@ -32,7 +35,7 @@ def follows(row: static.Row) -> Markup:
 
 def mark(row: static.Row) -> Markup:
     """What is done to a row, as a mark and a word."""
-    return render("mark.html", cancelled=row["status"] in UNFINISHED)
+    return render("mark.html", steps=[_MARKS[call] for call in _MARKS if call in str(row["steps"])])
 
 
 _PLAN_COLUMNS = (
@@ -61,38 +64,73 @@ def dangers_first(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(danger=danger).sort_values(["danger", "queued_at"], kind="stable").drop(columns="danger")
 
 
+def sweep_html(sweep: Sweep) -> Markup:
+    """The plan; once it was begun, first what became of it, and the plan folded below."""
+    if not has_started(sweep):
+        return plan_html(sweep)
+    return render("sweep_done.html", where=where_html(sweep), result=result_html(sweep), plan=_rows_html(sweep))
+
+
 def plan_html(sweep: Sweep) -> Markup:
     """The plan as a report shows it: what and where, cautions, row by row, the sum, what is left alone, the phrase."""
     plan = sweep.current_plan
-    table = plan.table if plan is not None else pd.DataFrame()
-    if plan is None or table.empty:
+    if plan is None or plan.table.empty:
         return head_html(sweep) + left_out_html(sweep)
-    table = dangers_first(table)
-    table["follows"] = [follows(row) for row in table.to_dict("records")]
-    rows = html_table(
-        table, _PLAN_COLUMNS, caption="What would be deleted", below="follows", most=MOST_ROWS, rest="plan.json"
+    phrase = plan.phrase if sweep.view.open else ""
+    return (
+        head_html(sweep)
+        + _rows_html(sweep)
+        + sum_html(sweep)
+        + left_out_html(sweep)
+        + render("confirm.html", phrase=phrase, place=place_of(sweep.run))
     )
-    phrase = "" if sweep.refusals else plan.phrase
-    return head_html(sweep) + rows + sum_html(sweep) + left_out_html(sweep) + render("confirm.html", phrase=phrase)
+
+
+def _rows_html(sweep: Sweep) -> Markup:
+    plan = sweep.current_plan
+    assert plan is not None  # noqa: S101 - for the type checker
+    table = dangers_first(plan.table)
+    table["follows"] = [follows(row) for row in table.to_dict("records")]
+    return html_table(
+        table, _PLAN_COLUMNS, caption="The plan, row by row", below="follows", most=MOST_ROWS, rest="plan.json"
+    )
+
+
+def where_html(sweep: Sweep) -> Markup:
+    """Where the plan would be carried out, in a line, for beside the button; empty while nobody has asked."""
+    return banner_line(sweep.run) if sweep.current_plan is not None else Markup()
+
+
+def pending_rows(sweep: Sweep) -> pd.DataFrame:
+    """The rows of the plan that are not done yet."""
+    plan = sweep.current_plan
+    if plan is None or not plan.targets:
+        return pd.DataFrame()
+    final = {identity for identity, result in sweep.view.results.items() if result.state.is_final}
+    return plan.table[[each.identity not in final for each in plan.targets]].reset_index(drop=True)
 
 
 def head_html(sweep: Sweep) -> Markup:
-    """What the plan is about and what speaks against it."""
-    plan = sweep.current_plan
+    """Where, what is left to do, and what speaks against it; dangers first."""
+    plan, rows = sweep.current_plan, pending_rows(sweep)
     if plan is None or plan.table.empty:
         return _refusals_html(sweep) or render("sweep_nothing.html", reason=sweep.run.reason or "no plan yet")
-    table = plan.table
-    jobs, things = table["job_id"].nunique(), table["thing_name"].nunique()
-    what = f"{many(len(table), 'execution')} of {many(jobs, 'job')} on {many(things, 'thing')}"
-    live = table["status"].isin(UNFINISHED)
+    if rows.empty:
+        return Markup()
+    jobs, things = rows["job_id"].nunique(), rows["thing_name"].nunique()
+    what = f"{many(len(rows), 'execution')} of {many(jobs, 'job')} on {many(things, 'thing')}"
+    live = rows["status"].isin(UNFINISHED)
     return render(
         "sweep_head.html",
+        banner=run_banner(sweep.run),
         what=what,
+        verb=sweep.action.value,
         plan=plan,
         refusals=_refusals_html(sweep),
+        done=len(plan.targets) - len(rows),
         live=int(live.sum()),
-        running=int((table["status"] == Status.IN_PROGRESS).sum()),
-        of_all=len(table),
+        running=int((rows["status"] == Status.IN_PROGRESS).sum()),
+        of_all=len(rows),
         active=plan.device_active,
     )
 
@@ -102,7 +140,8 @@ def sum_html(sweep: Sweep) -> Markup:
     plan = sweep.current_plan
     assert plan is not None  # noqa: S101 - for the type checker
     live = int(plan.table["status"].isin(UNFINISHED).sum())
-    return render("sweep_sum.html", delete=len(plan.table), cancel=live, left=len(sweep.left_out))
+    deletes = 0 if sweep.action is Action.CANCEL else len(plan.table)
+    return render("sweep_sum.html", delete=deletes, cancel=live, left=len(sweep.left_out))
 
 
 def left_out_html(sweep: Sweep) -> Markup:
@@ -135,7 +174,11 @@ _ADVICE = {
 
 
 def _caption(results: pd.DataFrame) -> str:
-    return "Each execution" if (results["state"] == "deleted").all() else "Each execution, failures first"
+    return (
+        "Each execution"
+        if (results["state"].isin(["deleted", "cancelled"])).all()
+        else "Each execution, failures first"
+    )
 
 
 def has_started(sweep: Sweep) -> bool:
@@ -157,7 +200,13 @@ def _first(messages: Sequence[str]) -> str:
     return f"{messages[0]}{more}"
 
 
-def sweep_report(sweep: Sweep) -> View:
-    """How a sweep stands: failures first."""
-    text = f"{sweep.run.outcome}: {sweep.run.reason}"
-    return View(result_html(sweep), visible(text, most=10_000))
+def sweep_report(sweep: Sweep) -> UpdatingView:
+    """How a sweep stands, failures first; it follows what is done in the panel."""
+
+    def report() -> View:
+        text = f"{sweep.run.outcome}: {sweep.run.reason}"
+        return View(result_html(sweep), visible(text, most=10_000))
+
+    view = UpdatingView(report)
+    sweep.run.listeners.append(view.refresh)
+    return view

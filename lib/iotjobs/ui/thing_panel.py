@@ -11,7 +11,7 @@ from iotjobs.diagnosis import commands
 from iotjobs.diagnosis.evidence_text import NO_TIME_ON_RECORD, duration_text
 from iotjobs.diagnosis.queue_effects import with_consequences
 from iotjobs.markup import macro, many, render
-from iotjobs.model import UNFINISHED, Status, Suggestion
+from iotjobs.model import UNFINISHED, Action, Status, Suggestion
 from iotjobs.ui.advice import advice
 from iotjobs.ui.charts import timeline_of
 from iotjobs.ui.model import Selection, key_of, link_of, queue_of, row_of
@@ -104,10 +104,29 @@ def _handover(row: Any, findings: Findings) -> Markup:
         key=key_of(row),
         suggested=row["suggestion"] in TAKE_AWAY,
         unfinished=unfinished,
+        cancel=cancel_command(row, findings) if unfinished else None,
         delete=delete_command(row, findings),
         parameters=delete_parameters(row),
-        sweep=sweep_command(row, findings) if unfinished and row["suggestion"] in TAKE_AWAY else None,
+        sweeps=[sweep_command(row, findings, action) for action in (Action.CANCEL, Action.DELETE)]
+        if unfinished and row["suggestion"] in TAKE_AWAY
+        else [],
         row=row,
+    )
+
+
+def cancel_command(row: Any, findings: Findings) -> str | None:
+    """The command that plans to cancel one execution and keep its record; None where a cancel means a newer one."""
+    rows = findings.executions
+    same = (rows["job_id"] == row["job_id"]) & (rows["thing_name"] == row["thing_name"])
+    if (rows.loc[same, "execution_number"] > row["execution_number"]).any():
+        return None
+    return commands.iotjobs(
+        findings.place,
+        "run",
+        "cancel_job_execution",
+        job_id=str(row["job_id"]),
+        thing_name=str(row["thing_name"]),
+        force=True if row["status"] == Status.IN_PROGRESS else None,
     )
 
 
@@ -139,14 +158,15 @@ def delete_parameters(row: Any) -> str:
     return "\n".join(lines)
 
 
-def sweep_command(row: Any, findings: Findings) -> str:
-    """The command that plans to take away all executions of a row's job that are stuck for the same cause."""
+def sweep_command(row: Any, findings: Findings, action: Action = Action.DELETE) -> str:
+    """The command that plans to cancel, or to delete, all executions of a row's job that are stuck for one cause."""
     seconds = int(findings.stuck_after.total_seconds())
     wait = f"{seconds // 3600}h" if seconds % 3600 == 0 else f"{seconds}s"
     return commands.iotjobs(
         findings.place,
         "run",
         "sweep",
+        action=None if action is Action.DELETE else action.value,
         job_id=str(row["job_id"]),
         causes=str(row["cause"]),
         older_than=wait,

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from iotjobs.aws import executions as fetch
+from iotjobs.aws.rights import rights
 from iotjobs.deletion import guards, plan_file, request
 from iotjobs.deletion.executor import Executor
 from iotjobs.deletion.guards import ApplyContext, Refusal
@@ -22,8 +23,8 @@ from iotjobs.deletion.request import CancelRequest, DeleteRequest
 from iotjobs.deletion.results import TargetResult, TargetState, counts_of, outcome_of
 from iotjobs.deletion.select import queue_context
 from iotjobs.errors import Denied, InvalidInput, IotJobsError, NotFound
-from iotjobs.markup import page, render, visible
-from iotjobs.model import Execution, ExecutionKey, Outcome, utc_text
+from iotjobs.markup import visible
+from iotjobs.model import ConnectionInfo, Execution, ExecutionKey, Outcome, utc_text
 
 if TYPE_CHECKING:
     from iotjobs.run.directory import Session
@@ -182,11 +183,13 @@ class Deletion:
         force: bool = False,
         cancel_first: bool = True,
         keeps_record: bool = False,
+        ticket: str | None = None,
     ) -> None:
         """Name an execution by hand in the panel; a phrase given as a parameter is not for it. Raises InvalidInput.
 
         ``keeps_record``: cancel it, and delete nothing.
         """
+        self.run.ticket = ticket
         if self.request is not None:
             self._namespace_id = self.request.namespace_id or self._namespace_id
         self.request = None
@@ -209,6 +212,7 @@ class Deletion:
                 confirm=self._confirm,
                 anew=self._chosen_by_hand,
             )
+        self.run.tell()
         return self
 
     def apply(self, confirm: str | None = None) -> Deletion:
@@ -216,6 +220,7 @@ class Deletion:
         phrase = confirm if confirm is not None else self._confirm
         if self.view.open and phrase is not None:
             self.view = apply_plan(self.run, self.view, phrase)
+            self.run.tell()
         return self
 
     def show_skeleton(self, skeleton: dict[str, Any]) -> None:
@@ -225,9 +230,6 @@ class Deletion:
 
     def __repr__(self) -> str:
         return "\n".join(map(visible, self._lines()))
-
-    def _repr_html_(self) -> str:
-        return page(render("lines.html", lines=self._lines()))
 
     def _lines(self) -> list[str]:
         if self.skeleton is not None:
@@ -242,6 +244,7 @@ class Deletion:
         return [
             f"{_VERB[plan.deletes].title()} {plan.key}, {who}, in account {plan.account}, region {plan.region}",
             f"{'SANDBOX' if self.run.connection.sandbox else 'LIVE'}: {plan.endpoint}, as {plan.caller_arn}",
+            *rights(self.run.connection, job_id=plan.key.job_id, thing_name=plan.key.thing_name),
             *plan.consequences,
             *[f"Step {number}: {step}" for number, step in enumerate(plan.steps, start=1)],
             *self._verdict(plan),
@@ -252,7 +255,7 @@ class Deletion:
             return [f"REFUSED by {refusal.guard}: {refusal.message}" for refusal in self.view.refusals]
         if self.run.outcome != Outcome.PLANNED:
             return [f"{'Done' if self.run.outcome == Outcome.APPLIED else 'Failed'}: {self.run.reason}"]
-        return [f"Nothing is changed yet. To confirm: {plan.phrase}"]
+        return [f"Nothing is changed yet. To confirm, {ConnectionInfo.of(self.run.connection).place}: {plan.phrase}"]
 
 
 def _has_ended(result: TargetResult) -> bool:
@@ -335,7 +338,7 @@ def _plan_for(run: Run, asked: Request, execution: Execution, *, cancel_first: b
 
 
 def _executor(run: Run, session: Session) -> Executor:
-    return Executor(session.journal, run_name=session.directory.path.name, ticket=run.parameters["ticket"])
+    return Executor(session.journal, run_name=session.directory.path.name, ticket=run.ticket)
 
 
 def _offer(run: Run, view: DeletionView) -> DeletionView:

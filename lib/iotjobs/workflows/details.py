@@ -6,11 +6,15 @@ import json
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from iotjobs.aws.connection import Connection
+from iotjobs.aws.rights import rights
 from iotjobs.errors import IotJobsError
 from iotjobs.model import ExecutionKey, utc_text
+
+if TYPE_CHECKING:
+    from iotjobs.run.run import Run
 
 _LONGEST_DOCUMENT = 600
 
@@ -57,6 +61,14 @@ def look_up(connection: Connection, key: ExecutionKey) -> ExecutionDetails:
         "Job document": _document(connection, key.job_id, gaps),
     }
     return ExecutionDetails(key, said, {title: text for title, text in facts.items() if text}, tuple(gaps))
+
+
+def rights_of(run: Run) -> tuple[str, ...]:
+    """Who the caller is and whether it may do what the run is for; nothing where a run only reads."""
+    if "confirm" not in run.parameters.values:
+        return ()
+    named = {name: run.parameters.values.get(name) for name in ("job_id", "thing_name")}
+    return rights(run.connection, **named)
 
 
 def _moment_text(seconds: float | None) -> str:

@@ -179,6 +179,7 @@ def _record(run: Run, findings: Findings) -> None:
         counts=counts,
         warnings=warnings,
         as_of=utc_text(findings.as_of),
+        caveat=findings.caveat,
         steps=steps,
     )
 

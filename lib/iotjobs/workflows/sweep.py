@@ -124,7 +124,7 @@ def apply_plan(
                 count=len(plan.targets),
                 by=run.connection.caller_arn,
                 made_by=plan.caller_arn,
-                ticket=run.parameters["ticket"],
+                ticket=run.ticket,
                 account=plan.account,
                 region=plan.region,
             )
@@ -193,6 +193,7 @@ class Sweep:
         self.view = SweepView()
         self._action = self._action if action is None else action
         self.view = make_plan(self.run, action=self._action)
+        self.run.tell()
         return self
 
     def prune(self, keys: Collection[ExecutionKey | tuple[str, str, int]]) -> Sweep:
@@ -203,6 +204,7 @@ class Sweep:
                 raise InvalidInput("there is no plan that could be pruned: one that was begun goes on as it is")
             unwanted = {key if isinstance(key, ExecutionKey) else ExecutionKey(*key) for key in keys}
             self.view = _offer(self.run, session, plan.without(unwanted))
+        self.run.tell()
         return self
 
     def apply(
@@ -216,6 +218,7 @@ class Sweep:
         phrase = confirm if confirm is not None else self.run.parameters["confirm"]
         if self.view.open and (phrase is not None or self.run.parameters["unattended"]):
             self.view = apply_plan(self.run, self.view, phrase, stop=stop, progress=progress)
+            self.run.tell()
         return self
 
     def __repr__(self) -> str:
@@ -421,7 +424,7 @@ def _executor(run: Run, session: Session, plan: SweepPlan) -> Executor:
     return Executor(
         session.journal,
         run_name=session.directory.path.name,
-        ticket=run.parameters["ticket"],
+        ticket=run.ticket,
         cause_now=lambda connection, removal: cause_now(connection, removal, plan.rule),
     )
 

@@ -185,7 +185,9 @@ class HttpProxy:
         if call.changing and status < 300:
             self.acted.append(call.operation)
             if before is not None:
-                self._on_accepted(AcceptedCall(call.operation, before, {"force": call.force}))
+                version = json.loads(body or b"{}").get("expectedVersion")
+                named = {"force": call.force, "expectedVersion": version}
+                self._on_accepted(AcceptedCall(call.operation, before, named))
         kept = {name: value for name, value in answered.items() if name.lower() in ("x-amzn-errortype", "content-type")}
         return status, kept, content
 

@@ -137,10 +137,11 @@ class Invariants:
             self.violations.unrecorded.append(f"not in before.jsonl as it was: {text}")
         journal = self.journal()
         lines = [line for line in journal if _is_about(line, call, "calling")]
-        if not lines or not (late or _is_about(journal[-1], call, "calling")):
+        about_it = [line for line in journal if is_target(call.before, line)] if lines else []
+        if not lines or not (late or _is_about(about_it[-1], call, "calling")):
             self.violations.unrecorded.append(f"not announced in the journal: {text}")
         elif not late:
-            self._check_caution(journal, text)
+            self._check_caution(journal[: journal.index(about_it[-1]) + 1], text)
 
     def _check_caution(self, journal: Sequence[Mapping[str, Any]], text: str) -> None:
         """A sweep touches others only when the first one is gone, and no more after three failures in a row."""
@@ -195,7 +196,7 @@ class Invariants:
 
 def is_target(item: ExecutionRecord, target: Mapping[str, Any]) -> bool:
     """Whether an execution is the very one that a target names, not one that uses its number again."""
-    key = (target["job_id"], target["thing_name"], target["execution_number"])
+    key = tuple(target.get(name) for name in ("job_id", "thing_name", "execution_number"))
     return (item.job_id, item.thing_name, item.number) == key and is_moment(item.queued_at, target["queued_at"])
 
 

@@ -56,8 +56,8 @@ class Stalled(CauseRule):
     fill = "#d55e00"
     recognised_by = "all of the above is known not to be: the device is there, says nothing, and nothing will end it."
     to_do = (
-        "look at the device. Then cancel the execution by its version and delete it, so that what waits behind it "
-        "starts."
+        "look at the device. Then cancel the execution by its version: what waits behind it starts, and the record is "
+        "kept. Delete it only where the record itself is unwanted."
     )
     can_go_wrong = (
         "the device may be in the middle of it, an update being written for instance. Cancel first: the service "

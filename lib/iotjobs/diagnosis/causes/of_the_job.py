@@ -24,7 +24,10 @@ class ThingGone(CauseRule):
     recognised_by = (
         "the fleet index or `DescribeThing` does not know the thing. Looked at first, since nothing else matters then."
     )
-    to_do = "delete the execution. No device can ever finish it, and a snapshot job cannot complete while it is there."
+    to_do = (
+        "delete the execution. No device can ever finish it, and a snapshot job cannot complete while it is there. A "
+        "cancel is enough for that, where the record is to be kept."
+    )
     can_go_wrong = (
         "a thing that was renamed is a new thing. If the device comes back under the old name, its execution is gone."
     )
@@ -87,8 +90,8 @@ class Orphaned(CauseRule):
     fill = "#4d4d4d"
     recognised_by = "the job's status. A job cancelled without force leaves what is IN_PROGRESS; so do abort criteria."
     to_do = (
-        "look whether the device still reports. If not, delete it with force: it holds back every later job of the "
-        "thing."
+        "look whether the device still reports. If not, take it away, since it holds back every later job of the "
+        "thing: a cancel with force is enough and keeps the record, a delete with force takes the record as well."
     )
     can_go_wrong = (
         "the device may still be at work on it. With force it can no longer read the job or report; see that it can "

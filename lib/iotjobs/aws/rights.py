@@ -1,0 +1,53 @@
+"""Who the caller is, and what it may change, as far as that is known before it is tried.
+
+IAM is asked to simulate the caller's own policies, once for each execution or sweep; where that is not allowed, not
+possible or not answered nothing is said of it but what grants the changes. Source: IAM API, SimulatePrincipalPolicy.
+"""
+
+from __future__ import annotations
+
+import re
+
+from iotjobs.aws.connection import Connection
+from iotjobs.errors import IotJobsError
+from iotjobs.permissions import grant_of
+
+CHANGES = ("iot:CancelJobExecution", "iot:DeleteJobExecution")
+_CALLER = re.compile(r"arn:(aws[a-z-]*):(?:iam|sts)::(\d{12}):(user|assumed-role)/([\w+=,.@/-]+)")
+_ANY = "iotjobs-any-name"  # stands for a job or thing that is not named
+
+
+def rights(connection: Connection, *, job_id: str | None = None, thing_name: str | None = None) -> tuple[str, ...]:
+    """Who the caller is, and whether it may cancel and delete these executions, in sentences."""
+    who, principal = _principal(connection.caller_arn)
+    grant = grant_of(CHANGES[-1])
+    if principal is None:
+        return (f"{who}.",) if who.endswith("root user") else (f"{who}. {_unknown(str(grant))}",)
+    place = f"arn:{principal.split(':')[1]}:iot:{connection.region}:{connection.account}"
+    resources = (f"{place}:job/{job_id or _ANY}", f"{place}:thing/{thing_name or _ANY}")
+    try:
+        denied = connection.not_allowed(principal, CHANGES, resources)
+    except IotJobsError:
+        return (f"{who}. {_unknown(str(grant))}",)
+    on = " and ".join(filter(None, [job_id and f"job {job_id}", thing_name and f"thing {thing_name}"]))
+    if not denied:
+        return (f"{who}, whose policies allow to cancel and delete executions{f' of {on}' if on else ''}.",)
+    where = f"on {on}" if on else "on every job and thing"
+    return (f"{who}, whose policies do NOT allow {' and '.join(denied)} {where}: {grant} grants it.",)
+
+
+def _unknown(grant: str) -> str:
+    return f"Whether it may cancel and delete shows when it is tried: {grant} grants it"
+
+
+def _principal(caller_arn: str) -> tuple[str, str | None]:
+    """The caller in words, and the user or role whose policies decide; None where there is no such."""
+    known = _CALLER.fullmatch(caller_arn)
+    if known is None:
+        root = caller_arn.endswith(":root")
+        return "You are the account's root user" if root else f"You are {caller_arn}", None
+    partition, account, kind, name = known.groups()
+    if kind == "user":
+        return f"You are the user {name}", caller_arn
+    role = name.partition("/")[0]  # the session comes after it; a role's path is not told
+    return f"You hold the role {role}", f"arn:{partition}:iam::{account}:role/{role}"
