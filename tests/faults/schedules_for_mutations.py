@@ -83,11 +83,11 @@ def three_fail_in_a_row(directory: Path) -> Sweep:
 
 
 def device_starts_before_the_last_look(directory: Path) -> Sweep:
-    return applied(directory, "QUEUED", troubles=[Event(on=LOOK, nth=2, what="device_starts")])
+    return applied(directory, "QUEUED", troubles=[Event(on=LOOK, nth=1, what="device_starts")])
 
 
 def number_is_used_again_before_the_last_look(directory: Path) -> Sweep:
-    return applied(directory, "FAILED", troubles=[Event(on=LOOK, nth=2, what="number_used_again")])
+    return applied(directory, "FAILED", troubles=[Event(on=LOOK, nth=1, what="number_used_again")])
 
 
 def next_number_beside_it(directory: Path) -> Sweep:
@@ -97,7 +97,7 @@ def next_number_beside_it(directory: Path) -> Sweep:
 
     def gets_another(operation: str) -> None:
         looks.append(operation)
-        if operation == LOOK and looks.count(LOOK) == 2:
+        if operation == LOOK and looks.count(LOOK) == 1:
             sweep.simulation.service._queue("job-0", "thing-0")
 
     sweep.simulation.before_call = gets_another

@@ -19,8 +19,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.faults import soak
 from tests.faults.harness.crash_injection import Kill
 from tests.faults.harness.fault_injection import CHANGE_FAULTS, READ_FAULTS, Fault
-from tests.faults.harness.schedules import EVENTS, STATES, Event, Fleet, Job
-from tests.faults.harness.simulation import Cancel, Simulation, SingleDelete, Sweep, Workflow
+from tests.faults.harness.schedules import EVENTS, GREENGRASS, STATES, Event, Fleet, Job
+from tests.faults.harness.simulation import WORKFLOWS, Cancel, Panel, Simulation, SingleDelete, Sweep, Workflow
 
 _CHANGES = st.sampled_from(("DeleteJobExecution", "CancelJobExecution"))
 _CALLS = st.integers(1, 12) | st.integers(1, 40)
@@ -32,10 +32,12 @@ _FLEETS = st.builds(
             states=st.lists(st.sampled_from(STATES), min_size=1, max_size=3).map(tuple),
             continuous=st.booleans(),
             retries=st.integers(0, 1),
+            namespace=st.sampled_from((None, None, None, GREENGRASS)),
         ),
         min_size=1,
         max_size=2,
     ).map(tuple),
+    looks_until_shown=st.sampled_from((0, 0, 0, 1, 3)),
 )
 _PLACES = {"what": st.sampled_from(EVENTS), "job": st.integers(0, 2), "thing": st.integers(0, 2)}
 _EVENTS = st.builds(Event, nth=_CALLS, **_PLACES) | st.builds(Event, on=_CHANGES, nth=st.integers(1, 3), **_PLACES)
@@ -56,10 +58,15 @@ class Deleting(RuleBasedStateMachine):
         super().__init__()
         self.home = Path(tempfile.mkdtemp(prefix="invariants-", dir=soak.MEMORY if soak.MEMORY.is_dir() else None))
         self.workflow: Workflow | None = None
+        self.panel: Panel | None = None
 
-    @initialize(fleet=_FLEETS, seed=st.integers(0, 2**32))
-    def a_fleet_and_a_wish(self, fleet: Fleet, seed: int) -> None:
-        self.workflow = self.kind.random(Simulation(self.home / "run", fleet), random.Random(seed))
+    @initialize(fleet=_FLEETS, seed=st.integers(0, 2**32), panel_first=st.booleans())
+    def a_fleet_and_a_wish(self, fleet: Fleet, seed: int, *, panel_first: bool) -> None:
+        rng = random.Random(seed)
+        simulation = Simulation(self.home / "run", fleet)
+        self.workflow = self.kind.random(simulation, rng)
+        if panel_first:  # somebody plans in the same directory, and leaves the panel open
+            self.panel = rng.choice(WORKFLOWS).random(simulation, rng).open_panel()
         self.workflow.plan()
 
     @rule(event=st.builds(Event, **_PLACES))
@@ -74,6 +81,14 @@ class Deleting(RuleBasedStateMachine):
     def it_is_applied(self, events: list[Event], faults: list[Fault], kills: list[Kill]) -> None:
         assert self.workflow is not None
         self.workflow.apply(*events, *faults, *kills)
+
+    @precondition(lambda self: self.panel is not None and self.workflow.phrase)
+    @rule(faults=st.lists(_FAULTS, max_size=2))
+    def delete_is_pressed_in_the_panel(self, faults: list[Fault]) -> None:
+        """The plan on the screen is of before the lock was let go, and other runs came between."""
+        assert self.workflow is not None
+        assert self.panel is not None
+        self.panel.press_delete(self.workflow.simulation, *faults)
 
     @invariant()
     def nothing_is_violated(self) -> None:

@@ -153,7 +153,10 @@ MUTATIONS = {
         f"{DELETION}.sweep_executor.SweepExecutor._check_canary", _returns(None), play.cancel_shows_late, "unchecked"
     ),
     "it goes on after failures": Mutation(
-        f"{DELETION}.sweep_executor.SweepExecutor._raise_after_failures", _returns(None), play.three_fail_in_a_row, "unchecked"
+        f"{DELETION}.sweep_executor.SweepExecutor._raise_after_failures",
+        _returns(None),
+        play.three_fail_in_a_row,
+        "unchecked",
     ),
 }
 
