@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from enum import StrEnum
+from pathlib import Path
 
 from iotjobs.errors import InvalidInput
 from iotjobs.model import EXECUTION_NUMBER_MAX, JOB_ID, NAMESPACE_ID, THING_NAME, Action, Cause, Status
@@ -95,6 +96,23 @@ def comma_list(value: object, *, name: str) -> tuple[str, ...]:
     if value is not None and not isinstance(value, tuple) and not parts:
         raise InvalidInput(f"{name} is {shown(value)}, which names nothing")
     return tuple(dict.fromkeys(parts))
+
+
+def thing_groups(value: object, *, name: str = "thing_groups") -> tuple[str, ...]:
+    """Comma-separated names of thing groups: 1 to 128 of `[a-zA-Z0-9:_-]` each (API: ThingGroupName)."""
+    return tuple(_fitting(part, name, THING_NAME, "names of groups") for part in comma_list(value, name=name))
+
+
+def path(value: object, *, name: str) -> str | None:
+    """A path as text, `~` allowed; that it leads to something is seen by whoever opens it."""
+    given = text(value, name=name)
+    try:
+        Path(given or "").expanduser()
+    except RuntimeError as error:
+        raise InvalidInput(f"{name} is {shown(given)}: {error}") from error
+    if "\0" in (given or ""):
+        raise InvalidInput(f"{name} is {shown(given)}, which no path can be")
+    return given
 
 
 def statuses(value: object, *, name: str = "statuses") -> tuple[Status, ...] | None:

@@ -25,10 +25,12 @@ from iotjobs.parameter_values import (
     fraction,
     job_id,
     namespace_id,
+    path,
     shown,
     skeleton,
     statuses,
     text,
+    thing_groups,
     thing_name,
 )
 
@@ -43,8 +45,8 @@ class Parameter:
     """One parameter of a notebook.
 
     ``type`` is what its cell declares. ``default`` has the form in which it would be given. ``cell_has_none``: its
-    cell says None although there is a default, since it counts whether somebody gave it. ``bare``: what empty text
-    means, where it means something.
+    cell says None although there is a default, since it counts whether somebody gave it. ``bare``: what the
+    command's option means without a value.
     """
 
     name: str
@@ -71,8 +73,6 @@ class Parameter:
         """The typed value; None is the default. Raises InvalidInput, also for what is given and empty."""
         if value is None:
             return None if self.default is None else self.parse(self.default, name=self.name)
-        if isinstance(value, str) and not value.strip() and self.bare is not None:
-            value = self.bare
         empty = not value.strip() if isinstance(value, str) else isinstance(value, list | tuple | dict) and not value
         if empty:
             raise InvalidInput(
@@ -123,7 +123,7 @@ _SWEEP = (
     Parameter("thing_name", thing_name, 'only executions of this thing, in quotes: "007" is text'),
     Parameter("causes", causes, "only these causes, comma-separated: orphaned,device_offline"),
     Parameter("statuses", statuses, "only these statuses, comma-separated: FAILED,REJECTED"),
-    Parameter("thing_groups", comma_list, "only things of these groups or of the groups below them, comma-separated"),
+    Parameter("thing_groups", thing_groups, "only things of these groups or of the groups below them, comma-separated"),
     Parameter(
         "older_than",
         duration,
@@ -162,7 +162,7 @@ _SWEEP = (
     ),
     Parameter(
         "plan_file",
-        text,
+        path,
         "a plan.json made earlier, to be applied as it is; other parameters may only tighten it",
     ),
     _TICKET,
@@ -177,7 +177,7 @@ _SWEEP = (
     ),
 )
 _TARGETS = (
-    Parameter("targets", text, "where to look: PROFILE@REGION,… or the path of a TOML file of [[target]] tables"),
+    Parameter("targets", path, "where to look: PROFILE@REGION,… or the path of a TOML file of [[target]] tables"),
     Parameter("scheduler", text, "address of a Dask scheduler, such as tcp://10.0.0.1:8786; None: a local cluster"),
     Parameter("target_timeout", duration, "a target that gives no answer for this long is given up", default="1h"),
 )

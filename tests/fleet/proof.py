@@ -112,7 +112,7 @@ class Proof:
 
     def start(self, notebook: str, run_dir: Path, *more: str) -> subprocess.Popen[Any]:
         iotjobs = str(Path(sys.executable).with_name("iotjobs"))
-        where = ["--targets", str(self.targets), "--scheduler", self.cluster.address, "--target-timeout", "40s"]
+        where = ["--targets", str(self.targets), "--scheduler", self.cluster.address, "--target-timeout", "90s"]
         command = [iotjobs, "run", notebook, *where, "--run-dir", str(run_dir), *more]
         return self.processes.start(*command, log=self.files / "client.log", cwd=self.files)
 

@@ -78,11 +78,24 @@ def test_what_is_no_list_of_statuses(bad: Any) -> None:
         parameter_values.statuses(bad)
 
 
-@pytest.mark.parametrize(("value", "kind"), [(None, None), ("", "input"), ("input", "input"), ("output", "output")])
+@pytest.mark.parametrize(("value", "kind"), [(None, None), ("input", "input"), ("output", "output")])
 def test_the_kinds_of_skeleton(value: str | None, kind: str | None) -> None:
     assert parameters.read("delete_job_execution", {"generate_cli_skeleton": value})["generate_cli_skeleton"] == kind
 
 
-def test_another_kind_of_skeleton_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="yaml"):
-        parameters.read("delete_job_execution", {"generate_cli_skeleton": "yaml"})
+@pytest.mark.parametrize("bad", ["yaml", "", " ", "\n"])
+def test_another_kind_of_skeleton_is_refused(bad: str) -> None:
+    with pytest.raises(InvalidInput, match="generate_cli_skeleton"):
+        parameters.read("delete_job_execution", {"generate_cli_skeleton": bad})
+
+
+@pytest.mark.parametrize("name", ["plan_file", "targets"])
+def test_a_path_of_a_home_that_is_not_there_is_invalid(name: str) -> None:
+    with pytest.raises(InvalidInput, match=name):
+        parameters.read("fleet_sweep", {name: "~nosuchuser/plan.json"})
+
+
+@pytest.mark.parametrize("bad", ["x\0y", "\u200b", "\ud800", "٣", "g" * 129, "pumps,a b"], ids=ascii)
+def test_what_no_group_can_be_called_is_invalid_before_any_call(bad: str) -> None:
+    with pytest.raises(InvalidInput, match="thing_groups"):
+        parameters.read("sweep", {"thing_groups": bad})

@@ -105,7 +105,7 @@ def from_parameters(given: Mapping[str, Any]) -> SweepRule:
         thing_name=parameter_values.thing_name(meant["thing_name"]) if "thing_name" in meant else None,
         causes=_causes(meant.get("causes")),
         statuses=tuple(sorted(statuses)),
-        thing_groups=tuple(sorted(set(parameter_values.comma_list(meant.get("thing_groups"), name="thing_groups")))),
+        thing_groups=tuple(sorted(set(parameter_values.thing_groups(meant.get("thing_groups"))))),
         protect=tuple(sorted(set(parameter_values.comma_list(meant.get("protect"), name="protect")))),
         older_than_s=_seconds(meant.get("older_than", "30d"), "older_than"),
         stuck_after_s=_seconds(meant.get("stuck_after", "24h"), "stuck_after"),

@@ -223,12 +223,27 @@ def _made(path: Path) -> Path:
     try:
         path.mkdir(mode=_OWNER_ONLY)
     except FileExistsError:
-        names = {file.name for file in path.iterdir()}
-        if names and "result.json" not in names:
+        if any(path.iterdir()):
+            _require_files_of_runs(path)
             return path
     with suppress(PermissionError):  # another's: that it can be written is seen next
         path.chmod(_OWNER_ONLY)
     return path
+
+
+def _require_files_of_runs(path: Path) -> None:
+    """Raise InvalidInput where files that a run would replace are not a run's."""
+    for name in ("result.json", "plan.json"):
+        try:
+            content = files.read_json(path / name)
+        except (OSError, ValueError):  # none there, or damaged: whoever needs it says so
+            continue
+        if not isinstance(content, dict) or "schema" not in content:
+            raise InvalidInput(
+                f"run_dir {str(path)!r} holds a {name} that no run wrote, and which would be overwritten: give another "
+                "directory"
+            )
+        return  # a run was here: what lies there is its own
 
 
 def ending_before(path: Path) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
-from iotjobs.errors import InvalidInput, Refused
+from iotjobs.errors import InvalidInput, RecordError, Refused
 from iotjobs.run import files
 
 #: What a run holds while it is at work, and what `iotjobs run` does around it.
@@ -56,15 +56,25 @@ class DirectoryLock:
     def take(self, *, patience_s: float = 0.0) -> str:
         """Make somebody the owner, and keep other processes out until `leave`; the token that shows who owns it.
 
-        An earlier owner in this process loses it, if nothing of it is at work. Raises Refused, InvalidInput.
+        An earlier owner in this process loses it, if nothing of it is at work. Raises Refused, InvalidInput, and
+        RecordError where nothing can be written.
         """
         token = secrets.token_hex(16)
         with self._this_thread():
-            if self._owner is None:
+            taken_anew = self._owner is None
+            if taken_anew:
                 self._keep_others_out(patience_s)
             self._owner = token
-            with files.replacing(self._path / _OWNER) as file:
-                file.write(token.encode())
+            try:
+                with files.replacing(self._path / _OWNER) as file:
+                    file.write(token.encode())
+            except OSError as error:
+                if taken_anew:
+                    self._let_others_in()
+                raise RecordError(
+                    f"the run directory {self._path} cannot be written: {error.strerror or error}; make room there or "
+                    "give another run_dir, then run again: nothing was done"
+                ) from error
         return token
 
     def leave(self, token: str) -> None:

@@ -287,13 +287,10 @@ def _plan_of_directory(run: Run, session: Session, asked: Request) -> tuple[Plan
         return None, []
     if not isinstance(plan, Plan):
         return None, refused
-    here = run.connection
-    same = _is_asked(plan, asked) and (plan.account, plan.region, plan.endpoint) == (
-        here.account,
-        here.region,
-        here.endpoint,
-    )
-    return (plan if same else None), []
+    if not _is_asked(plan, asked):
+        return None, []
+    foreign = guards.made_here(plan, _context(run))  # names and even moments may be the same in another place
+    return (None, foreign) if foreign else (plan, [])
 
 
 def _is_asked(plan: Plan, asked: Request) -> bool:
