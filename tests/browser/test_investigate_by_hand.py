@@ -30,9 +30,9 @@ def test_run_all_and_one_click_name_the_blocker_and_what_it_last_said(page: Page
     expect(live.get_by_text("progress: 62%, step: flash")).to_be_visible(timeout=WAIT_MS)
     expect(live.get_by_role("definition").filter(has_text=re.compile(r"^\d{4}-\d\d-\d\dT.*Z$"))).to_be_visible()
 
-    live.locator("table[aria-label=jobs]").get_by_role("row").filter(has_text="gateway-os-12").click()
-    expect(live.get_by_text("Executions of gateway-os-12, worst first")).to_be_visible()
-    expect(rows.first).to_contain_text("orphaned")
+    live.locator("table[aria-label=jobs]").get_by_role("row").filter(has_text="collect-logs").click()
+    expect(live.get_by_text("Executions of collect-logs, worst first")).to_be_visible()
+    expect(rows.first).to_contain_text("collect-logs")
 
     for width in (1600, 1100, 900):
         page.set_viewport_size({"width": width, "height": 1300})

@@ -83,7 +83,7 @@ def test_the_investigator_deletes_nothing(root: dict[str, str], tmp_path: Path) 
 
 
 def test_a_cancel_that_keeps_the_record_needs_no_right_to_delete(root: dict[str, str], tmp_path: Path) -> None:
-    target = slot(2)
+    target = slot(3)
     named = {"job_id": target["waits"], "thing_name": target["thing_name"]}
     planned = User(root, "looks", our_policy("investigator")).runs("cancel_job_execution", tmp_path / "a", **named)
     phrase = planned["confirm"]
