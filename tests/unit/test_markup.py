@@ -40,7 +40,12 @@ def test_a_template_escapes_and_shows_what_it_prints() -> None:
     badge = macro("badge")("<b>\u202eQUEUED</b>")
     assert r"&lt;b&gt;\u202eQUEUED&lt;/b&gt;" in badge
     assert "\u202e" not in render(
-        "banner.html", here={"sandbox": False, "warnings": ()}, word="LIVE", meaning="", facts={"\u202e": "\u202e"}, more=()
+        "banner.html",
+        here={"sandbox": False, "warnings": ()},
+        word="LIVE",
+        meaning="",
+        facts={"\u202e": "\u202e"},
+        more=(),
     )
 
 
