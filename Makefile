@@ -54,7 +54,7 @@ browser: setup  ## a Chromium for the browser tests
 	else echo "the browser tests need Chromium: install it, or set IOTJOBS_CHROMIUM to one"; exit 1; fi
 
 test: setup browser lint  ## all checks and tests
-	CHROMIUM="$(CHROMIUM_FOUND)" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 --dist loadscope
+	CHROMIUM="$(CHROMIUM_FOUND)" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 --dist loadscope --durations=25 --durations-min=5
 
 coverage: setup  ## branch coverage by the tests that run in one process (ten minutes)
 	$(BIN)/coverage run -m pytest tests/unit tests/service tests/aws tests/on_aws tests/faults tests/publish tests/security; \

@@ -26,6 +26,7 @@ def test_run_all_and_one_click_name_the_blocker_and_what_it_last_said(page: Page
     expect(heading).to_contain_text("stalled")
 
     rows.filter(has_text="stalled").filter(has_text="pump-berlin-02").first.click()
+    expect(live).to_contain_text("--job-id firmware-2-4-1 --thing-name pump-berlin-02")  # the view is the new row's
     live.get_by_role("button", name="What did the device last say?").click()
     expect(live.get_by_text("progress: 62%, step: flash")).to_be_visible(timeout=WAIT_MS)
     expect(live.get_by_role("definition").filter(has_text=re.compile(r"^\d{4}-\d\d-\d\dT.*Z$"))).to_be_visible()
