@@ -125,6 +125,20 @@ def test_the_plan_that_was_read_is_the_one_that_is_carried_out(
 
 
 @BOTH
+@pytest.mark.parametrize("on", [LOOK, "DescribeJob", "GetJobDocument"])
+@pytest.mark.parametrize("nth", range(1, 5))
+@pytest.mark.parametrize("state", ["FAILED", "QUEUED"])
+def test_the_look_is_the_last_call_before_the_delete(
+    tmp_path: Path, workflow: type[Workflow], parameters: dict[str, Any], state: str, nth: int, on: str
+) -> None:
+    """The job is made again before any other call: number 1 is another execution then, which nobody planned."""
+    work = _planned(tmp_path, workflow, parameters, state)
+    work.simulation.before_call = lambda operation: work.simulation.service.tick(0.6 if operation == LOOK else 0)
+    work.apply(Event(on=on, nth=nth, what="job_recreated"))
+    assert work.simulation.invariants.violations.all() == []
+
+
+@BOTH
 @pytest.mark.parametrize("what", ["device_starts", "number_used_again", "thing_leaves", "job_recreated"])
 def test_what_moves_between_two_attempts_is_not_sent_again(
     tmp_path: Path, workflow: type[Workflow], parameters: dict[str, Any], what: str

@@ -292,15 +292,17 @@ class _Step:
     def _look_at_all(self, operation: str, approved: Execution) -> tuple[Execution, float]:
         """The execution and its job as they are now, and when that was asked. Raises Drifted, IotJobsError.
 
-        A look that just showed our own cancel is the last look before the delete.
+        A look that just showed our own cancel is the last look before the delete, if nothing had to be asked since: the
+        look is the last call before the one that changes something.
         """
-        looked_at = self._executor.clock()
+        looked_at, job_id = self._executor.clock(), self._plan.key.job_id
+        job_asked_at = self._executor.jobs.asked_at(job_id)
         job = self._job()
+        fresh_look, self._fresh_look = self._fresh_look, None
         if operation == CANCEL:
             now = self._newest()
-        elif self._fresh_look is not None:
-            now, looked_at = self._fresh_look
-            self._fresh_look = None
+        elif fresh_look is not None and self._executor.jobs.asked_at(job_id) == job_asked_at:  # no call since
+            now, looked_at = fresh_look
         else:
             now = self._look()
         refused = guards.unchanged(approved, now) or guards.job_unchanged(self._plan, job)

@@ -126,6 +126,10 @@ class FreshJobs:
         with self._choosing:
             return self._reading[job_id]
 
+    def asked_at(self, job_id: str) -> float:
+        """When what is told of a job was asked."""
+        return self._read.get(job_id, (float("-inf"), None))[0]
+
     def get(self, connection: Connection, job_id: str) -> JobFacts:
         """Describe a job unless that was just done. Raises as `read_job`."""
         with self.reading(job_id):

@@ -95,6 +95,11 @@ class Field:
         }
         return happening[event.what]()
 
+    def makes_anew(self, event: Event) -> bool:
+        """Whether an event may make another execution under names that a cancel knows; a failed one may be retried."""
+        retried = event.what in ("device_fails", "times_out") and any(job.retries for job in self.service.jobs.values())
+        return event.what in MADE_ANEW or retried
+
     def _delete(self, job_id: str, thing: str) -> bool:
         newest = self.service.newest(job_id, thing)
         if newest is not None:
@@ -249,7 +254,7 @@ class Simulation:
         under_way = {operation} | injector.on_its_way()
         for event in due:
             unsafe = "DeleteJobExecution" in under_way
-            if unsafe or ("CancelJobExecution" in under_way and event.what in MADE_ANEW):
+            if unsafe or ("CancelJobExecution" in under_way and self.field.makes_anew(event)):
                 self._postponed.append(event)
             else:
                 self.happens(event)
