@@ -238,7 +238,7 @@ def _require_files_of_runs(path: Path) -> None:
             content = files.read_json(path / name)
         except (OSError, ValueError):  # none there, or damaged: whoever needs it says so
             continue
-        if not isinstance(content, dict) or "schema" not in content:
+        if not isinstance(content, dict) or not {"schema", "outcome", "plan_id"} & content.keys():
             raise InvalidInput(
                 f"run_dir {str(path)!r} holds a {name} that no run wrote, and which would be overwritten: give another "
                 "directory"
