@@ -1,4 +1,4 @@
-"""A long listing read into a table: plain boto3, the kit, and the floor, by turns on one stub service."""
+"""A long listing read into a table: plain boto3, the kit, and the lower bound, by turns on one stub service."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from urllib.parse import urlsplit
 
 import boto3
 import pandas as pd
-from stub_service import JOB, PAGE_ROWS, standing
+from stub_service import JOB, PAGE_ROWS, running
 
 from iotjobs.aws import connection as aws
 from iotjobs.aws import executions as fetch
 
-_FAST = importlib.util.find_spec("orjson") is not None  # the floor is what the quickest reader needs, where it is there
+_FAST = (
+    importlib.util.find_spec("orjson") is not None
+)  # the lower bound is what the quickest reader needs, where it is there
 loads: Callable[[bytes], Any] = importlib.import_module("orjson" if _FAST else "json").loads
 READER = f"http.client + {'orjson' if _FAST else 'json'}, nothing kept"
 _SETTINGS = {
@@ -36,13 +38,13 @@ def listing(rows: int, rounds: int) -> tuple[dict[str, list[float]], float]:
     """Seconds of each round by the way of reading, and the bytes a row that the kit's table takes."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
-    with standing(rows) as endpoint_url:
+    with running(rows) as endpoint_url:
         os.environ.update(_SETTINGS | {"AWS_ENDPOINT_URL": endpoint_url})
         connection = aws.connect()
         ways: dict[str, Callable[[], int]] = {
             "plain boto3": lambda: len(plain_boto3()),
             "iotjobs": lambda: len(fetch.job_executions(connection, JOB)),
-            "floor": lambda: floor(endpoint_url),
+            "lower bound": lambda: lower_bound(endpoint_url),
         }
         took: dict[str, list[float]] = {way: [] for way in ways}
         fetch.job_executions(connection, JOB)  # until the pace knows that nothing limits it
@@ -68,7 +70,7 @@ def plain_boto3() -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def floor(endpoint_url: str) -> int:
+def lower_bound(endpoint_url: str) -> int:
     """Read and parse every page, and keep nothing."""
     connection = http.client.HTTPConnection(urlsplit(endpoint_url).netloc)
     rows, token = 0, ""

@@ -71,7 +71,7 @@ class Service:
 
 
 @contextmanager
-def standing(fleet: str, *, targets: int = 120, quotas: str = "aws", latency_s: float = 0.05) -> Iterator[Service]:
+def running(fleet: str, *, targets: int = 120, quotas: str = "aws", latency_s: float = 0.05) -> Iterator[Service]:
     """Serve a fleet of `fleets.py` while the context lasts."""
     with tempfile.TemporaryDirectory() as home:
         log = Path(home) / "log.jsonl"

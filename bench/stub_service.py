@@ -28,7 +28,7 @@ _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
 
 @contextmanager
-def standing(rows: int) -> Iterator[str]:
+def running(rows: int) -> Iterator[str]:
     """Serve a job of so many executions while the context lasts; gives the endpoint's URL."""
     ours, theirs = multiprocessing.get_context("spawn").Pipe()
     process = multiprocessing.get_context("spawn").Process(target=_serve, args=(rows, theirs), daemon=True)

@@ -169,15 +169,15 @@ def single_without_force(directory: Path) -> SingleDelete:
     return one
 
 
-def _made_up(sweep: Sweep, change: Callable[[SweepPlan], SweepPlan]) -> Sweep:
+def _apply_edited(sweep: Sweep, change: Callable[[SweepPlan], SweepPlan]) -> Sweep:
     """Apply a plan that was put together by other means than its rule, and that holds together."""
     file = sweep.simulation.run_dir / "plan.json"
     plan, _ = plan_file.load(file)
     assert isinstance(plan, SweepPlan)
-    made_up = change(plan)
-    file.write_text(json.dumps(made_up.as_document()))
+    changed = change(plan)
+    file.write_text(json.dumps(changed.as_document()))
     sweep.hand_over(file)
-    sweep.phrase = sweep.simulation.invariants.phrase = made_up.phrase
+    sweep.phrase = sweep.simulation.invariants.phrase = changed.phrase
     sweep.apply()
     return sweep
 
@@ -186,7 +186,7 @@ def protected_name(directory: Path) -> Sweep:
     """A plan with a name that its own rule protects."""
     sweep = planned(directory, Job(("FAILED", "FAILED")))
     sweep.protected = "thing-0"
-    return _made_up(sweep, lambda plan: replace(plan, rule=replace(plan.rule, protect=("thing-0",))))
+    return _apply_edited(sweep, lambda plan: replace(plan, rule=replace(plan.rule, protect=("thing-0",))))
 
 
 def cancel_plan_with_what_has_ended(directory: Path) -> Sweep:
@@ -195,7 +195,7 @@ def cancel_plan_with_what_has_ended(directory: Path) -> Sweep:
         failed = replace(removal, execution=replace(removal.execution, status=Status.FAILED))
         return replace(plan, targets=(replace(plan.targets[0], removal=failed),))
 
-    return _made_up(cancels(directory, "QUEUED"), ended)
+    return _apply_edited(cancels(directory, "QUEUED"), ended)
 
 
 def another_phrase(directory: Path) -> Sweep:

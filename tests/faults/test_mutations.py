@@ -82,8 +82,8 @@ MUTATIONS = {
         play.a_job_that_shrank,
         "begun",
     ),
-    "another account": Mutation(f"{DELETION}.guards.made_here", _returns([]), play.another_account, "begun"),
-    "another region": Mutation(f"{DELETION}.guards.made_here", _returns([]), play.another_region, "begun"),
+    "another account": Mutation(f"{DELETION}.guards.is_for_this_place", _returns([]), play.another_account, "begun"),
+    "another region": Mutation(f"{DELETION}.guards.is_for_this_place", _returns([]), play.another_region, "begun"),
     "any phrase": Mutation(f"{DELETION}.guards.sweep_phrase_must_match", _returns([]), play.another_phrase),
     "any phrase for one": Mutation(f"{DELETION}.guards.phrase_must_match", _returns([]), play.another_phrase_for_one),
     "unattended without caps": Mutation(

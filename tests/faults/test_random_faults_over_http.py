@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from iotjobs.sandbox.fleet import Fleet
 from tests.faults.harness.http_proxy import HTTP_FAULTS, Call
 from tests.faults.harness.invariants import is_moment
-from tests.faults.harness.schedules import MADE_ANEW
+from tests.faults.harness.schedules import REPLACING_EVENTS
 from tests.faults.harness.subprocess_run import ServiceJob
 
 STATES = ("FAILED", "QUEUED", "IN_PROGRESS", "SUCCEEDED")
@@ -56,7 +56,7 @@ def _schedule(job: ServiceJob, rng: random.Random) -> None:
         first[:] = first or [call.number]
         for event in [event for event in pending if event[0] <= call.number - first[0] + 1]:
             if call.operation == "DeleteJobExecution" or (
-                call.operation == "CancelJobExecution" and event[1] in MADE_ANEW
+                call.operation == "CancelJobExecution" and event[1] in REPLACING_EVENTS
             ):
                 continue
             pending.remove(event)

@@ -408,7 +408,7 @@ def fresh_enough(plan: Plan | SweepPlan, context: ApplyContext) -> list[Refusal]
     ]
 
 
-def made_here(plan: Plan | SweepPlan, context: ApplyContext) -> list[Refusal]:
+def is_for_this_place(plan: Plan | SweepPlan, context: ApplyContext) -> list[Refusal]:
     """Refuse a plan of another account, region or endpoint.
 
     Prevents: the right plan at the wrong place, where the same names may exist.
@@ -439,7 +439,7 @@ SWEEP_GUARDS: tuple[Callable[[SweepPlan, ApplyContext], list[Refusal]], ...] = (
 
 def sweep_refusals(plan: SweepPlan, context: ApplyContext) -> list[Refusal]:
     """What all the guards say of a sweep's plan; empty when it may be confirmed."""
-    return made_here(plan, context) or [refusal for guard in SWEEP_GUARDS for refusal in guard(plan, context)]
+    return is_for_this_place(plan, context) or [refusal for guard in SWEEP_GUARDS for refusal in guard(plan, context)]
 
 
 def sweep_phrase_must_match(plan: SweepPlan, confirm: str) -> list[Refusal]:

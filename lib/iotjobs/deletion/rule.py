@@ -131,7 +131,7 @@ def from_document(document: Mapping[str, Any]) -> SweepRule:
     return SweepRule(**values)
 
 
-def narrowed(rule: SweepRule, given: Mapping[str, Any]) -> tuple[SweepRule, list[str]]:
+def restricted(rule: SweepRule, given: Mapping[str, Any]) -> tuple[SweepRule, list[str]]:
     """The rule tightened by the parameters given beside a plan, and what of them would widen it instead.
 
     ``given`` holds only what was said explicitly. Raises InvalidInput.

@@ -105,8 +105,8 @@ class Explorer(static.StaticForm, ipywidgets.VBox):
 
     def _show_scope(self) -> None:
         self.scope.value = _heading(self._caption())
-        narrowed = self.selection.step is not None or self.selection.job_id is not None
-        self.all_jobs.layout.display = "" if narrowed else "none"
+        filtered = self.selection.step is not None or self.selection.job_id is not None
+        self.all_jobs.layout.display = "" if filtered else "none"
 
     def _show_thing(self) -> None:
         self.thing.value = thing_html(self.findings, self.selection)

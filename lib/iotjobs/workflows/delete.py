@@ -91,7 +91,7 @@ def apply_plan(run: Run, view: DeletionView, phrase: str) -> DeletionView:
             or guards.phrase_must_match(plan, phrase)
             or guards.is_the_plan_in_progress("of one delete", session.started_plan_id())
             or guards.allowed_by_project(plan, context)
-            or guards.made_here(plan, context)
+            or guards.is_for_this_place(plan, context)
             or guards.fresh_enough(plan, replace(context, started=view.result is not None and view.result.touched))
         )
         if refused:
@@ -289,7 +289,7 @@ def _plan_of_directory(run: Run, session: Session, asked: Request) -> tuple[Plan
         return None, refused
     if not _is_asked(plan, asked):
         return None, []
-    foreign = guards.made_here(plan, _context(run))  # names and even moments may be the same in another place
+    foreign = guards.is_for_this_place(plan, _context(run))  # names and even moments may be the same in another place
     return (None, foreign) if foreign else (plan, [])
 
 

@@ -108,7 +108,7 @@ def apply_plan(
             guards.unattended_is_safe(plan, missing) if phrase is None else guards.sweep_phrase_must_match(plan, phrase)
         )
         refused = refused or guards.is_the_plan_in_progress(plan.plan_id, started or _single_delete_in(session))
-        refused = refused or guards.made_here(plan, _context(run, plan))
+        refused = refused or guards.is_for_this_place(plan, _context(run, plan))
         if not refused:
             results = _settled(run, session, plan)
             evidence = _evidence(run, session, plan, results)
@@ -274,7 +274,7 @@ def _from_file(run: Run, action: Action | None) -> tuple[SweepPlan | None, list[
             return None, refused
         raise InvalidInput(f"{path.name} holds no plan of a sweep: it takes the plan.json of a sweep's run directory")
     beside = {name: run.parameters[name] for name in rule.NAMES if name in given}
-    narrower, wider = rule.narrowed(plan.rule, beside | ({} if action is None else {"action": action}))
+    stricter, wider = rule.restricted(plan.rule, beside | ({} if action is None else {"action": action}))
     wider += [name for name in _CAPS if name in given and run.parameters[name] > getattr(plan.caps, name)]
     if "action" in wider:
         why = f"the plan is to {plan.rule.action}, and action is the other one: leave it out, or make a new plan"
@@ -282,7 +282,7 @@ def _from_file(run: Run, action: Action | None) -> tuple[SweepPlan | None, list[
     if wider:
         why = f"{', '.join(sorted(wider))} would widen the plan; beside a plan parameters may only tighten it"
         return None, [Refusal("plan_loosened", f"{why}: leave them out, or make a new plan")]
-    return (plan if narrower == plan.rule else plan.restricted(narrower)), []
+    return (plan if stricter == plan.rule else plan.restricted(stricter)), []
 
 
 def _from_directory(session: Session, asked: SweepRule) -> tuple[SweepPlan | None, list[Refusal]]:
@@ -322,7 +322,9 @@ def _go_on(run: Run, session: Session, plan: SweepPlan, refused: list[Refusal]) 
     """The sweep in progress here: what was in flight is settled first, by looking."""
     if refused:
         return _refuse(run, SweepView(refusals=tuple(refused)))
-    refused = guards.made_here(plan, _context(run, plan))  # before any look: elsewhere nothing of it can be seen
+    refused = guards.is_for_this_place(
+        plan, _context(run, plan)
+    )  # before any look: elsewhere nothing of it can be seen
     if refused:
         return _refuse(run, replace(_view(plan, _results(plan, session)), refusals=tuple(refused)))
     results = _settled(run, session, plan)
@@ -472,7 +474,7 @@ def _refuse(run: Run, view: SweepView, *, matched: int | None = None) -> SweepVi
 
 def _evidence(run: Run, session: Session, plan: SweepPlan, results: Results) -> Evidence:
     """What the guards need to know of now; nothing where the plan is for another place."""
-    if guards.made_here(plan, _context(run, plan)):
+    if guards.is_for_this_place(plan, _context(run, plan)):
         return Evidence()
     journal = session.journal
     done = [identity for identity, each in results.items() if is_spent(each, journal.of(identity))]

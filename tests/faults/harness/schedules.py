@@ -12,7 +12,7 @@ STATES = ("QUEUED", "IN_PROGRESS", "SUCCEEDED", "FAILED", "REJECTED")
 CALLS = ("DescribeJobExecution", "CancelJobExecution", "DeleteJobExecution")
 GREENGRASS = "aws-gg-deployment"
 
-#: What can happen in the field; each is a method of `simulation.Field`. Those of `MADE_ANEW` make another execution.
+#: What can happen in the field; each is a method of `simulation.Field`. Those of `REPLACING_EVENTS` make another execution.
 EVENTS = (
     "device_starts",
     "device_succeeds",
@@ -27,7 +27,7 @@ EVENTS = (
     "job_recreated",
     "job_canceled",
 )
-MADE_ANEW = ("thing_joins", "number_used_again", "next_number_at_same_version", "job_recreated")
+REPLACING_EVENTS = ("thing_joins", "number_used_again", "next_number_at_same_version", "job_recreated")
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from iotjobs.run.run import Run
 from tests.faults.harness.crash_injection import CrashPoint, Kill, executor_times
 from tests.faults.harness.fault_injection import Fault, FaultInjector, Killed, ModelTransport
 from tests.faults.harness.invariants import Invariants, is_target
-from tests.faults.harness.schedules import MADE_ANEW, Event, Fleet, Job, Trouble
+from tests.faults.harness.schedules import REPLACING_EVENTS, Event, Fleet, Job, Trouble
 from tests.faults.harness.service_model import LIVE, AcceptedCall, ExecutionRecord, ServiceModel
 
 _OLD_S = 30 * 86400
@@ -98,7 +98,7 @@ class Field:
     def makes_anew(self, event: Event) -> bool:
         """Whether an event may make another execution under names that a cancel knows; a failed one may be retried."""
         retried = event.what in ("device_fails", "times_out") and any(job.retries for job in self.service.jobs.values())
-        return event.what in MADE_ANEW or retried
+        return event.what in REPLACING_EVENTS or retried
 
     def _delete(self, job_id: str, thing: str) -> bool:
         newest = self.service.newest(job_id, thing)
