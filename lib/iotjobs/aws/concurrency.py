@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -16,6 +17,28 @@ _OUTAGE = 8
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
+
+
+class Overdue(Exception):
+    """The time was over before there was an answer."""
+
+
+def in_time(ask: Callable[[], Answer], within_s: float, *, thread: str) -> Answer:
+    """Ask in a thread of its own, which is left alone when the time is over. Raises Overdue then, else as ``ask``."""
+    future: Future[Answer] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(ask())
+        except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+            future.set_exception(error)
+
+    threading.Thread(target=work, name=thread, daemon=True).start()
+    try:
+        future.exception(timeout=within_s)
+    except TimeoutError:  # of the waiting: that of the thread is given, not raised
+        raise Overdue from None
+    return future.result()
 
 
 def side_by_side(*asks: Callable[[], Any]) -> list[Any]:

@@ -7,7 +7,6 @@ in the order of botocore's providers (boto3 guide, "Credentials").
 from __future__ import annotations
 
 import functools
-import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ import botocore.credentials
 import botocore.exceptions as boto_errors
 import botocore.session
 
+from iotjobs.aws.concurrency import Overdue, in_time
 from iotjobs.aws.masking import outside_text
 from iotjobs.aws.service_errors import CLOCK, EXPIRED, clock_is_off
 from iotjobs.errors import Denied, IotJobsError
@@ -191,22 +191,10 @@ class CallerCredentials:
         """
         if not self._runs_a_program():
             return ask()
-        ended: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
-
-        def work() -> None:
-            try:
-                ended.put((ask(), None))
-            except BaseException as error:  # noqa: BLE001 - raised where it is waited for
-                ended.put((None, error))
-
-        threading.Thread(target=work, name="iotjobs-login", daemon=True).start()
         try:
-            answer, error = ended.get(timeout=self._program_s)
-        except queue.Empty:
+            return in_time(ask, self._program_s, thread="iotjobs-login")
+        except Overdue:
             raise _NeverEnds(f"it did not end within {self._program_s:g} s") from None
-        if error is not None:
-            raise error
-        return answer
 
     def _runs_a_program(self) -> bool:
         """Whether the profile, or one that it builds on, has a `credential_process`, and none asks for an MFA code."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import queue
 import random
 import threading
 import time
@@ -29,6 +28,7 @@ import urllib3.exceptions
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
 from iotjobs.aws import response_parsing
+from iotjobs.aws.concurrency import Overdue, in_time
 from iotjobs.aws.credentials import CallerCredentials
 from iotjobs.aws.masking import address
 from iotjobs.aws.pace import Paces, Traffic, seconds_to_wait
@@ -296,31 +296,23 @@ def _whole_answer(
 
     A timeout of the socket starts anew with each byte, also with those of the headers.
     """
-    ended: queue.SimpleQueue[AWSResponse | BaseException] = queue.SimpleQueue()
     reading: list[Any] = []
 
-    def work() -> None:
-        try:
-            response = send(request)
-            reading.append(response.raw)
-            content = _read(response.raw, str(request.url), most_bytes)
-            ended.put(AWSResponse(response.url, response.status_code, response.headers, _Body(content)))
-        except BaseException as error:  # noqa: BLE001 - raised where it is waited for
-            ended.put(error)
+    def ask() -> AWSResponse:
+        response = send(request)
+        reading.append(response.raw)
+        content = _read(response.raw, str(request.url), most_bytes)
+        return AWSResponse(response.url, response.status_code, response.headers, _Body(content))
 
     request.stream_output = True  # botocore then leaves the body to us
-    threading.Thread(target=work, name="iotjobs-call", daemon=True).start()
     try:
-        answer = ended.get(timeout=within_s)
-    except queue.Empty:
+        return in_time(ask, within_s, thread="iotjobs-call")
+    except Overdue:
         for raw in reading:
             with suppress(Exception):
                 raw.shutdown()
                 raw.close()
         raise AnswerTooLong(why=f"the answer did not end within {within_s:.0f} s") from None
-    if isinstance(answer, BaseException):
-        raise answer
-    return answer
 
 
 def _read(raw: Any, url: str, most_bytes: int) -> bytes:
