@@ -11,7 +11,7 @@ from iotjobs.aws.concurrency import map_concurrently
 from iotjobs.aws.connection import Connection
 from iotjobs.aws.rows import Row, execution, executions_table, name_in_arn, odd_answer, timer
 from iotjobs.errors import IotJobsError, NotFound
-from iotjobs.model import UNFINISHED, Execution, ExecutionKey, Status
+from iotjobs.model import UNFINISHED, Execution, ExecutionKey, Identity, Status, same_moment
 from iotjobs.snapshot import KEY, QUEUE_COLUMNS
 
 PAGE_ROWS = 250
@@ -47,6 +47,17 @@ def thing_executions(connection: Connection, thing_name: str) -> pd.DataFrame:
 
     rows = _listed(connection, operation, row, most=None, thingName=thing_name)
     return newest_states(executions_table(operation, rows))
+
+
+def rows_of(executions: pd.DataFrame, identity: Identity) -> pd.DataFrame:
+    """The rows that are about this very execution: its job, thing and number, and the moment it was queued."""
+    same = executions[
+        (executions["job_id"] == identity.job_id)
+        & (executions["thing_name"] == identity.thing_name)
+        & (executions["execution_number"] == identity.execution_number)
+    ]
+    at_that_moment = [same_moment(moment, identity.queued_at) for moment in same["queued_at"]]
+    return same[pd.Series(at_that_moment, index=same.index, dtype=bool)]
 
 
 def newest_states(executions: pd.DataFrame) -> pd.DataFrame:

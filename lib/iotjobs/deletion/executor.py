@@ -432,10 +432,7 @@ class _Step:
             if isinstance(error, Denied) and error.action is None:
                 raise
             return False
-        same = listed[(listed["job_id"] == plan.key.job_id) & (listed["execution_number"] == plan.key.execution_number)]
-        return len(listed) < fetch.PAGE_ROWS and not any(
-            same_moment(moment, plan.identity.queued_at) for moment in same["queued_at"]
-        )
+        return len(listed) < fetch.PAGE_ROWS and fetch.rows_of(listed, plan.identity).empty
 
     def _is_gone(self, now: Execution | None) -> bool:
         return now is None or not same_moment(now.queued_at, self._plan.execution.queued_at)

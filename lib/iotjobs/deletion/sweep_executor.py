@@ -27,7 +27,7 @@ from iotjobs.deletion.results import TargetResult, TargetState
 from iotjobs.deletion.sweep_plan import SweepPlan, Target
 from iotjobs.deletion.turns import Halted, Turns
 from iotjobs.errors import Denied, Interrupted, IotJobsError, NotFound, Refused
-from iotjobs.model import UNFINISHED, Identity, same_moment
+from iotjobs.model import UNFINISHED, Identity
 from iotjobs.run.journal import Journal
 
 FAILURES_IN_A_ROW = 3
@@ -202,15 +202,12 @@ class SweepExecutor:
         self._journal.write("canary", target.identity)
 
     def _left_its_queue(self, target: Target) -> bool:
-        key = target.key
         try:
-            listed = fetch.thing_executions(self._connection(), key.thing_name)
+            listed = fetch.thing_executions(self._connection(), target.key.thing_name)
         except NotFound:  # the thing is no longer registered, and so has no queue
             return True
-        same = listed[(listed["job_id"] == key.job_id) & (listed["execution_number"] == key.execution_number)]
-        if not target.removal.deletes:
-            same = same[same["status"].isin(UNFINISHED)]
-        return not any(same_moment(moment, target.identity.queued_at) for moment in same["queued_at"])
+        rows = fetch.rows_of(listed, target.identity)
+        return rows.empty or not (target.removal.deletes or rows["status"].isin(UNFINISHED).any())
 
     def _raise_if_stopped(self, stop: Callable[[], bool]) -> None:
         if self._turns is not None and self._turns.is_over:
