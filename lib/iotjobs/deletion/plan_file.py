@@ -1,4 +1,4 @@
-"""A plan read back from its file: whole and possible, or refused. Pure but for the reading of the file.
+"""A plan put into its file and read back: whole and possible, or refused. Pure but for the file.
 
 A document is believed only when it is exactly what the kit would write of the facts in it: its id, its phrase, its
 steps and its consequences are made anew and compared.
@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from iotjobs import given_file
 from iotjobs.deletion import plan_signature
@@ -24,10 +24,24 @@ from iotjobs.deletion.sweep_plan import Caps, LeftAlone, Reading, SweepPlan, Tar
 from iotjobs.errors import InvalidInput
 from iotjobs.model import EXECUTION_NUMBER_MAX, JOB_ID, NAMESPACE_ID, THING_NAME, Cause, Execution, ExecutionKey, Status
 
+if TYPE_CHECKING:
+    from iotjobs.run.directory import Session
+
+#: Where a run directory has its plan.
+NAME = "plan.json"
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _REGION = re.compile(r"[a-z0-9-]{1,32}")
 _ANY = re.compile(r"[\s\S]{0,10000}")
 _OPERATIONS = ((DELETE,), (CANCEL, DELETE), (CANCEL,))
+
+
+class _Plan(Protocol):
+    def as_document(self) -> dict[str, Any]: ...
+
+
+def save(session: Session, plan: _Plan) -> None:
+    """Put a plan into its run directory, signed where there is a key. Raises RecordError."""
+    session.write_json(NAME, plan_signature.signed(plan.as_document()))
 
 
 def load(path: Path) -> tuple[Plan | SweepPlan | None, list[Refusal]]:

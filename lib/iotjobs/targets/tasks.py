@@ -190,7 +190,7 @@ def done_so_far(name: str, *, run_dir: Path, plan_id: str) -> dict[str, int]:
     """
     directory = directory_of(run_dir, name)
     try:
-        plan, _ = plan_file.load(directory / "plan.json")
+        plan, _ = plan_file.load(directory / plan_file.NAME)
         if not isinstance(plan, SweepPlan) or plan.plan_id != plan_id:
             return {}
         with Journal(directory) as journal:

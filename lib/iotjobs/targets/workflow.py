@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iotjobs import given_file
-from iotjobs.deletion import plan_signature
+from iotjobs.deletion import plan_file, plan_signature
 from iotjobs.deletion.guards import Refusal
 from iotjobs.errors import InvalidInput, RecordError, Refused
 from iotjobs.model import Action, Outcome
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from iotjobs.run.directory import Session
     from iotjobs.run.run import Run
 
-PLAN_FILE = "plan.json"
 _CAPS = ("max_deletes", "max_fraction", "max_total_deletes")
 _GRACE_S = 30.0  # an execution that is being deleted is seen through
 _DONE_BY = {Action.DELETE: "deleted", Action.CANCEL: "cancelled"}
@@ -72,7 +71,7 @@ def plan_fleet(run: Run, *, progress: Progress = lambda _line: None) -> FleetVie
             raise_if_interrupted(run, done.answers)
         plan = of_answers(done.answers, max_total_deletes=run.parameters["max_total_deletes"])
         if plan.targets:
-            session.write_json(PLAN_FILE, plan_signature.signed(plan.as_document()))
+            plan_file.save(session, plan)
         return offer(run, FleetView(done.answers, plan=plan, dashboard=done.dashboard))
 
 
@@ -90,7 +89,7 @@ def apply_fleet(run: Run, view: FleetView, phrase: str | None, *, progress: Prog
             return refuse(run, replace(view, refusals=tuple(refused)))
         tasks.remove_stop(session.directory.path)
         if started is None:
-            session.write_json(PLAN_FILE, plan_signature.signed(plan.as_document()))
+            plan_file.save(session, plan)
             session.journal.write("begun", plan_id=plan.plans_id, count=plan.count, ticket=run.parameters["ticket"])
         everywhere = _apply_everywhere(run, plan, phrase, progress=progress)
         ended = replace(view, answers=everywhere.answers, dashboard=everywhere.dashboard, applied=True)
@@ -168,7 +167,7 @@ def _earlier_plan(run: Run, session: Session) -> SetPlan | None:
 
     Raises InvalidInput, and RecordError when `plan.json` is not what was begun.
     """
-    path = session.directory.path / PLAN_FILE
+    path = session.directory.path / plan_file.NAME
     started = session.started_plan_id()
     if started is not None:
         try:
@@ -188,7 +187,7 @@ def _plan_file_of(run: Run, one: PlannedTarget) -> dict[str, str]:
     if run.parameters["plan_file"] is None:
         return {}
     above = Path(run.parameters["plan_file"]).expanduser().absolute().parent
-    return {"plan_file": str(tasks.directory_of(above, one.name) / PLAN_FILE)}
+    return {"plan_file": str(tasks.directory_of(above, one.name) / plan_file.NAME)}
 
 
 def _not_named(one: PlannedTarget) -> TargetAnswer:

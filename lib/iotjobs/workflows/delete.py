@@ -18,7 +18,6 @@ from iotjobs.deletion import guards, plan_file, request
 from iotjobs.deletion.executor import Executor
 from iotjobs.deletion.guards import ApplyContext, Refusal
 from iotjobs.deletion.plan import CANCEL, DELETE, Plan
-from iotjobs.deletion.plan_signature import signed
 from iotjobs.deletion.request import CancelRequest, DeleteRequest
 from iotjobs.deletion.results import TargetResult, TargetState, counts_of, outcome_of
 from iotjobs.deletion.select import queue_context
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from iotjobs.run.directory import Session
     from iotjobs.run.run import Run
 
-PLAN_FILE = "plan.json"
 Request = DeleteRequest | CancelRequest
 _VERB = {True: "delete", False: "cancel"}
 
@@ -75,7 +73,7 @@ def make_plan(run: Run, asked: Request, *, cancel_first: bool, confirm: str | No
         plan = _plan_for(run, asked, execution, cancel_first=cancel_first)
         if isinstance(plan, Refusal):
             return _refuse(run, DeletionView(refusals=(plan,)))
-        session.write_json(PLAN_FILE, signed(plan.as_document()))
+        plan_file.save(session, plan)
         return _offer(run, DeletionView(plan))
 
 
@@ -97,7 +95,7 @@ def apply_plan(run: Run, view: DeletionView, phrase: str) -> DeletionView:
         if refused:
             return _refuse(run, replace(view, refusals=tuple(refused)))
         run.note(counts=_nothing_done(plan))
-        session.write_json(PLAN_FILE, signed(plan.as_document()))
+        plan_file.save(session, plan)
         executor = _executor(run, session)
         ending: IotJobsError | None = None
         try:
@@ -278,7 +276,7 @@ def _describe(run: Run, asked: Request) -> Execution:
 
 def _plan_of_directory(run: Run, session: Session, asked: Request) -> tuple[Plan | None, list[Refusal]]:
     """The plan that an earlier run made here for the same request, or why it is refused."""
-    path = session.directory.path / PLAN_FILE
+    path = session.directory.path / plan_file.NAME
     if not path.exists():
         return None, []
     try:

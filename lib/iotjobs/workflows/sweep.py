@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from iotjobs.run.directory import Session
     from iotjobs.run.run import Run
 
-PLAN_FILE = "plan.json"
 #: The table of what became of each target, by the action.
 RESULTS_FILE = {Action.DELETE.value: "deletions.csv", Action.CANCEL.value: "cancellations.csv"}
 _CAPS = ("max_deletes", "max_fraction")
@@ -117,7 +116,7 @@ def apply_plan(
             return _refuse(run, replace(view, refusals=tuple(refused), results=results))
         run.note(counts=counts_of(results.values()))
         if started is None:
-            session.write_json(PLAN_FILE, plan_signature.signed(plan.as_document()))
+            plan_file.save(session, plan)
             session.journal.write(
                 "begun",
                 plan_id=plan.plan_id,
@@ -239,7 +238,7 @@ def _plan_in_progress(session: Session) -> SweepPlan | None:
         return None
     refused: list[Refusal] = []
     try:
-        plan, refused = plan_file.load(session.directory.path / PLAN_FILE)
+        plan, refused = plan_file.load(session.directory.path / plan_file.NAME)
     except InvalidInput as error:
         plan, refused = None, [Refusal("plan_edited", str(error))]
     if isinstance(plan, SweepPlan) and plan.plan_id == started:
@@ -287,7 +286,7 @@ def _from_file(run: Run, action: Action | None) -> tuple[SweepPlan | None, list[
 
 def _from_directory(session: Session, asked: SweepRule) -> tuple[SweepPlan | None, list[Refusal]]:
     """The plan that an earlier run made here by the same rule: what was read is what is confirmed."""
-    path = session.directory.path / PLAN_FILE
+    path = session.directory.path / plan_file.NAME
     if not path.exists():
         return None, []
     try:
@@ -347,7 +346,7 @@ def _offer(
         run.finish(Outcome.NOTHING_TO_DO, reason="no execution is left in the plan", counts=_counts(view))
         return view
     if results is None:
-        session.write_json(PLAN_FILE, plan_signature.signed(plan.as_document()))
+        plan_file.save(session, plan)
     refused = guards.sweep_refusals(plan, _context(run, plan, evidence, started=results is not None))
     if refused:
         return _refuse(run, replace(view, refusals=tuple(refused)))
