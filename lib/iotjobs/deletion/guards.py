@@ -255,7 +255,7 @@ def _over_ceilings(plan: SweepPlan, context: ApplyContext) -> list[Refusal]:
         why = f"the plan has {count} executions, more than max_deletes of {project.file} ({project.max_deletes})"
         refused.append(Refusal("max_deletes", f"{why}, which no parameter can raise: narrow the rule"))
     for job_id, mine, total in _of_each_job(plan, context):
-        if project.max_fraction is not None and mine > project.max_fraction * total + 1e-9:
+        if project.max_fraction is not None and _is_over(mine, project.max_fraction, total):
             why = f"the plan has {mine} of the {total} executions of job {job_id}, more than max_fraction of "
             message = f"{why}{project.file} ({project.max_fraction:g}), which no parameter can raise: narrow the rule"
             refused.append(Refusal("max_fraction", message, job_id=job_id))
@@ -338,7 +338,7 @@ def within_max_fraction(plan: SweepPlan, context: ApplyContext) -> list[Refusal]
     """
     refused = []
     for job_id, count, total in _of_each_job(plan, context):
-        if count > context.caps.max_fraction * total + 1e-9:
+        if _is_over(count, context.caps.max_fraction, total):
             needed = f"{count / total:.2g}" if total else "any"
             refused.append(
                 Refusal(
@@ -350,6 +350,10 @@ def within_max_fraction(plan: SweepPlan, context: ApplyContext) -> list[Refusal]
                 )
             )
     return refused
+
+
+def _is_over(count: int, fraction: float, total: int) -> bool:
+    return count > fraction * total + 1e-9  # a tenth of ten is one, in floats too
 
 
 def _of_each_job(plan: SweepPlan, context: ApplyContext) -> list[tuple[str, int, int]]:

@@ -13,7 +13,7 @@ import pandas as pd
 from iotjobs import parameter_values
 from iotjobs.diagnosis.service_owners import owner_of
 from iotjobs.errors import InvalidInput
-from iotjobs.model import TERMINAL, UNFINISHED, Action, Cause
+from iotjobs.model import TERMINAL, UNFINISHED, Action
 
 #: The parameters of a sweep that make its rule.
 NAMES = (
@@ -103,7 +103,7 @@ def from_parameters(given: Mapping[str, Any]) -> SweepRule:
         action=action.value,
         job_id=parameter_values.job_id(meant["job_id"]) if "job_id" in meant else None,
         thing_name=parameter_values.thing_name(meant["thing_name"]) if "thing_name" in meant else None,
-        causes=_causes(meant.get("causes")),
+        causes=tuple(sorted(parameter_values.causes(meant.get("causes")))),
         statuses=tuple(sorted(statuses)),
         thing_groups=tuple(sorted(set(parameter_values.thing_groups(meant.get("thing_groups"))))),
         protect=tuple(sorted(set(parameter_values.comma_list(meant.get("protect"), name="protect")))),
@@ -160,14 +160,6 @@ def restricted(rule: SweepRule, given: Mapping[str, Any]) -> tuple[SweepRule, li
             wider.append("force")
         values["force"] = said.force
     return SweepRule(**values), sorted(wider)
-
-
-def _causes(value: Any) -> tuple[str, ...]:
-    parts = parameter_values.comma_list(value, name="causes")
-    unknown = sorted(set(parts) - {cause.value for cause in Cause})
-    if unknown:
-        raise InvalidInput(f"causes has {', '.join(unknown)}; there are {', '.join(Cause)}")
-    return tuple(sorted(set(parts)))
 
 
 def _seconds(value: Any, name: str) -> int:
