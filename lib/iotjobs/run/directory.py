@@ -67,11 +67,6 @@ class RunDirectory:
         return str(self.path.relative_to(here)) if self.path.is_relative_to(here) else self.path.name
 
     @property
-    def shown(self) -> str:
-        """See `display_path`."""
-        return self.display_path
-
-    @property
     def busy(self) -> bool:
         """Whether another thread of this process is at work here."""
         return self._lock.busy

@@ -12,7 +12,6 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from iotjobs import parameter_values
 from iotjobs.diagnosis.changes import COMPARED
@@ -175,6 +174,8 @@ def _read(path: Path) -> tuple[pd.DataFrame, list[str]]:
 
 def _from_parquet(path: Path) -> pd.DataFrame:
     """The table of a file that may be anybody's: a small one can unfold to more than the machine has."""
+    import pyarrow.parquet as pq  # noqa: PLC0415 - few runs have an earlier one to read
+
     content = files.read_own(path)
     facts = pq.ParquetFile(io.BytesIO(content))
     groups = [facts.metadata.row_group(number) for number in range(facts.num_row_groups)]

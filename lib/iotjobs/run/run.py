@@ -387,7 +387,7 @@ def _ending_view(run: Run) -> View:
     """The closing line of a run, as text and as HTML."""
     outcome = run.outcome.value if run.outcome else "not ended"
     at_work = "A panel of this notebook is still at work." if run.directory.busy else ""
-    directory = run.directory.shown
+    directory = run.directory.display_path
     html = render("ending.html", outcome=outcome, reason=run.reason, at_work=at_work, directory=directory)
     text = f"Outcome: {outcome}. {run.reason} {at_work}".strip()
     return View(html, f"{visible(text)}\nFiles: {visible(directory)}")

@@ -123,7 +123,7 @@ def _investigate(run: Run) -> Findings:
         stuck_after=stuck_after,
         connection=ConnectionInfo.of(connection),
         place=snapshot.place,
-        run_dir=run.directory.shown,
+        run_dir=run.directory.display_path,
         statuses=tuple(values["statuses"] or ()),
         jobs_listed=snapshot.jobs_listed,
         changes=None if earlier is None else changes_since(earlier, connection, executions, jobs, given=given),
