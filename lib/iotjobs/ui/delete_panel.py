@@ -17,6 +17,7 @@ from iotjobs.markup import render
 from iotjobs.ui import static
 from iotjobs.ui.callbacks import report_errors
 from iotjobs.ui.deletion_view import deletion_html
+from iotjobs.ui.layout import row
 
 if TYPE_CHECKING:
     from iotjobs.workflows.delete import Deletion
@@ -46,11 +47,11 @@ class DeletePanel(static.StaticForm, ipywidgets.VBox):
         self.why = ipywidgets.HTML()
         super().__init__(
             [
-                _row(self.job, self.thing, self.number, self.ticket),
-                _row(self.keep_record, self.force, self.cancel_first, self.show_plan),
+                row(self.job, self.thing, self.number, self.ticket),
+                row(self.keep_record, self.force, self.cancel_first, self.show_plan),
                 self.output,
                 self.plan_view,
-                _row(self.typed, self.delete, self.why),
+                row(self.typed, self.delete, self.why),
             ]
         )
         for field in self._fields:
@@ -164,7 +165,3 @@ def _text(label: str, value: Any) -> ipywidgets.Text:
 
 def _check(label: str, *, ticked: bool) -> ipywidgets.Checkbox:
     return ipywidgets.Checkbox(description=label, value=ticked, indent=False)
-
-
-def _row(*widgets: ipywidgets.Widget) -> ipywidgets.HBox:
-    return ipywidgets.HBox(widgets, layout=ipywidgets.Layout(flex_flow="row wrap"))

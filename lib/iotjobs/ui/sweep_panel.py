@@ -21,6 +21,7 @@ from iotjobs.model import Action, Identity
 from iotjobs.ui import static, sweep_view
 from iotjobs.ui.callbacks import in_background, report_errors
 from iotjobs.ui.grid import Grid, GridColumn
+from iotjobs.ui.layout import row
 from iotjobs.ui.progress import progress_sentence
 
 if TYPE_CHECKING:
@@ -79,10 +80,10 @@ class SweepPanel(static.StaticForm, ipywidgets.VBox):
                 self.head,
                 self.result,
                 self._rows_box,
-                _row(self.leave_out, self.look_again, self.other_action),
+                row(self.leave_out, self.look_again, self.other_action),
                 self.left_out,
                 self.where,
-                _row(self.ticket, self.typed, self.delete, self.why, self.stop, self.progress),
+                row(self.ticket, self.typed, self.delete, self.why, self.stop, self.progress),
                 self.said,
                 self.output,
             ],
@@ -272,10 +273,6 @@ def sweep_panel(sweep: Sweep) -> SweepPanel:
 
 def _scrolled(html: Markup) -> Markup:
     return render("scrolled.html", html=html)
-
-
-def _row(*widgets: ipywidgets.Widget) -> ipywidgets.HBox:
-    return ipywidgets.HBox(widgets, layout=ipywidgets.Layout(flex_flow="row wrap"))
 
 
 def _button(description: str, icon: str, style: str) -> ipywidgets.Button:
