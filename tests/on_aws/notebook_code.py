@@ -13,6 +13,7 @@ from IPython.core.history import HistoryManager
 from IPython.core.interactiveshell import InteractiveShell
 
 from iotjobs.run.notebooks import notebooks
+from tests.aws_standin import Fault, StandIn
 
 
 @dataclass(frozen=True)
@@ -76,3 +77,17 @@ def confirmed(notebook: str, directory: Path, **parameters: Any) -> Ended:
     planned = run(notebook, directory, **parameters)
     assert planned.outcome == "planned", planned.reason
     return run(notebook, directory, **parameters, confirm=planned.result["confirm"])
+
+
+def settles_by_looking(
+    aws: StandIn, directory: Path, notebook: str, operation: str, fault: Fault, **parameters: Any
+) -> None:
+    """Plan and confirm, the answer to the call lost; at the latest the second run knows, and nothing is sent twice."""
+    planned = run(notebook, directory, **parameters)
+    aws.script.fail(operation, fault)
+    ended = run(notebook, directory, **parameters, confirm=planned.result["confirm"])
+    if ended.outcome != "applied":
+        assert ended.outcome not in {"refused", "denied", "nothing_to_do"}, ended.reason
+        ended = run(notebook, directory, **parameters, confirm=planned.result["confirm"])
+    assert ended.outcome == "applied", ended.reason
+    assert len(aws.called(operation)) == 1

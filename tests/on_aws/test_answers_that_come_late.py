@@ -10,7 +10,7 @@ import pytest
 
 from tests.aws_standin import Fault, StandIn
 from tests.on_aws.conftest import LogIn
-from tests.on_aws.notebook_code import run
+from tests.on_aws.notebook_code import run, settles_by_looking
 from tests.on_aws.test_the_three_jobs_under_every_login import causes
 
 ONE: dict[str, Any] = {"job_id": "firmware", "thing_name": "pump-1", "execution_number": 1}
@@ -79,14 +79,7 @@ def test_a_cancel_that_shows_late_is_sent_once_and_the_delete_follows(aws: Stand
     ids=["drop", "502", "403", "404", "garbage", "cut"],
 )
 def test_a_delete_whose_answer_is_lost_is_settled_by_looking(aws: StandIn, tmp_path: Path, fault: Fault) -> None:
-    planned = run("delete_job_execution", tmp_path / "run", **ONE)
-    aws.script.fail("DeleteJobExecution", fault)
-    ended = run("delete_job_execution", tmp_path / "run", **ONE, confirm=planned.result["confirm"])
-    if ended.outcome != "applied":
-        assert ended.outcome not in {"refused", "denied", "nothing_to_do"}, ended.reason
-        ended = run("delete_job_execution", tmp_path / "run", **ONE, confirm=planned.result["confirm"])
-    assert ended.outcome == "applied", ended.reason
-    assert len(aws.called("DeleteJobExecution")) == 1
+    settles_by_looking(aws, tmp_path / "run", "delete_job_execution", "DeleteJobExecution", fault, **ONE)
 
 
 def test_a_job_that_aws_is_still_cancelling_is_waited_for(aws: StandIn, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.aws_standin import Fault, StandIn
-from tests.on_aws.notebook_code import confirmed, run
+from tests.on_aws.notebook_code import confirmed, run, settles_by_looking
 
 ONE: dict[str, Any] = {"job_id": "firmware", "thing_name": "pump-3", "force": True}
 CANCEL = ("CancelJobExecution", "firmware", "pump-3")
@@ -35,14 +35,7 @@ def test_what_waits_is_cancelled_without_force(aws: StandIn, tmp_path: Path) -> 
     ids=["drop", "502", "garbage"],
 )
 def test_a_cancel_whose_answer_is_lost_is_settled_by_looking(aws: StandIn, tmp_path: Path, fault: Fault) -> None:
-    planned = run("cancel_job_execution", tmp_path / "run", **ONE)
-    aws.script.fail("CancelJobExecution", fault)
-    ended = run("cancel_job_execution", tmp_path / "run", **ONE, confirm=planned.result["confirm"])
-    if ended.outcome != "applied":
-        assert ended.outcome not in {"refused", "denied", "nothing_to_do"}, ended.reason
-        ended = run("cancel_job_execution", tmp_path / "run", **ONE, confirm=planned.result["confirm"])
-    assert ended.outcome == "applied", ended.reason
-    assert len(aws.called("CancelJobExecution")) == 1
+    settles_by_looking(aws, tmp_path / "run", "cancel_job_execution", "CancelJobExecution", fault, **ONE)
 
 
 def test_one_of_a_service_needs_the_phrase_that_names_it(aws: StandIn, tmp_path: Path) -> None:
