@@ -103,6 +103,21 @@ def start(
     return run
 
 
+def start_beside(run: Run, notebook: str, **values: object) -> Run:
+    """Another run in the same notebook, with a directory of its own: what a person does beside what the cells do.
+
+    It connects as the first one does. Nothing of it is closed by a cell: cells that fail are no end of it, and others
+    may work in its directory as soon as it does not. Raises as `start`.
+    """
+    place = {name: run.parameters[name] for name in ("profile", "region")}
+    directory = RunDirectory.open(None, notebook=notebook, started_at=(now := datetime.now(UTC)))
+    directory.take()
+    beside = Run(directory, now, parameters.read(notebook, {**place, **values}), run.connect)
+    beside.project = run.project
+    directory.leave()
+    return beside
+
+
 def _raw(notebook: str, namespace: Mapping[str, object] | None, values: Mapping[str, object]) -> dict[str, object]:
     if namespace is None:
         return dict(values)
@@ -113,7 +128,8 @@ def _raw(notebook: str, namespace: Mapping[str, object] | None, values: Mapping[
 class Run:
     """One run of one notebook.
 
-    ``parameters``: typed, and which of them were given. ``earlier``: the investigation to compare with, if one is.
+    ``parameters``: typed, and which of them were given. ``connect``: see `start`. ``earlier``: the investigation to
+    compare with, if one is.
     ``project``: the project file in force.
     ``outcome`` and ``reason``: how it ended, as far as that is known. ``listeners`` are called when that changes.
     ``ticket``: what the record gives as the reason, the parameter's until a person gives another in a panel.
@@ -134,7 +150,7 @@ class Run:
         self.project = Project()
         self.outcome: Outcome | None = None
         self.reason = ""
-        self._connect = connect or self._connect_by_parameters
+        self.connect = connect
         self._connection: aws.Connection | None = None
         self._unwatch: Callable[[], None] | None = None
         self._cell_error = ""
@@ -194,7 +210,7 @@ class Run:
     def connection(self) -> aws.Connection:
         """The connection to AWS, made when it is first needed. Raises InvalidInput, Denied, IotJobsError."""
         if self._connection is None:
-            self._connection = self._connect()
+            self._connection = (self.connect or self._connect_by_parameters)()
         return self._connection
 
     @property
