@@ -7,14 +7,14 @@ alone, before any call is made.
 from __future__ import annotations
 
 import difflib
-import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from typing import Any
 
 from iotjobs.errors import InvalidInput
 from iotjobs.parameter_values import (
+    Parameter,
     action,
     causes,
     comma_list,
@@ -26,7 +26,6 @@ from iotjobs.parameter_values import (
     job_id,
     namespace_id,
     path,
-    shown,
     skeleton,
     statuses,
     text,
@@ -38,50 +37,6 @@ _UNIT_SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 #: The types that a scheduler can inject; a name in a notebook that holds anything else is no parameter.
 _PLAIN = (str, int, float, bool, type(None), list, tuple, dict, set, frozenset, bytes, date, time, timedelta)
 _OF_IPYTHON = {"In", "Out", "exit", "quit", "get_ipython", "open"}
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One parameter of a notebook.
-
-    ``type`` is what its cell declares. ``default`` has the form in which it would be given. ``cell_has_none``: its
-    cell says None although there is a default, since it counts whether somebody gave it. ``bare``: what the
-    command's option means without a value.
-    """
-
-    name: str
-    parse: Callable[..., Any]
-    help: str
-    default: object = None
-    type: type = str
-    cell_has_none: bool = False
-    bare: str | None = None
-
-    @property
-    def comment(self) -> str:
-        """The comment of its line in the parameters cell."""
-        return f"{self.help}; None: {self.default}" if self.cell_has_none else self.help
-
-    @property
-    def declaration(self) -> str:
-        """Its line in the parameters cell."""
-        default = None if self.cell_has_none else self.default
-        value = f'"{default}"' if isinstance(default, str) else repr(default)
-        return f"{self.name}: {self.type.__name__} = {value}  # {self.comment}"
-
-    def read(self, value: object) -> Any:
-        """The typed value; None is the default. Raises InvalidInput, also for what is given and empty."""
-        if value is None:
-            return None if self.default is None else self.parse(self.default, name=self.name)
-        empty = not value.strip() if isinstance(value, str) else isinstance(value, list | tuple | dict) and not value
-        if empty:
-            raise InvalidInput(
-                f"{self.name} is given and empty ({shown(value)}); leave it out, or give a value: was a variable not "
-                "set?"
-            )
-        if isinstance(value, float) and not math.isfinite(value):
-            raise InvalidInput(f"{self.name} is {value!r}, which is no number that can be meant")
-        return self.parse(value, name=self.name)
 
 
 def _common(notebook: str, run_dir: str = "") -> tuple[Parameter, ...]:
