@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from datetime import date, time, timedelta
 from typing import Any
 
+from iotjobs import sweep_rule
 from iotjobs.errors import InvalidInput
 from iotjobs.parameter_values import (
     Parameter,
-    action,
-    causes,
-    comma_list,
     count,
     duration,
     execution_number,
@@ -29,7 +27,6 @@ from iotjobs.parameter_values import (
     skeleton,
     statuses,
     text,
-    thing_groups,
     thing_name,
 )
 
@@ -67,40 +64,7 @@ _INVESTIGATE = (
     ),
 )
 _SWEEP = (
-    Parameter(
-        "action",
-        action,
-        "delete, or cancel: end what is unfinished by its version, keep the record and delete nothing",
-        default="delete",
-        cell_has_none=True,
-    ),
-    Parameter("job_id", job_id, "only executions of this job"),
-    Parameter("thing_name", thing_name, 'only executions of this thing, in quotes: "007" is text'),
-    Parameter("causes", causes, "only these causes, comma-separated: orphaned,device_offline"),
-    Parameter("statuses", statuses, "only these statuses, comma-separated: FAILED,REJECTED"),
-    Parameter("thing_groups", thing_groups, "only things of these groups or of the groups below them, comma-separated"),
-    Parameter(
-        "older_than",
-        duration,
-        "only what has not changed for this long: 90m, 24h, 30d",
-        default="30d",
-        cell_has_none=True,
-    ),
-    Parameter(
-        "stuck_after",
-        duration,
-        "for causes: an execution without any change for this long is stuck",
-        default="24h",
-        cell_has_none=True,
-    ),
-    Parameter(
-        "force",
-        flag,
-        "True: also QUEUED and IN_PROGRESS, each cancelled by its version first; action cancel: also IN_PROGRESS",
-        default=False,
-        type=bool,
-        cell_has_none=True,
-    ),
+    *sweep_rule.PARAMETERS,
     Parameter("max_deletes", count, "more than this, and nothing is deleted", default=25, type=int, cell_has_none=True),
     Parameter(
         "max_fraction",
@@ -109,11 +73,6 @@ _SWEEP = (
         default=0.1,
         type=float,
         cell_has_none=True,
-    ),
-    Parameter(
-        "protect",
-        comma_list,
-        "names to leave alone, things or jobs, comma-separated patterns of whole names: prod-*,pump-?",
     ),
     Parameter(
         "plan_file",

@@ -1,50 +1,182 @@
-"""Which executions a sweep is about: the rule, as parameters say it and as `plan.json` holds it. Pure."""
+"""Which executions a sweep is about: the rule, as parameters say it and as `plan.json` holds it. Pure.
+
+A selector is one field of `SweepRule`: its parameter, what it chooses, and which other value is no wider. The
+parameters of the sweep's notebooks, reading, choosing and tightening all go through the fields.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields
+import json
+import operator
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from fnmatch import fnmatchcase
-from typing import Any
+from functools import reduce
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import pandas as pd
-
-from iotjobs import parameter_values
+from iotjobs import parameter_values as read
 from iotjobs.diagnosis.service_owners import owner_of
 from iotjobs.errors import InvalidInput
 from iotjobs.model import TERMINAL, UNFINISHED, Action
+from iotjobs.parameter_values import Parameter
 
-#: The parameters of a sweep that make its rule.
-NAMES = (
-    *("action", "job_id", "thing_name", "causes", "statuses", "thing_groups", "older_than", "stuck_after", "force"),
-    "protect",
-)
-_SELECTORS = ("job_id", "thing_name", "causes", "statuses", "thing_groups")
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class _Table(NamedTuple):
+    """A diagnosed executions table, when it was read, and the things of the rule's groups."""
+
+    rows: pd.DataFrame
+    as_of: pd.Timestamp
+    members: Collection[str]
+
+    @property
+    def age_s(self) -> pd.Series:
+        """Seconds since the last change: what a device worked on yesterday is not old, whenever it was queued."""
+        changed = self.rows[["queued_at", "started_at", "last_updated_at"]].max(axis=1)
+        age_s: pd.Series = (self.as_of - changed).dt.total_seconds()
+        return age_s
+
+
+class _Member(NamedTuple):
+    """What a field of the rule is: ``fits`` is None where it chooses nothing by itself.
+
+    ``narrows``: whether a value given beside a plan (second) is no wider than the plan's (first). ``adds``: it does not
+    take the place of the plan's but is added to it.
+    """
+
+    parameter: Parameter
+    narrows: Callable[[Any, Any], bool]
+    fits: Callable[[_Table, Any], pd.Series] | None = None
+    adds: bool = False
+
+
+def _within(plan: Any, beside: Any) -> bool:
+    """Whether the names given beside a plan are among the plan's, which takes all where it has none."""
+    return not plan or set(_listed(beside)) <= set(_listed(plan))
+
+
+def _field(
+    name: str,
+    parse: Callable[..., Any],
+    help: str,  # noqa: A002 - as `Parameter` has it
+    *,
+    default: Any = None,
+    empty: Any = None,
+    column: str = "",
+    fits: Callable[[_Table, Any], pd.Series] | None = None,
+    narrows: Callable[[Any, Any], bool] = _within,
+    adds: bool = False,
+) -> Any:
+    """A field of the rule. ``default``: its parameter's; without one the field holds ``empty`` when none is given.
+
+    ``column``: the one that must have the value, or one of the values, where ``fits`` says nothing else.
+    """
+    if column:
+        fits = lambda table, value: table.rows[column].isin(_listed(value))  # noqa: E731
+    kind = bool if isinstance(default, bool) else str
+    parameter = Parameter(name, parse, help, default=default, type=kind, cell_has_none=default is not None)
+    value = empty if default is None else _plain(parameter.read(default))
+    return field(default=value, metadata={"member": _Member(parameter, narrows, fits, adds)})
+
+
+def _listed(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _plain(value: Any) -> Any:
+    """A parameter's typed value as the rule holds it."""
+    if isinstance(value, timedelta):
+        return int(value.total_seconds())
+    if isinstance(value, tuple):
+        return tuple(sorted({str(part) for part in value}))
+    return str(value) if isinstance(value, str) else value
 
 
 @dataclass(frozen=True, slots=True)
 class SweepRule:
-    """What is chosen, and for what: all that is given must hold. Lists are sorted, since their order says nothing.
+    """What is chosen, and for what: all that is given must hold. Lists are sorted, durations in seconds.
 
     ``action``: an `Action`; a cancel is about unfinished executions alone.
     """
 
-    action: str = Action.DELETE.value
-    job_id: str | None = None
-    thing_name: str | None = None
-    causes: tuple[str, ...] = ()
-    statuses: tuple[str, ...] = ()
-    thing_groups: tuple[str, ...] = ()
-    protect: tuple[str, ...] = ()
-    older_than_s: int = 30 * 86400
-    stuck_after_s: int = 86400
-    force: bool = False
+    action: str = _field(
+        "action",
+        read.action,
+        "delete, or cancel: end what is unfinished by its version, keep the record and delete nothing",
+        default="delete",
+        fits=lambda table, action: table.rows["status"].isin(UNFINISHED) | (action != Action.CANCEL),
+        narrows=operator.eq,
+    )
+    job_id: str | None = _field("job_id", read.job_id, "only executions of this job", column="job_id")
+    thing_name: str | None = _field(
+        "thing_name",
+        read.thing_name,
+        'only executions of this thing, in quotes: "007" is text',
+        column="thing_name",
+    )
+    causes: tuple[str, ...] = _field(
+        "causes",
+        read.causes,
+        "only these causes, comma-separated: orphaned,device_offline",
+        empty=(),
+        column="cause",
+    )
+    statuses: tuple[str, ...] = _field(
+        "statuses",
+        read.statuses,
+        "only these statuses, comma-separated: FAILED,REJECTED",
+        empty=(),
+        column="status",
+    )
+    thing_groups: tuple[str, ...] = _field(
+        "thing_groups",
+        read.thing_groups,
+        "only things of these groups or of the groups below them, comma-separated",
+        empty=(),
+        fits=lambda table, _groups: table.rows["thing_name"].isin(table.members),
+    )
+    older_than_s: int = _field(
+        "older_than",
+        read.duration,
+        "only what has not changed for this long: 90m, 24h, 30d",
+        default="30d",
+        fits=lambda table, seconds: table.age_s >= seconds,
+        narrows=operator.le,
+    )
+    stuck_after_s: int = _field(
+        "stuck_after",
+        read.duration,
+        "for causes: an execution without any change for this long is stuck",
+        default="24h",
+        narrows=operator.eq,
+    )
+    force: bool = _field(
+        "force",
+        read.flag,
+        "True: also QUEUED and IN_PROGRESS, each cancelled by its version first; action cancel: also IN_PROGRESS",
+        default=False,
+        narrows=operator.ge,
+    )
+    protect: tuple[str, ...] = _field(
+        "protect",
+        read.comma_list,
+        "names to leave alone, things or jobs, comma-separated patterns of whole names: prod-*,pump-?",
+        empty=(),
+        narrows=lambda _plan, _beside: True,
+        adds=True,
+    )
 
     @property
     def names_something(self) -> bool:
         """Whether the rule says more than an age: a sweep of everything must be meant, not forgotten."""
-        return any(getattr(self, name) for name in _SELECTORS)
+        return any(
+            getattr(self, name)
+            for name, member in _MEMBERS.items()
+            if member.fits is not None and member.parameter.default is None
+        )
 
     @property
     def stuck_after(self) -> timedelta:
@@ -53,31 +185,18 @@ class SweepRule:
 
     def as_document(self) -> dict[str, Any]:
         """The rule as JSON can hold it."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values = {name: getattr(self, name) for name in _MEMBERS}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     def chooses(self, executions: pd.DataFrame, *, as_of: pd.Timestamp, members: Collection[str] = ()) -> pd.Series:
         """Where a diagnosed executions table fits the rule, protection aside (boolean, by row).
 
-        ``members`` are the things of the rule's groups. The age counts from the last change (queued, started or
-        reported): what a device worked on yesterday is not old, whenever it was queued.
+        ``members`` are the things of the rule's groups.
         """
-        changed = executions[["queued_at", "started_at", "last_updated_at"]].max(axis=1)
-        chosen = (as_of - changed).dt.total_seconds() >= self.older_than_s
-        if self.action == Action.CANCEL:
-            chosen &= executions["status"].isin(UNFINISHED)
-        if self.job_id is not None:
-            chosen &= executions["job_id"] == self.job_id
-        if self.thing_name is not None:
-            chosen &= executions["thing_name"] == self.thing_name
-        if self.causes:
-            chosen &= executions["cause"].isin(self.causes)
-        if self.statuses:
-            chosen &= executions["status"].isin(self.statuses)
-        if self.thing_groups:
-            chosen &= executions["thing_name"].isin(members)
-        mask: pd.Series = chosen.astype(bool)
-        return mask
+        table = _Table(executions, as_of, members)
+        values = [(member.fits, getattr(self, name)) for name, member in _MEMBERS.items()]
+        fitting = [fits(table, value) for fits, value in values if fits is not None and value not in (None, ())]
+        return reduce(operator.and_, fitting).astype(bool)
 
     def protects(self, job_id: str, thing_name: str, namespace_id: Any = None) -> str | None:
         """Why an execution must be left alone, None when it need not.
@@ -91,76 +210,47 @@ class SweepRule:
         return f"the job belongs to {owner}" if owner else None
 
 
-def from_parameters(given: Mapping[str, Any]) -> SweepRule:
-    """The rule of a notebook's parameters. Raises InvalidInput."""
-    meant = {name: value for name, value in given.items() if value is not None}
-    action = parameter_values.action(meant.get("action", Action.DELETE))
-    statuses = parameter_values.statuses(meant.get("statuses")) or ()
-    ended = sorted(set(statuses) & set(TERMINAL))
-    if action is Action.CANCEL and ended:
+_MEMBERS: dict[str, _Member] = {each.name: each.metadata["member"] for each in fields(SweepRule)}
+#: The parameters of a sweep that make its rule, in the order of its parameters cell.
+PARAMETERS = tuple(member.parameter for member in _MEMBERS.values())
+
+
+def from_parameters(parameters: Mapping[str, Any]) -> SweepRule:
+    """The rule of a notebook's parameters, typed or not; other parameters may be among them. Raises InvalidInput."""
+    values = {name: member.parameter.read(parameters.get(member.parameter.name)) for name, member in _MEMBERS.items()}
+    rule = SweepRule(**{name: _plain(value) for name, value in values.items() if value is not None})
+    ended = sorted(set(rule.statuses) & set(TERMINAL))
+    if rule.action == Action.CANCEL and ended:
         raise InvalidInput(f"statuses has {', '.join(ended)}, and what has ended cannot be cancelled: leave that out")
-    return SweepRule(
-        action=action.value,
-        job_id=parameter_values.job_id(meant["job_id"]) if "job_id" in meant else None,
-        thing_name=parameter_values.thing_name(meant["thing_name"]) if "thing_name" in meant else None,
-        causes=tuple(sorted(parameter_values.causes(meant.get("causes")))),
-        statuses=tuple(sorted(statuses)),
-        thing_groups=tuple(sorted(set(parameter_values.thing_groups(meant.get("thing_groups"))))),
-        protect=tuple(sorted(set(parameter_values.comma_list(meant.get("protect"), name="protect")))),
-        older_than_s=_seconds(meant.get("older_than", "30d"), "older_than"),
-        stuck_after_s=_seconds(meant.get("stuck_after", "24h"), "stuck_after"),
-        force=bool(parameter_values.flag(meant.get("force"), name="force")),
-    )
+    return rule
 
 
 def from_document(document: Mapping[str, Any]) -> SweepRule:
-    """The rule that `as_document` wrote. Raises KeyError, TypeError, InvalidInput for anything else."""
-    values: dict[str, Any] = {}
-    for each, default in ((field.name, field.default) for field in fields(SweepRule)):
-        value = document[each]
-        if isinstance(value, list) and all(isinstance(part, str) for part in value):
-            value = tuple(value)
-        if type(value) is not (str if default is None and value is not None else type(default)):
-            raise TypeError(f"{each} of a rule is {value!r}")
-        values[each] = value
-    parameter_values.action(values["action"])
-    if values["job_id"] is not None:
-        parameter_values.job_id(values["job_id"])
-    if values["thing_name"] is not None:
-        parameter_values.thing_name(values["thing_name"])
-    return SweepRule(**values)
+    """The rule that `as_document` wrote. Raises KeyError, TypeError, ValueError, InvalidInput for anything else."""
+    parameters: dict[str, Any] = {}
+    for name, member in _MEMBERS.items():
+        value = document[name]
+        if name.endswith("_s"):
+            value = timedelta(seconds=value)
+        parameters[member.parameter.name] = tuple(value) or None if isinstance(value, list) else value
+    rule = from_parameters(parameters)
+    if json.dumps(rule.as_document()) != json.dumps({name: document[name] for name in _MEMBERS}):
+        raise ValueError(f"{dict(document)} is no rule that the kit writes")
+    return rule
 
 
-def restricted(rule: SweepRule, given: Mapping[str, Any]) -> tuple[SweepRule, list[str]]:
+def restricted(rule: SweepRule, beside: Mapping[str, Any]) -> tuple[SweepRule, list[str]]:
     """The rule tightened by the parameters given beside a plan, and what of them would widen it instead.
 
-    ``given`` holds only what was said explicitly. Raises InvalidInput.
+    ``beside`` holds only what was given explicitly. Raises InvalidInput.
     """
-    said = from_parameters(given)
-    named = {name for name, value in given.items() if value is not None}
-    wider = ["action"] if "action" in named and said.action != rule.action else []
-    values = {field.name: getattr(rule, field.name) for field in fields(rule)}
-    for name in {"job_id", "thing_name"} & named:
-        if values[name] not in (None, getattr(said, name)):
-            wider.append(name)
-        values[name] = getattr(said, name)
-    for name in {"causes", "statuses", "thing_groups"} & named:
-        if values[name] and not set(getattr(said, name)) <= set(values[name]):
-            wider.append(name)
-        values[name] = getattr(said, name)
-    values["protect"] = tuple(sorted({*rule.protect, *said.protect}))
-    if "older_than" in named:
-        if said.older_than_s < rule.older_than_s:
-            wider.append("older_than")
-        values["older_than_s"] = said.older_than_s
-    if "stuck_after" in named and said.stuck_after_s != rule.stuck_after_s:
-        wider.append("stuck_after")
-    if "force" in named:
-        if said.force and not rule.force:
-            wider.append("force")
-        values["force"] = said.force
+    other = from_parameters(beside)
+    values = {name: getattr(rule, name) for name in _MEMBERS}
+    wider = []
+    for name, member in _MEMBERS.items():
+        if beside.get(member.parameter.name) is not None:
+            value = getattr(other, name)
+            if not member.narrows(values[name], value):
+                wider.append(member.parameter.name)
+            values[name] = _plain((*values[name], *value)) if member.adds else value
     return SweepRule(**values), sorted(wider)
-
-
-def _seconds(value: Any, name: str) -> int:
-    return int(parameter_values.duration(value, name=name).total_seconds())

@@ -273,7 +273,7 @@ def _from_file(run: Run, action: Action | None) -> tuple[SweepPlan | None, list[
         if refused:
             return None, refused
         raise InvalidInput(f"{path.name} holds no plan of a sweep: it takes the plan.json of a sweep's run directory")
-    beside = {name: run.parameters[name] for name in sweep_rule.NAMES if name in given}
+    beside = {each.name: run.parameters[each.name] for each in sweep_rule.PARAMETERS if each.name in given}
     stricter, wider = sweep_rule.restricted(plan.rule, beside | ({} if action is None else {"action": action}))
     wider += [name for name in _CAPS if name in given and run.parameters[name] > getattr(plan.caps, name)]
     if "action" in wider:
