@@ -128,7 +128,9 @@ def test_somebody_elses_cancel_after_ours_was_lost_is_not_taken_for_ours(tmp_pat
     assert [execution.status for execution in work.simulation.service.all()] == ["CANCELED"]
 
 
-@pytest.mark.parametrize(("kind", "outcome"), [("denied", "denied"), ("internal_error", "error"), ("cut_short", "error")])
+@pytest.mark.parametrize(
+    ("kind", "outcome"), [("denied", "denied"), ("internal_error", "error"), ("cut_short", "error")]
+)
 @pytest.mark.parametrize("first_moves", [False, True])
 def test_what_would_show_that_the_first_one_is_gone_is_read_before_it_is_touched(
     tmp_path: Path, kind: str, outcome: str, *, first_moves: bool

@@ -37,7 +37,9 @@ def _planned(directory: Path, *states: str, **parameters: Any) -> Sweep:
 
 @BOTH
 @pytest.mark.parametrize("state", AFTER_DELETE)
-@pytest.mark.parametrize("kind", ["request_lost", "internal_error", "cut_short", "throttled", "credentials_expired", "denied"])
+@pytest.mark.parametrize(
+    "kind", ["request_lost", "internal_error", "cut_short", "throttled", "credentials_expired", "denied"]
+)
 def test_a_failed_look_after_the_delete_is_partial_and_settled_by_the_next_run(
     tmp_path: Path, workflow: type[Workflow], parameters: dict[str, Any], kind: str, state: str
 ) -> None:
