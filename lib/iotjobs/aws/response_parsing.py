@@ -36,6 +36,8 @@ _ARNS_IN: dict[str, tuple[str, str]] = {
     "DescribeJobExecution": ("execution", "thingArn"),
     "DescribeThing": ("", "thingArn"),
 }
+_NOTHING = (b"", b"{}")
+_OK = 200
 _MOMENTS = ("queuedAt", "startedAt", "lastUpdatedAt")
 _ERRORS = 300
 
@@ -71,9 +73,11 @@ def arns(operation: str, answer: dict[str, Any]) -> set[str]:
 def before_parse(
     *, operation_model: Any, response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_more: Any
 ) -> None:
-    """Take the rows of a good listing; of an error, say as `FromAws` whether it has AWS's own form of one.
+    """Take the rows of a good listing; of any other answer, say as `FromAws` whether it has the form of one of AWS.
 
-    An error in JSON is put into the XML that the operation's protocol has.
+    An error has AWS's own form of one; in JSON it is put into the XML that the operation's protocol has. An operation
+    without output answers 200 with an empty body (API_DeleteJobExecution, API_CancelJobExecution): botocore takes any
+    other page for that, as that of a portal that asks for a login.
     """
     name = operation_model.name
     if response_dict["status_code"] >= _ERRORS:
@@ -82,6 +86,9 @@ def before_parse(
             _put_error_into_xml(response_dict)
     elif name in _ROWS_OF:
         _take_rows(_ROWS_OF[name], response_dict, customized_response_dict)
+    elif operation_model.output_shape is None:
+        is_empty = response_dict["body"].strip() in _NOTHING
+        customized_response_dict["FromAws"] = is_empty and response_dict["status_code"] == _OK
 
 
 def _take_rows(member: str, response_dict: dict[str, Any], customized_response_dict: dict[str, Any]) -> None:
