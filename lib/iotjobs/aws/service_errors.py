@@ -192,7 +192,7 @@ def about(operation: str, parameters: dict[str, Any]) -> str:
 def answered_oddly(operation: str, parameters: dict[str, Any], status: int) -> str:
     """What is said of a changing call whose answer is no error, and is none of AWS either."""
     return (
-        f"{about(operation, parameters)} was answered {status} with a page that is not AWS's; a proxy, or a login page? "
+        f"{about(operation, parameters)} was answered {status} with a page that is not AWS's: of a proxy? "
         f"{CHECK_ENDPOINT}; {_PERHAPS}"
     )
 
