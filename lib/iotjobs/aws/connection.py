@@ -12,11 +12,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from itertools import islice
 from typing import Any
 
 import botocore.exceptions as boto_errors
 import botocore.session
+from botocore.loaders import Loader, create_loader
 from botocore.parsers import ResponseParserError
 
 from iotjobs import project_file
@@ -64,7 +66,7 @@ def connect(
     """
     project = project_file.in_force() if project is None else project
     try:
-        own = botocore.session.Session(profile=profile)  # botocore's, for the clients that fetch credentials
+        own = _session(profile)  # botocore's, for the clients that fetch credentials
         chosen, warning = choose_region(own, region)
         project.require(region=chosen)
         own.set_config_variable("region", chosen)
@@ -72,7 +74,7 @@ def connect(
             own, profile, role=role, endpoint_url=endpoint_url, program_s=(limits or Limits()).program_s
         )
         credentials.find()
-        session = botocore.session.Session(profile=profile)
+        session = _session(profile)
         session.register_component("credential_provider", credentials)
         transport = BotoTransport(
             session, credentials, region=chosen, run_id=run_id, limits=limits, endpoint_url=endpoint_url
@@ -97,6 +99,18 @@ def connect(
         connection.account, connection.region, connection.endpoint, limited=not connection.sandbox
     )
     return connection
+
+
+def _session(profile: str | None) -> botocore.session.Session:
+    session = botocore.session.Session(profile=profile)
+    session.register_component("data_loader", _service_models(session.get_config_variable("data_path")))
+    return session
+
+
+@cache
+def _service_models(data_path: str | None) -> Loader:
+    """Botocore's descriptions of the services: megabytes of JSON, read once a process and not once a connection."""
+    return create_loader(data_path)
 
 
 class Connection:
