@@ -29,18 +29,10 @@ from iotjobs.project_file import Project
 from iotjobs.run import cells, journal
 from iotjobs.run.directory import RunDirectory, Session, blank_result, ending_before
 from iotjobs.run.earlier import EarlierRun, earlier_run
+from iotjobs.run.files import last_result
 from iotjobs.visible_text import visible_text
 
-_ERRORS: dict[Outcome, type[IotJobsError]] = {
-    Outcome.ERROR: IotJobsError,
-    Outcome.INVALID: InvalidInput,
-    Outcome.PARTIAL: PartlyDone,
-    Outcome.DENIED: Denied,
-    Outcome.REFUSED: Refused,
-    Outcome.INTERRUPTED: Interrupted,
-}
-
-
+_ERRORS = {each.outcome: each for each in (IotJobsError, InvalidInput, PartlyDone, Denied, Refused, Interrupted)}
 _PLACE = ("account", "region", "endpoint", "caller_arn", "sandbox", "endpoint_kind")
 _log = logging.getLogger(__name__)
 _watching: list[Run] = []
@@ -76,11 +68,13 @@ class Run:
         self._cell_error = ""
         self.ticket: str | None = values.values.get("ticket")
         self.listeners: list[Callable[[], None]] = []
-        self._previous = ending_before(directory.path)
-        self._result = self._blank()
+        last = last_result(directory.path)
+        self._previous = ending_before(last)
+        self._result = self._blank(last)
         directory.write_result(self._result)
 
-    def _blank(self) -> dict[str, Any]:
+    def _blank(self, last: Mapping[str, Any]) -> dict[str, Any]:
+        """A result with what is known; a run that is killed leaves the seal of the ``last`` one."""
         given = self.parameters.as_document()
         if "ticket" in given:
             given["ticket"] = self.ticket
@@ -88,8 +82,7 @@ class Run:
         where: dict[str, Any] = {}
         if self._connection is not None:
             where = {name: getattr(self._connection, name) for name in _PLACE}
-        # a run that is killed leaves the earlier seal
-        sealed = journal.sealed(self.directory.path)
+        sealed = journal.sealed(last)
         about = {"reason": "", "project": self.project.as_document(), "journal": sealed, "previous": self._previous}
         return {**blank, **where, **about}
 
@@ -98,6 +91,10 @@ class Run:
         name = self.parameters.values.get("compare_with")
         if name is not None and self.notebook == "investigate":
             self.earlier = earlier_run(name, now=datetime.now(UTC), given=self.parameters.as_document())
+
+    def require_whole_record(self) -> None:
+        """Raise RecordError when the journal that lies here is not the one that the last result sealed."""
+        journal.verify(self.directory.path, self._result)
 
     def require_something_new(self) -> None:
         """Refuse to do nothing, night after night, with the outcome `applied`: a schedule with a fixed run_dir.
@@ -164,7 +161,7 @@ class Run:
         """Say how the run ended and write it down; said again when a person goes on in the notebook."""
         self.outcome, self.reason, self._cell_error = outcome, reason, ""
         self._result = {
-            **self._blank(),
+            **self._blank(self._result),
             "outcome": outcome.value,
             "reason": reason,
             "finished_at": utc_text(datetime.now(UTC)),
@@ -214,10 +211,11 @@ class Run:
 
     def _seal(self) -> dict[str, Any] | None:
         """The journal's seal; the earlier one stays where the journal contradicts it, as the proof."""
+        last = last_result(self.directory.path)
         try:
-            journal.verify(self.directory.path)
+            journal.verify(self.directory.path, last)
         except RecordError:
-            return journal.sealed(self.directory.path)
+            return journal.sealed(last)
         return journal.seal(self.directory.path)
 
     def end(self) -> UpdatingView:

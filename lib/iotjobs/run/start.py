@@ -9,7 +9,6 @@ from iotjobs import logs, parameters, project_file
 from iotjobs.aws import connection as aws
 from iotjobs.errors import InvalidInput
 from iotjobs.project_file import Project
-from iotjobs.run import journal
 from iotjobs.run.directory import RunDirectory
 from iotjobs.run.run import Run
 
@@ -64,7 +63,7 @@ def start(
         if problem is not None:
             raise problem
         run.project = project_file.in_force() if project is None else project
-        journal.verify(directory.path)
+        run.require_whole_record()
         run.read_earlier()
         run.require_something_new()
     return run
