@@ -82,6 +82,19 @@ def test_a_delete_whose_answer_is_lost_is_settled_by_looking(aws: StandIn, tmp_p
     settles_by_looking(aws, tmp_path / "run", "delete_job_execution", "DeleteJobExecution", fault, **ONE)
 
 
+@pytest.mark.parametrize(
+    "page",
+    [Fault("gateway", status=200), Fault("gateway", status=302), Fault("garbage", body=b'{"error": "log in first"}')],
+    ids=["portal", "redirect", "json"],
+)
+def test_a_page_of_something_on_the_way_is_no_accepted_delete(aws: StandIn, tmp_path: Path, page: Fault) -> None:
+    planned = run("delete_job_execution", tmp_path / "run", **ONE)
+    aws.script.fail("DeleteJobExecution", page)
+    ended = run("delete_job_execution", tmp_path / "run", **ONE, confirm=planned.result["confirm"])
+    assert ended.outcome == "applied", ended.reason
+    assert aws.changes() == [DELETE]
+
+
 def test_a_job_that_aws_is_still_cancelling_is_waited_for(aws: StandIn, tmp_path: Path) -> None:
     aws.fleet.job("recalled", ["pump-5", "pump-6"])
     aws.fleet.cancel_job("recalled", takes_s=6000)

@@ -32,9 +32,9 @@ from iotjobs.aws.pace import shared_paces
 from iotjobs.aws.raw_pages import RawPage
 from iotjobs.aws.region import choose_region
 from iotjobs.aws.service_clock import ServiceClock
-from iotjobs.aws.service_errors import CHECK_ENDPOINT, about, our_error
+from iotjobs.aws.service_errors import CHECK_ENDPOINT, about, answered_oddly, our_error
 from iotjobs.aws.transport import AnswerTooLong, BotoTransport, Call, Limits, Transport
-from iotjobs.errors import Denied, InvalidInput, IotJobsError, NotFound, Refused, Throttled, Unavailable
+from iotjobs.errors import Denied, InvalidInput, IotJobsError, NotFound, Refused, Throttled, Unavailable, Unsettled
 from iotjobs.project_file import Project
 
 _FIRST_ATTEMPTS = 3  # of the very first call: an endpoint that is not there should be said within seconds
@@ -388,6 +388,8 @@ class Connection:
             raise ours from None
         metadata = answer.pop("ResponseMetadata", {})
         self._clock.set_by(metadata.get("HTTPHeaders", {}).get("date"))
+        if call.changing and not answer.pop("FromAws", True):
+            raise Unsettled(answered_oddly(call.operation, parameters, metadata.get("HTTPStatusCode", 0)))
         self._check_answer(call, parameters, answer)
         with self._counting:
             self.calls[call.operation] += 1

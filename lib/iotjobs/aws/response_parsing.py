@@ -35,6 +35,8 @@ _ARNS_IN: dict[str, tuple[str, str]] = {
     "DescribeJobExecution": ("execution", "thingArn"),
     "DescribeThing": ("", "thingArn"),
 }
+_NOTHING = (b"", b"{}")
+_OK = 200
 _ERRORS = 300
 
 
@@ -76,8 +78,10 @@ def before_parse(
 ) -> None:
     """Take the rows of a good listing, ``raw`` as a `RawPage` where they look like one.
 
-    Of an error, say as `FromAws` whether it has AWS's own form of one.
-    An error in JSON is put into the XML that the operation's protocol has.
+    Of any other answer, say as `FromAws` whether it has the form of one of AWS. An error has AWS's own form of one; in
+    JSON it is put into the XML that the operation's protocol has. An operation without output answers 200 with an empty
+    body (API_DeleteJobExecution, API_CancelJobExecution): botocore takes any other page for that, as that of a portal
+    that asks for a login.
     """
     name = operation_model.name
     if response_dict["status_code"] >= _ERRORS:
@@ -91,6 +95,9 @@ def before_parse(
         else:
             customized_response_dict |= {_ROWS_OF[name]: page, "nextToken": page.next_token}
             response_dict["body"] = b"{}"
+    elif operation_model.output_shape is None:
+        is_empty = response_dict["body"].strip() in _NOTHING
+        customized_response_dict["FromAws"] = is_empty and response_dict["status_code"] == _OK
 
 
 def _take_rows(member: str, response_dict: dict[str, Any], customized_response_dict: dict[str, Any]) -> None:
