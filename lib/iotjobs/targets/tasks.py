@@ -28,7 +28,8 @@ from iotjobs.project_file import Project
 from iotjobs.run import files
 from iotjobs.run.directory import RunDirectory
 from iotjobs.run.journal import Journal
-from iotjobs.run.run import Run, start
+from iotjobs.run.run import Run
+from iotjobs.run.start import start
 from iotjobs.targets.answers import Identity, TargetAnswer
 from iotjobs.targets.engine import dask_version
 from iotjobs.targets.target import Organization, Target
