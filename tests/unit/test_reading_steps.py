@@ -44,7 +44,7 @@ class Service:
         self._call(operation)
         raise NotFound(operation)
 
-    def pages(self, operation: str, _key: str, **asked: Any) -> Iterator[list[dict[str, Any]]]:
+    def pages(self, operation: str, key: str, **asked: Any) -> Iterator[list[dict[str, Any]]]:  # noqa: ARG002
         self._call(operation)
         if operation == "SearchIndex":
             names = asked["queryString"].split('"')[1::2] or [""]
