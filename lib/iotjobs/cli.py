@@ -14,7 +14,7 @@ import iotjobs
 from iotjobs import logs
 from iotjobs.errors import IotJobsError
 from iotjobs.model import Outcome
-from iotjobs.parameters import Parameter
+from iotjobs.parameter_values import Parameter
 from iotjobs.publish.command import prune, publish
 from iotjobs.run import notebooks as kit
 from iotjobs.run.process import echo, ending_is_an_interrupt, flush_or_drop, open_closed_streams

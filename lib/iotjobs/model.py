@@ -118,6 +118,8 @@ JOB_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 THING_NAME = re.compile(r"[a-zA-Z0-9:_-]{1,128}")
 NAMESPACE_ID = re.compile(r"[a-zA-Z0-9_-]+")
 EXECUTION_NUMBER_MAX = 2**63 - 1
+#: As far as a timestamp of nanoseconds reaches, in seconds since the epoch.
+LATEST_S = datetime(2262, 1, 1, tzinfo=UTC).timestamp()
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -6,16 +6,64 @@ scheduler, from a command, or from Python. Every function raises InvalidInput, w
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from iotjobs.errors import InvalidInput
 from iotjobs.model import EXECUTION_NUMBER_MAX, JOB_ID, NAMESPACE_ID, THING_NAME, Action, Cause, Status
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _LONGEST_SHOWN = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a notebook.
+
+    ``type`` is what its cell declares. ``default`` has the form in which it would be given. ``cell_has_none``: its
+    cell says None although there is a default, since it counts whether somebody gave it. ``bare``: what the
+    command's option means without a value.
+    """
+
+    name: str
+    parse: Callable[..., Any]
+    help: str
+    default: object = None
+    type: type = str
+    cell_has_none: bool = False
+    bare: str | None = None
+
+    @property
+    def comment(self) -> str:
+        """The comment of its line in the parameters cell."""
+        return f"{self.help}; None: {self.default}" if self.cell_has_none else self.help
+
+    @property
+    def declaration(self) -> str:
+        """Its line in the parameters cell."""
+        default = None if self.cell_has_none else self.default
+        value = f'"{default}"' if isinstance(default, str) else repr(default)
+        return f"{self.name}: {self.type.__name__} = {value}  # {self.comment}"
+
+    def read(self, value: object) -> Any:
+        """The typed value; None is the default. Raises InvalidInput, also for what is given and empty."""
+        if value is None:
+            return None if self.default is None else self.parse(self.default, name=self.name)
+        empty = not value.strip() if isinstance(value, str) else isinstance(value, list | tuple | dict) and not value
+        if empty:
+            raise InvalidInput(
+                f"{self.name} is given and empty ({shown(value)}); leave it out, or give a value: was a variable not "
+                "set?"
+            )
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InvalidInput(f"{self.name} is {value!r}, which is no number that can be meant")
+        return self.parse(value, name=self.name)
 
 
 def text(value: object, *, name: str) -> str | None:

@@ -13,11 +13,13 @@ from iotjobs.aws.response_parsing import before_parse, missing
 ROW = {"thingArn": "arn:aws:iot:x:0:thing/t", "jobExecutionSummary": {"status": "QUEUED", "queuedAt": 1790000000.123}}
 
 
-def _taken(body: bytes, *, status: int = 200, operation: str = "ListJobExecutionsForJob") -> tuple[dict[str, Any], Any]:
+def _taken(
+    body: bytes, *, status: int = 200, operation: str = "ListJobExecutionsForJob", output: object = "a shape"
+) -> tuple[dict[str, Any], Any]:
     taken: dict[str, Any] = {}
     response = {"status_code": status, "headers": {}, "body": body}
     before_parse(
-        operation_model=SimpleNamespace(name=operation),
+        operation_model=SimpleNamespace(name=operation, output_shape=output),
         response_dict=response,
         customized_response_dict=taken,
         parser=0,
@@ -55,6 +57,22 @@ def test_an_error_keeps_its_body() -> None:
 def test_another_operation_is_left_to_botocore() -> None:
     body = json.dumps({"executionSummaries": [ROW]}).encode()
     assert _taken(body, operation="ListJobs") == ({}, body)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "is_awss"),
+    [
+        (200, b"", True),
+        (200, b"{}", True),
+        (204, b"", False),
+        (200, b"<html>a captive portal</html>", False),
+        (200, b'{"error": "log in first"}', False),
+        (200, b"[]", False),
+        (200, b'{"cut', False),
+    ],
+)
+def test_an_operation_without_output_is_answered_with_nothing(status: int, body: bytes, *, is_awss: bool) -> None:
+    assert _taken(body, status=status, operation="DeleteJobExecution", output=None) == ({"FromAws": is_awss}, body)
 
 
 @pytest.mark.parametrize(

@@ -196,7 +196,8 @@ class StandIn:
             return self._failing(asked.fault, service.name), asked.fault.kind
         if asked.model.name not in _WITHOUT_KEY:
             asked.caller = self.logins.caller(to, headers)
-        if not self.quotas.allows(name):
+        account = asked.caller.account if asked.caller else ""
+        if not self.quotas.allows(name, account=account, region=to.region):
             raise _THROTTLED
         if asked.caller is not None:
             self._denials.check(to, asked.model.name, asked.parameters, asked.caller)

@@ -72,7 +72,7 @@ class Proof:
         self.run_dir = self.files / "sweep"
         self.login_is_over = home / "login-is-over"
         special = {
-            "throttles": ("--limit", "4"),
+            "throttles": ("--limit", "3"),
             "login-ends": ("--expire-while", str(self.login_is_over)),
         }
         self.services = start_services(processes, home, SERVICES, things=things, special=special)

@@ -57,6 +57,9 @@ class Service:
         else:
             yield []
 
+    def raw_pages(self, operation: str, key: str, **asked: Any) -> Iterator[Any]:
+        return ([page] for page in self.pages(operation, key, **asked))
+
     def _call(self, operation: str) -> None:
         self.calls.append(operation)
         if operation in self.errors:

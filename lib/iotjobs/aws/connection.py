@@ -12,24 +12,29 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
+from itertools import islice
 from typing import Any
 
 import botocore.exceptions as boto_errors
 import botocore.session
+from botocore.loaders import Loader, create_loader
 from botocore.parsers import ResponseParserError
 
 from iotjobs import project_file
 from iotjobs.aws import endpoints, response_parsing, sandbox_proof
+from iotjobs.aws.concurrency import Overdue, read_ahead
 from iotjobs.aws.credentials import CallerCredentials, Role
 from iotjobs.aws.device_plane import DevicePlane, PlaneSettings
 from iotjobs.aws.endpoints import Kind, Partition
 from iotjobs.aws.masking import address, outside_text
 from iotjobs.aws.pace import shared_paces
+from iotjobs.aws.raw_pages import RawPage
 from iotjobs.aws.region import choose_region
 from iotjobs.aws.service_clock import ServiceClock
-from iotjobs.aws.service_errors import CHECK_ENDPOINT, about, our_error
-from iotjobs.aws.transport import BotoTransport, Call, Limits, Transport
-from iotjobs.errors import Denied, InvalidInput, IotJobsError, NotFound, Refused, Throttled, Unavailable
+from iotjobs.aws.service_errors import CHECK_ENDPOINT, about, answered_oddly, our_error
+from iotjobs.aws.transport import AnswerTooLong, BotoTransport, Call, Limits, Transport
+from iotjobs.errors import Denied, InvalidInput, IotJobsError, NotFound, Refused, Throttled, Unavailable, Unsettled
 from iotjobs.project_file import Project
 
 _FIRST_ATTEMPTS = 3  # of the very first call: an endpoint that is not there should be said within seconds
@@ -37,6 +42,7 @@ _FIRST_ATTEMPTS = 3  # of the very first call: an endpoint that is not there sho
 _MOST_PAGES = 8_000
 _MOST_ROWS = 2_000_000
 _MOST_EMPTY_PAGES = 100
+_PAGES_AT_ONCE = 16
 _READING_ERRORS = (AttributeError, KeyError, TypeError, ValueError, RecursionError, ResponseParserError)
 
 
@@ -60,7 +66,7 @@ def connect(
     """
     project = project_file.in_force() if project is None else project
     try:
-        own = botocore.session.Session(profile=profile)  # botocore's, for the clients that fetch credentials
+        own = _session(profile)  # botocore's, for the clients that fetch credentials
         chosen, warning = choose_region(own, region)
         project.require(region=chosen)
         own.set_config_variable("region", chosen)
@@ -68,7 +74,7 @@ def connect(
             own, profile, role=role, endpoint_url=endpoint_url, program_s=(limits or Limits()).program_s
         )
         credentials.find()
-        session = botocore.session.Session(profile=profile)
+        session = _session(profile)
         session.register_component("credential_provider", credentials)
         transport = BotoTransport(
             session, credentials, region=chosen, run_id=run_id, limits=limits, endpoint_url=endpoint_url
@@ -93,6 +99,18 @@ def connect(
         connection.account, connection.region, connection.endpoint, limited=not connection.sandbox
     )
     return connection
+
+
+def _session(profile: str | None) -> botocore.session.Session:
+    session = botocore.session.Session(profile=profile)
+    session.register_component("data_loader", _service_models(session.get_config_variable("data_path")))
+    return session
+
+
+@cache
+def _service_models(data_path: str | None) -> Loader:
+    """Botocore's descriptions of the services: megabytes of JSON, read once a process and not once a connection."""
+    return create_loader(data_path)
 
 
 class Connection:
@@ -184,14 +202,36 @@ class Connection:
 
         Raises IotJobsError when the listing leads back to a page that was read, or never ends.
         """
-        known: set[str] = set()
+        for rows, _more in self._pages(operation, key, parameters, raw=False):
+            yield rows
+
+    def raw_pages(self, operation: str, key: str, **parameters: Any) -> Iterator[list[list[dict[str, Any]] | RawPage]]:
+        """The same, the first page and then many at once, read ahead.
+
+        Of a page that is a `RawPage` it is not checked yet whose rows those are.
+        """
+        pages = self._pages(operation, key, parameters, raw=True)
+        first, more = next(pages)
+        yield [first]
+        if not more:
+            return
+        rest = (rows for rows, _more in pages)
+        try:
+            yield from read_ahead(iter(lambda: list(islice(rest, _PAGES_AT_ONCE)), []), thread="iotjobs-pages")
+        except Overdue:
+            late = AnswerTooLong(why=f"the answer did not end within {self._transport.limits.attempt_s:.0f} s")
+            raise our_error(late, "iot", operation, parameters, changing=False, established=True) from None
+
+    def _pages(self, operation: str, key: str, parameters: dict[str, Any], *, raw: bool) -> Iterator[tuple[Any, bool]]:
+        """Each page, and whether there is another one."""
+        known: set[Any] = set()
         token: str | None = None
         rows_read = empty = 0
         for _ in range(_MOST_PAGES):
-            answer = self.read(operation, **parameters, nextToken=token)
-            rows = answer.get(key, [])
-            yield rows
-            token = answer.get("nextToken")
+            asked = parameters | {"nextToken": token}
+            answer = self._read("iot", operation, asked, raw=True) if raw else self.read(operation, **asked)
+            rows, token = answer.get(key, []), answer.get("nextToken")
+            yield rows, bool(token)
             if not token:
                 return
             rows_read, empty = rows_read + len(rows), 0 if rows else empty + 1
@@ -199,7 +239,8 @@ class Connection:
                 what = f"{empty} pages without a row" if empty else f"{rows_read:,} rows"
                 raise self._endless(operation, parameters, f"did not end after {what}")
             # a token of its own for the same rows is a circle as well
-            marks = {f"token {token}", *([f"rows {len(rows)} {rows[0]} {rows[-1]}"] if len(rows) > 1 else [])}
+            edges = rows.edges if isinstance(rows, RawPage) else f"rows {len(rows)} {rows[:1]} {rows[-1:]}"
+            marks = {f"token {token}", *([edges] if len(rows) > 1 else [])}
             if marks & known:
                 raise self._endless(operation, parameters, "led back to a page that was read already")
             known |= marks
@@ -299,13 +340,18 @@ class Connection:
             raise Refused(reason, guard="protected_account")
         return self._call(Call("iot", operation, parameters, changing=True, within_s=within_s))
 
+    @property
+    def arns(self) -> str:
+        """What every ARN of IoT in this account and region begins with."""
+        return f"arn:{self._partition.name}:iot:{self.region}:{self.account}:"
+
     def check_arn(self, arn: str) -> None:
         """Raise Refused unless an ARN of an answer is of this account and region.
 
         The caller's identity is asked at one endpoint and the jobs at another: only the answers tell whose they are.
         Every answer is checked already; this is for ARNs that come from elsewhere, as from a file.
         """
-        if not arn.startswith(f"arn:{self._partition.name}:iot:{self.region}:{self.account}:"):
+        if not arn.startswith(self.arns):
             raise Refused(
                 f"{self.endpoint} answers about {outside_text(arn, longest=200)}, but the credentials are of account "
                 f"{self.account} in {self.region}: check AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_IOT and "
@@ -313,10 +359,16 @@ class Connection:
             )
 
     def _read(
-        self, service: str, operation: str, parameters: dict[str, Any], *, endpoint: str | None = None
+        self,
+        service: str,
+        operation: str,
+        parameters: dict[str, Any],
+        *,
+        endpoint: str | None = None,
+        raw: bool = False,
     ) -> dict[str, Any]:
         attempts = self._transport.limits.read_attempts
-        return self._call(Call(service, operation, parameters, attempts=attempts, endpoint=endpoint))
+        return self._call(Call(service, operation, parameters, attempts=attempts, endpoint=endpoint, raw=raw))
 
     def _call(self, call: Call) -> dict[str, Any]:
         parameters = {name: value for name, value in call.parameters.items() if value is not None}
@@ -336,6 +388,8 @@ class Connection:
             raise ours from None
         metadata = answer.pop("ResponseMetadata", {})
         self._clock.set_by(metadata.get("HTTPHeaders", {}).get("date"))
+        if call.changing and not answer.pop("FromAws", True):
+            raise Unsettled(answered_oddly(call.operation, parameters, metadata.get("HTTPStatusCode", 0)))
         self._check_answer(call, parameters, answer)
         with self._counting:
             self.calls[call.operation] += 1

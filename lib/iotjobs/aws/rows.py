@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
 import pandas as pd
+import pyarrow as pa
 
+from iotjobs.aws import raw_pages
 from iotjobs.errors import IotJobsError
 from iotjobs.model import (
-    EXECUTION_COLUMNS,
     EXECUTION_NUMBER_MAX,
     JOB_COLUMNS,
     JOB_ID,
+    LATEST_S,
     THING_NAME,
     Execution,
     ExecutionKey,
@@ -43,9 +44,8 @@ _COUNTS = {
     Status.REMOVED: "numberOfRemovedThings",
     Status.CANCELED: "numberOfCanceledThings",
 }
-_STATUSES = frozenset(status.value for status in Status)
+_STATUSES = [status.value for status in Status]
 _JOB_STATUSES = frozenset(status.value for status in JobStatus)
-_LATEST = datetime(2262, 1, 1, tzinfo=UTC).timestamp()  # as far as a timestamp of nanoseconds reaches
 _SHOWN = 80
 
 
@@ -57,8 +57,8 @@ def name_in_arn(operation: str, arn: Any) -> str:
     return name
 
 
-def executions_table(operation: str, rows: Sequence[Row]) -> pd.DataFrame:
-    """The rows of a listing as a table (EXECUTION_COLUMNS). Raises IotJobsError that names the first odd row."""
+def executions_columns(operation: str, rows: Sequence[Row]) -> pa.Table:
+    """The rows of a listing as columns (LISTED). Raises IotJobsError that names the first odd row."""
     for job_id, thing_name, summary in rows:
         if why := _fault(job_id, thing_name, summary):
             number = _shown(summary.get("executionNumber")) if isinstance(summary, dict) else "?"
@@ -66,19 +66,24 @@ def executions_table(operation: str, rows: Sequence[Row]) -> pd.DataFrame:
                 operation, f"about job {_shown(job_id)}, thing {_shown(thing_name)}, number {number} {why}"
             )
     summaries = [summary for _, _, summary in rows]
-    return table(
-        EXECUTION_COLUMNS,
-        {
-            "job_id": [job_id for job_id, _, _ in rows],
-            "thing_name": [thing_name for _, thing_name, _ in rows],
-            "execution_number": [summary["executionNumber"] for summary in summaries],
-            "status": [summary["status"] for summary in summaries],
-            "queued_at": _moments(summary["queuedAt"] for summary in summaries),
-            "started_at": _moments(summary.get("startedAt") for summary in summaries),
-            "last_updated_at": _moments(summary.get("lastUpdatedAt") for summary in summaries),
-            "retry_attempt": [summary.get("retryAttempt") or 0 for summary in summaries],
-        },
+    return raw_pages.listed(
+        jobs=pa.array([job_id for job_id, _, _ in rows], pa.string()).dictionary_encode(),
+        things=pa.array([thing_name for _, thing_name, _ in rows], pa.string()),
+        numbers=pa.array([summary["executionNumber"] for summary in summaries], pa.int64()),
+        statuses=pa.array([_STATUSES.index(summary["status"]) for summary in summaries], pa.int8()),
+        seconds=[pa.array([summary.get(name) for summary in summaries], pa.float64()) for name in raw_pages.TIMES],
+        retries=pa.array([summary.get("retryAttempt") for summary in summaries], pa.int64()),
     )
+
+
+def executions_table(parts: Sequence[pa.Table]) -> pd.DataFrame:
+    """Columns of executions (LISTED) as a table (EXECUTION_COLUMNS)."""
+    listed = pa.concat_tables([raw_pages.LISTED.empty_table(), *parts])
+    for at, name in enumerate(listed.column_names):
+        if pa.types.is_dictionary(listed.schema.field(at).type):
+            listed = listed.set_column(at, name, listed.column(at).cast(pa.string()))
+    executions: pd.DataFrame = listed.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+    return executions.assign(version_number=pd.array([None] * len(executions), dtype="Int64"))
 
 
 def execution(answer: Mapping[str, Any], *, job_id: str, thing: str, number: int | None) -> Execution:
@@ -208,7 +213,7 @@ def _whole(value: Any, *, least: int) -> bool:
 
 
 def _is_moment(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _LATEST
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < LATEST_S
 
 
 def _is_moment_or_none(value: Any) -> bool:
@@ -224,14 +229,6 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "lastUpdatedAt": _is_moment_or_none,
     "retryAttempt": lambda value: value is None or _whole(value, least=0),
 }
-
-
-def _moments(seconds: Iterable[float | None]) -> pd.DatetimeIndex:
-    values = np.array(list(seconds), dtype="float64")
-    whole = np.rint(values * 1e6)  # to the microsecond, which is as far as a float holds and a datetime goes
-    known = np.nan_to_num(whole).astype("int64").view("datetime64[us]")
-    known[np.isnan(whole)] = np.datetime64("NaT")
-    return pd.DatetimeIndex(known.astype("datetime64[ns]")).tz_localize("UTC")
 
 
 def _about(job_id: Any, thing_name: Any, number: Any) -> str:

@@ -189,6 +189,14 @@ def about(operation: str, parameters: dict[str, Any]) -> str:
     return f"{operation} ({', '.join(words)})" if words else operation
 
 
+def answered_oddly(operation: str, parameters: dict[str, Any], status: int) -> str:
+    """What is said of a changing call whose answer is no error, and is none of AWS either."""
+    return (
+        f"{about(operation, parameters)} was answered {status} with a page that is not AWS's: of a proxy? "
+        f"{CHECK_ENDPOINT}; {_PERHAPS}"
+    )
+
+
 def our_error(
     error: Exception,
     service: str,

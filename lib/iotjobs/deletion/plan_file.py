@@ -15,9 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from iotjobs import given_file
+from iotjobs import given_file, sweep_rule
 from iotjobs.deletion import plan_signature
-from iotjobs.deletion import rule as rules
 from iotjobs.deletion.guards import Refusal
 from iotjobs.deletion.plan import CANCEL, DELETE, KIND_CANCEL, KIND_ONE, KIND_SWEEP, SCHEMA, Plan, QueueContext
 from iotjobs.deletion.sweep_plan import Caps, LeftAlone, Reading, SweepPlan, Target, removal_of
@@ -89,7 +88,7 @@ def _sweep(document: Mapping[str, Any]) -> SweepPlan:
     bare = SweepPlan(
         **_place(document),
         made_at=_moment(document["made_at"]),
-        rule=rules.from_document(document["rule"]),
+        rule=sweep_rule.from_document(document["rule"]),
         caps=Caps(_count(caps["max_deletes"]), _fraction(caps["max_fraction"])),
         reading=Reading(
             _moment(reading["as_of"]),

@@ -20,13 +20,13 @@ from iotjobs.aws.things import group_members
 from iotjobs.deletion.guards import Refusal, protection_unknown, too_many, unmatched_patterns
 from iotjobs.deletion.job_facts import JobFacts, facts_of, read_job
 from iotjobs.deletion.plan import Plan, QueueContext
-from iotjobs.deletion.rule import SweepRule
 from iotjobs.deletion.sweep_plan import MOST_NAMED, Caps, LeftAlone, Reading, SweepPlan, Target, removal_of
 from iotjobs.diagnosis.diagnose import diagnose, possible_causes
 from iotjobs.diagnosis.service_owners import owner_of
 from iotjobs.errors import Denied, IotJobsError, NotFound
 from iotjobs.model import UNFINISHED, Cause, Execution, ExecutionKey, Identity, same_moment
 from iotjobs.snapshot import KEY, FleetSnapshot
+from iotjobs.sweep_rule import SweepRule
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,8 @@ def run(path: Path, given: Mapping[str, Any]) -> int:
 
 def _execute(path: Path, executed: Path, values: Mapping[str, Any]) -> str:
     """Run the notebook; says what ended it, where that was not its end."""
+    # jsonschema's check of IRIs, which no notebook has, compiles 38 grammars on import: a second or two of every run
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     import papermill  # noqa: PLC0415 - slow to import
     from papermill.exceptions import PapermillException  # noqa: PLC0415
 

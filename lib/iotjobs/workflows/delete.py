@@ -369,16 +369,15 @@ def _finish(run: Run, view: DeletionView, ending: IotJobsError | None, *, alread
     assert result is not None  # noqa: S101 - for the type checker
     counts = counts_of([result])
     outcome, key = outcome_of([result], ending), result.removal.key
-    if outcome is Outcome.DENIED and result.touched:
-        outcome = Outcome.PARTIAL
     refusals: tuple[Refusal, ...] = ()
     if outcome is Outcome.APPLIED:
         done = result.state.value
         reason = f"{key} was {done} already, in this run directory" if already else f"{done} {key}"
     else:
         so_far = f"{key} was cancelled, {result.only_cancelled}: " if result.only_cancelled else ""
-        if ending is not None and result.delete_sent and not so_far:
-            so_far = f"the delete of {key} was sent, and whether it acted is not known yet: "
+        if ending is not None and result.touched and not so_far:
+            verb = _VERB[result.removal.deletes]
+            so_far = f"the {verb} of {key} was sent, and whether it acted is not known yet: "
         reason = f"{so_far}{ending or result.why}"
         refusals = (Refusal(result.guard or result.state, reason, key),)
     run.finish(

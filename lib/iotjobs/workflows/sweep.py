@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from iotjobs.deletion import guards, plan_file, plan_signature, rule
+from iotjobs import sweep_rule
+from iotjobs.deletion import guards, plan_file, plan_signature
 from iotjobs.deletion.executor import Executor
 from iotjobs.deletion.guards import ApplyContext, Refusal
 from iotjobs.deletion.results import (
@@ -28,13 +29,13 @@ from iotjobs.deletion.results import (
     results_table,
     sentence_of,
 )
-from iotjobs.deletion.rule import SweepRule
 from iotjobs.deletion.select import Evidence, cause_now, evidence_now, select_targets
 from iotjobs.deletion.sweep_executor import SweepExecutor, afterwards
 from iotjobs.deletion.sweep_plan import Caps, SweepPlan
 from iotjobs.errors import InvalidInput, IotJobsError, RecordError
 from iotjobs.markup import visible
 from iotjobs.model import Action, ExecutionKey, Identity, Outcome
+from iotjobs.sweep_rule import SweepRule
 
 if TYPE_CHECKING:
     from iotjobs.run.directory import Session
@@ -137,7 +138,7 @@ def rule_of(run: Run, *, action: Action | None = None) -> SweepRule:
     Raises InvalidInput when they name nothing.
     """
     chosen = {} if action is None else {"action": action}
-    asked = rule.from_parameters({**run.parameters.values, **chosen})
+    asked = sweep_rule.from_parameters({**run.parameters.values, **chosen})
     if run.parameters["plan_file"] is None and not asked.names_something:
         raise InvalidInput(
             "nothing is named: give at least one of job_id, thing_name, causes, statuses, thing_groups; a sweep of "
@@ -272,8 +273,8 @@ def _from_file(run: Run, action: Action | None) -> tuple[SweepPlan | None, list[
         if refused:
             return None, refused
         raise InvalidInput(f"{path.name} holds no plan of a sweep: it takes the plan.json of a sweep's run directory")
-    beside = {name: run.parameters[name] for name in rule.NAMES if name in given}
-    stricter, wider = rule.restricted(plan.rule, beside | ({} if action is None else {"action": action}))
+    beside = {each.name: run.parameters[each.name] for each in sweep_rule.PARAMETERS if each.name in given}
+    stricter, wider = sweep_rule.restricted(plan.rule, beside | ({} if action is None else {"action": action}))
     wider += [name for name in _CAPS if name in given and run.parameters[name] > getattr(plan.caps, name)]
     if "action" in wider:
         why = f"the plan is to {plan.rule.action}, and action is the other one: leave it out, or make a new plan"
