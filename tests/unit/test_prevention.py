@@ -39,7 +39,9 @@ def _of(lines: list[Line] | None = None, ended: pd.DataFrame | None = None, /, *
         "described": True,
         "scheduling": {},
         **dict.fromkeys(("QUEUED", "FAILED", "TIMED_OUT", "REJECTED", "REMOVED", "CANCELED"), 0),
-        "IN_PROGRESS": 2, "SUCCEEDED": 18, "stuck": len(queues),
+        "IN_PROGRESS": 2,
+        "SUCCEEDED": 18,
+        "stuck": len(queues),
         **job,
     }
     columns = {**JOB_COLUMNS, "stuck": COUNT}
