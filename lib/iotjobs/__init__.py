@@ -9,7 +9,8 @@ from importlib import import_module, metadata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from iotjobs.run.run import Run, start
+    from iotjobs.run.run import Run
+    from iotjobs.run.start import start
     from iotjobs.targets.workflow import FleetSweep, fleet, fleet_sweep
     from iotjobs.ui.banner import banner
     from iotjobs.ui.changes_view import what_changed
@@ -56,7 +57,8 @@ __all__ = [
 __version__ = metadata.version("iotjobs")
 
 _MODULES = {
-    "iotjobs.run.run": ("Run", "start"),
+    "iotjobs.run.run": ("Run",),
+    "iotjobs.run.start": ("start",),
     "iotjobs.targets.workflow": ("FleetSweep", "fleet", "fleet_sweep"),
     "iotjobs.ui": (
         "banner",

@@ -175,11 +175,15 @@ class Identity:
         return cls(str(document["job_id"]), str(document["thing_name"]), number, queued_at.astimezone(UTC))
 
 
+SANDBOX = "SANDBOX"
+NOT_AWS = "which is not AWS's"
+
+
 def place_words(endpoint_kind: object, *, account: object, region: object, endpoint: object) -> str:
     """SANDBOX, or LIVE with the account and region, and with the endpoint where that is not AWS's."""
     if endpoint_kind == "sandbox":
-        return "SANDBOX"
-    where = "" if endpoint_kind == "aws" else f" at {endpoint}, which is not AWS's"
+        return SANDBOX
+    where = "" if endpoint_kind == "aws" else f" at {endpoint}, {NOT_AWS}"
     return f"LIVE{where}: account {account}, {region}"
 
 

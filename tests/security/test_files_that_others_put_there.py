@@ -22,8 +22,7 @@ from iotjobs.deletion.restore import restoration
 from iotjobs.errors import InvalidInput, IotJobsError, RecordError
 from iotjobs.publish.command import prune
 from iotjobs.publish.summary import read_summary
-from iotjobs.run import files, journal
-from iotjobs.run.directory import ending_before
+from iotjobs.run import files
 from iotjobs.run.earlier import earlier_run
 from iotjobs.run.lock import locked
 from iotjobs.sandbox.server import Server
@@ -97,8 +96,7 @@ def test_a_run_directory_with_such_a_result_is_no_earlier_run(tmp_path: Path, pu
     for read in (lambda: earlier_run(str(tmp_path), now=AS_OF, given={}), lambda: read_summary(tmp_path)):
         with pytest.raises(InvalidInput):
             read()
-    assert ending_before(tmp_path) is None
-    assert journal.sealed(tmp_path) is None
+    assert files.last_result(tmp_path) == {}
 
 
 @pytest.mark.parametrize("put", [_huge, _pipe])

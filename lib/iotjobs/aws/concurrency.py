@@ -81,7 +81,7 @@ class _Deadline:
         return self._at - time.monotonic()
 
 
-_mine = threading.local()  # the deadline of this thread, where another one looks at it
+_mine = threading.local()  # the deadline of this thread, where another one looks at it; the work that it is part of
 
 
 def in_time(ask: Callable[[], Answer], within_s: float, *, thread: str) -> Answer:
@@ -113,22 +113,22 @@ def _done(ask: Callable[[], Answer]) -> Future[Answer]:
 
 def read_ahead(items: Iterator[Item], *, thread: str) -> Iterator[Item]:
     """Go through items in another thread, two ahead of who takes them. Raises Overdue, else as ``items``."""
-    deadline, room, over = _Deadline(), threading.Semaphore(2), threading.Event()
+    deadline, room, work = _Deadline(), threading.Semaphore(2), _Work()
     answers = SimpleQueue[Future[Item]]()
     end: Any = object()
 
-    def work() -> None:
-        _mine.deadline = deadline
+    def go_through() -> None:
+        _mine.deadline, _mine.work = deadline, work
         try:
-            while room.acquire() and not over.is_set():
+            while room.acquire() and not work.given_up:
                 answer = _done(lambda: next(items, end))
                 answers.put(answer)
                 if answer.exception() is not None or answer.result() is end:
                     return
         finally:
-            _mine.deadline = None
+            _mine.deadline = _mine.work = None
 
-    _Helper.do(work, name=thread)
+    _Helper.do(go_through, name=thread)
     try:
         while True:
             try:
@@ -142,13 +142,45 @@ def read_ahead(items: Iterator[Item], *, thread: str) -> Iterator[Item]:
             yield item
             room.release()
     finally:
-        over.set()
+        work.given_up = True
         room.release()
+
+
+def given_up() -> bool:
+    """Whether whoever waits for what this thread does has stopped to: a person, or an error beside it."""
+    work: _Work | None = getattr(_mine, "work", None)
+    while work is not None and not work.given_up:
+        work = work.part_of
+    return work is not None
+
+
+class _Work:
+    """What some threads do together, perhaps as a part of something else."""
+
+    def __init__(self) -> None:
+        self.part_of: _Work | None = getattr(_mine, "work", None)
+        self.given_up = False
+
+    def take_up(self) -> None:
+        _mine.work = self
+
+
+@contextmanager
+def threads(most: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads that are waited for at the end. What they do is given up when an error or Ctrl-C ends the wait."""
+    work = _Work()
+    with ThreadPoolExecutor(most, initializer=work.take_up) as pool:
+        try:
+            yield pool
+        except BaseException:
+            work.given_up = True
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def side_by_side(*asks: Callable[[], Any]) -> list[Any]:
     """Do what does not wait for each other at once, each at its own quotas; the answers. Raises the first error."""
-    with ThreadPoolExecutor(max_workers=min(THREADS, len(asks))) as pool:
+    with threads(min(THREADS, len(asks))) as pool:
         return [each.result() for each in [pool.submit(ask) for ask in asks]]
 
 
@@ -185,5 +217,5 @@ def map_concurrently(ask: Callable[[Item], Answer], items: Iterable[Item]) -> li
             in_a_row.clear()
         return answer
 
-    with ThreadPoolExecutor(max_workers=THREADS) as pool:
+    with threads(THREADS) as pool:
         return list(pool.map(outcome, items))

@@ -23,7 +23,7 @@ from botocore.parsers import ResponseParserError
 
 from iotjobs import project_file
 from iotjobs.aws import endpoints, response_parsing, sandbox_proof
-from iotjobs.aws.concurrency import Overdue, read_ahead
+from iotjobs.aws.concurrency import Overdue, given_up, read_ahead
 from iotjobs.aws.credentials import CallerCredentials, Role
 from iotjobs.aws.device_plane import DevicePlane, PlaneSettings
 from iotjobs.aws.endpoints import Kind, Partition
@@ -34,7 +34,17 @@ from iotjobs.aws.region import choose_region
 from iotjobs.aws.service_clock import ServiceClock
 from iotjobs.aws.service_errors import CHECK_ENDPOINT, about, answered_oddly, our_error
 from iotjobs.aws.transport import AnswerTooLong, BotoTransport, Call, Limits, Transport
-from iotjobs.errors import Denied, InvalidInput, IotJobsError, NotFound, Refused, Throttled, Unavailable, Unsettled
+from iotjobs.errors import (
+    Denied,
+    Interrupted,
+    InvalidInput,
+    IotJobsError,
+    NotFound,
+    Refused,
+    Throttled,
+    Unavailable,
+    Unsettled,
+)
 from iotjobs.project_file import Project
 
 _FIRST_ATTEMPTS = 3  # of the very first call: an endpoint that is not there should be said within seconds
@@ -372,6 +382,8 @@ class Connection:
 
     def _call(self, call: Call) -> dict[str, Any]:
         parameters = {name: value for name, value in call.parameters.items() if value is not None}
+        if given_up() and not call.changing:
+            raise Interrupted("the reading was stopped")
         try:
             answer = self._transport.send(replace(call, parameters=parameters))
         except (IotJobsError, boto_errors.BotoCoreError, boto_errors.ClientError, *_READING_ERRORS) as error:

@@ -6,14 +6,15 @@ executions that needed it are `unknown`. The number of calls is kept down: see `
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import pandas as pd
 
 from iotjobs.aws import jobs as jobs_of
-from iotjobs.aws.concurrency import map_concurrently, side_by_side
+from iotjobs.aws.concurrency import map_concurrently, side_by_side, threads
 from iotjobs.aws.connection import Connection
 from iotjobs.aws.executions import (
     PAGE_ROWS,
@@ -30,11 +31,13 @@ from iotjobs.aws.things import read_things, require_thing
 from iotjobs.diagnosis import commands
 from iotjobs.diagnosis.service_owners import is_greengrass
 from iotjobs.errors import Denied, IotJobsError, NotFound
-from iotjobs.model import ENDED_JOBS, UNFINISHED, ExecutionKey, JobStatus, Status, table
+from iotjobs.model import ENDED_JOBS, TERMINAL, UNFINISHED, ExecutionKey, JobStatus, Status, table
 from iotjobs.snapshot import KEY, TIMER_COLUMNS, Evidence, FleetSnapshot, Gap, Place, last_change
 
 #: A job grows while it is read, but not to twice its size and more.
 _GROWTH = 10_000
+#: Of a job with more executions what is unfinished is read first: the whole takes two seconds at AWS's quota.
+_LONG = 20 * PAGE_ROWS
 
 
 def read_fleet(
@@ -45,20 +48,42 @@ def read_fleet(
     statuses: Sequence[Status] | None,
     stuck_after: timedelta,
     whole_history: bool = False,
+    on_unfinished: Callable[[FleetSnapshot], None] = lambda _snapshot: None,
 ) -> FleetSnapshot:
     """Read what a diagnosis needs about a job, a thing, both, or all that is unfinished.
 
-    With ``whole_history`` the account is read with all that has ended, in whichever job. Raises NotFound for a job
-    or thing that does not exist, Denied and IotJobsError when the executions themselves cannot be read, and Denied
-    when the credentials end on the way.
+    With ``whole_history`` the account is read with all that has ended, in whichever job. What a long job has unfinished
+    is asked for first; ``on_unfinished`` gets the snapshot of that, the while what has ended is still read. Raises
+    NotFound for a job or thing that does not exist, Denied and IotJobsError when the executions themselves cannot be
+    read, and Denied when the credentials end on the way.
     """
-    as_of, place = connection.now(), place_of(connection)
+    as_of = connection.now()
     if thing_name is not None:
         scope = _thing(connection, thing_name, job_id)
     elif job_id is not None:
         scope = _job(connection, job_id, statuses)
     else:
         scope = _account(connection, statuses, whole_history=whole_history)
+    read_evidence = partial(_with_evidence, connection, scope, statuses, stuck_after=stuck_after, as_of=as_of)
+    if scope.read_ended is None:
+        return read_evidence()
+    with threads(1) as beside:
+        ended = beside.submit(scope.read_ended)
+        snapshot = read_evidence()
+        on_unfinished(snapshot)
+        return _with_ended(snapshot, *ended.result())
+
+
+def _with_evidence(
+    connection: Connection,
+    scope: _Scope,
+    statuses: Sequence[Status] | None,
+    *,
+    stuck_after: timedelta,
+    as_of: datetime,
+) -> FleetSnapshot:
+    """What was asked for, with all that must be known of what is unfinished."""
+    place = place_of(connection)
     unfinished = scope.executions[scope.executions["status"].isin(UNFINISHED)]
     things = sorted(set(unfinished["thing_name"]))
     known = scope.readings.known | set(things if scope.whole_account else ())
@@ -94,6 +119,15 @@ def read_fleet(
     )
 
 
+def _with_ended(snapshot: FleetSnapshot, ended: pd.DataFrame, gaps: Sequence[Gap]) -> FleetSnapshot:
+    """Add what has ended of a job; what ended while it was read waits no more."""
+    executions = newest_states(together([snapshot.executions, ended]))
+    over = pd.MultiIndex.from_frame(executions.loc[~executions["status"].isin(UNFINISHED), KEY])
+    waits = ~pd.MultiIndex.from_frame(snapshot.queues[KEY]).isin(over)
+    queues = snapshot.queues[waits].reset_index(drop=True)
+    return replace(snapshot, executions=executions, queues=queues, gaps=merged([*snapshot.gaps, *gaps]))
+
+
 def place_of(connection: Connection) -> Place:
     """Where a connection reads, as a command must say it: an endpoint only where it is none of AWS's own."""
     endpoint = None if connection.endpoint_kind == "aws" else connection.endpoint
@@ -102,7 +136,10 @@ def place_of(connection: Connection) -> Place:
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """What was asked for, as far as it was read: ``job_ids`` are those that the reading is about."""
+    """What was asked for, as far as it was read: ``job_ids`` are those that the reading is about.
+
+    ``read_ended`` reads what has ended, where only what is unfinished was read.
+    """
 
     executions: pd.DataFrame
     readings: Readings
@@ -110,6 +147,7 @@ class _Scope:
     job_ids: frozenset[str] = frozenset()
     gaps: tuple[Gap, ...] = ()
     whole_account: bool = False
+    read_ended: Callable[[], tuple[pd.DataFrame, list[Gap]]] | None = None
 
 
 def _thing(connection: Connection, thing_name: str, job_id: str | None) -> _Scope:
@@ -132,9 +170,14 @@ def _thing(connection: Connection, thing_name: str, job_id: str | None) -> _Scop
 
 def _job(connection: Connection, job_id: str, statuses: Sequence[Status] | None) -> _Scope:
     jobs = jobs_of.require(connection, job_id)
-    executions, gaps = _executions_of(connection, jobs, job_id, statuses)
-    readings = Readings().with_job(job_id, executions, statuses)
-    return _Scope(executions, readings, jobs, frozenset({job_id}), tuple(gaps))
+    long = statuses is None and (jobs.counted(job_id, None) or 0) > _LONG
+    first = jobs.cheapest(job_id) if long else statuses
+    executions, gaps = _executions_of(connection, jobs, job_id, first)
+    readings = Readings().with_job(job_id, executions, first)
+    scope = _Scope(executions, readings, jobs, frozenset({job_id}), tuple(gaps))
+    if first == statuses:
+        return scope
+    return replace(scope, read_ended=lambda: _executions_of(connection, jobs, job_id, TERMINAL))
 
 
 def _account(connection: Connection, statuses: Sequence[Status] | None, *, whole_history: bool) -> _Scope:

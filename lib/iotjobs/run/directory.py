@@ -241,13 +241,12 @@ def _require_files_of_runs(path: Path) -> None:
         return  # a run was here: what lies there is its own
 
 
-def ending_before(path: Path) -> dict[str, Any] | None:
-    """How the last run that ended in a directory did: its `outcome` and `finished_at`; None when none did."""
+def ending_before(result: Mapping[str, Any]) -> dict[str, Any] | None:
+    """How the last run that ended did, by a `result.json`: its `outcome` and `finished_at`; None when none did."""
     try:
-        result = files.read_json(path / "result.json")
         ended = result if result["finished_at"] else result["previous"]
         return {"outcome": str(ended["outcome"]), "finished_at": str(ended["finished_at"])}
-    except (OSError, ValueError, LookupError, TypeError):
+    except (LookupError, TypeError):
         return None
 
 

@@ -40,7 +40,8 @@ def run(path: Path, given: Mapping[str, Any]) -> int:
     executed = directory.path / path.name
     with _taken(directory):  # no kernel may be at work there; the one of this run takes it next
         blank = blank_result(path.stem, started_at, values)
-        before = {"journal": journal.sealed(directory.path), "previous": ending_before(directory.path)}
+        last = files.last_result(directory.path)
+        before = {"journal": journal.sealed(last), "previous": ending_before(last)}
         directory.write_result({**blank, **before})
         files.make_fresh(executed)  # papermill writes to whatever has that name
     try:
@@ -109,7 +110,7 @@ def record_early_end(arguments: Sequence[str], outcome: Outcome, message: str) -
         _lock, _ = locked(directory.path, _RUNNER_LOCK)  # a run that is at work there keeps its files
         with _taken(directory):
             blank = blank_result(notebook, started_at, {})
-            directory.write_result({**blank, "journal": journal.sealed(directory.path)})
+            directory.write_result({**blank, "journal": journal.sealed(files.last_result(directory.path))})
             _record(directory, outcome, message)
     except (InvalidInput, Refused) as error:
         echo(f"Error: {error}", err=True)

@@ -18,10 +18,10 @@ from iotjobs.deletion import plan_file, plan_signature
 from iotjobs.deletion.guards import Refusal
 from iotjobs.errors import InvalidInput, RecordError, Refused
 from iotjobs.model import Action, Outcome
-from iotjobs.targets import answers as of_targets
-from iotjobs.targets import tasks
+from iotjobs.targets import table, tasks
 from iotjobs.targets.answers import Identity, TargetAnswer, left_alone
 from iotjobs.targets.dispatch import Everywhere, Progress, on_every_target, targets_of
+from iotjobs.targets.history import history_of
 from iotjobs.targets.set_plan import PlannedTarget, SetPlan, from_document, of_answers
 from iotjobs.targets.target import Target
 from iotjobs.targets.view import FleetView, finish, offer, raise_if_interrupted, refuse, set_refusals
@@ -40,16 +40,20 @@ _DONE = ("deleted", "gone", "drifted", "failed", "unsettled", "cancelled")
 def fleet(run: Run, *, progress: Progress = lambda _line: None) -> FleetView:
     """Investigate every target, and put the tables side by side in `executions/`, by account and region.
 
-    ``progress`` gets a line when a target has ended. Raises InvalidInput for targets that cannot be meant and for no
-    scheduler at the address, and Denied where an Organization's accounts may not be listed. A target that fails is in
-    the answers.
+    ``progress`` gets a line when a target has ended. Raises InvalidInput for targets that cannot be meant, for no
+    scheduler at the address and for no such run to compare with, and Denied where an Organization's accounts may not be
+    listed. A target that fails is in the answers.
     """
     with run.session(needs_lock=False) as session:
-        shutil.rmtree(session.directory.path / "executions", ignore_errors=True)  # of an earlier run in this directory
+        path = session.directory.path
+        history = history_of(run.parameters["compare_with"])
+        shutil.rmtree(path / table.NAME, ignore_errors=True)  # of an earlier run in this directory
         done = on_every_target(run, targets_of(run), tasks.investigate_target, progress=progress)
-        overview = of_targets.overview_of(done.answers)
+        overview = table.overview_of(path)
         session.write_csv("overview.csv", overview)
-        view = FleetView(done.answers, overview, dashboard=done.dashboard)
+        if len(history):
+            session.write_csv("history.csv", history)
+        view = FleetView(done.answers, overview, history=history, dashboard=done.dashboard)
         finish(run, view)
         raise_if_interrupted(run, done.answers)
         return view
