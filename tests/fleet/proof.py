@@ -175,7 +175,7 @@ def interrupt_and_stop(proof: Proof, phrase: str) -> None:
     assert (result["outcome"], code) == ("interrupted", 130), result["reason"]
     assert {target["name"] for target in result["targets"]} == NAMES | set(OTHERS), result["targets"]
 
-    (proof.run_dir / "stop").touch()
+    (proof.run_dir / "stop").write_text("")  # a person's; the interrupt left one of its own
     before = proof.deleted()
     result = proof.run("fleet_sweep", proof.run_dir, *RULE, "--confirm", phrase)
     assert (result["outcome"], proof.deleted()) == ("interrupted", before), result["reason"]

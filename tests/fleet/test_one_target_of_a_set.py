@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -80,6 +81,20 @@ def test_a_stop_in_the_fleets_directory_stops_each_target(fleet: Fleet) -> None:
     assert (answer.outcome, fleet.aws.changes()) == (Outcome.INTERRUPTED, []), answer
     (fleet.run_dir / "stop").unlink()
     assert fleet.apply().outcome == Outcome.APPLIED
+
+
+def test_a_stop_that_an_interrupt_left_is_taken_away_and_a_persons_stays(tmp_path: Path) -> None:
+    tasks.leave_stop(tmp_path)
+    tasks.remove_stop(tmp_path)
+    assert not (tmp_path / "stop").exists()
+    tasks.leave_stop(tmp_path)
+    later = (tmp_path / "stop").stat().st_mtime + 60  # a person touches it too
+    os.utime(tmp_path / "stop", (later, later))
+    tasks.remove_stop(tmp_path)
+    assert (tmp_path / "stop").exists()
+    (tmp_path / "stop").write_text("")
+    tasks.remove_stop(tmp_path)
+    assert (tmp_path / "stop").exists()
 
 
 def test_another_plan_than_the_approved_one_is_refused(fleet: Fleet) -> None:
