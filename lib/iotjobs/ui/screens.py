@@ -14,7 +14,18 @@ if TYPE_CHECKING:
 def explore(findings: Findings, run: Run | None = None) -> Explorer:
     """Show findings to choose from: a job, an execution or a thing; the rest of the view follows.
 
-    With the ``run`` there are buttons that ask AWS, about what a person is looking at and nothing else.
+    Parameters
+    ----------
+    findings
+        What `investigate` found.
+    run
+        With it there are buttons that ask AWS, about what a person is looking at and nothing else.
+
+    Returns
+    -------
+    Explorer
+        A widget; in a report its static form stands for it.
+
     """
     if run is None:
         return Explorer(findings)
