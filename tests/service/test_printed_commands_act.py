@@ -34,17 +34,17 @@ def findings(aged_fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Fin
 def test_each_printed_command_plans_what_the_view_shows(findings: Findings, tmp_path: Path) -> None:
     row = findings.executions.iloc[0].to_dict()
     assert (row["cause"], len(findings.executions)) == ("not_picked_up", 2)
-    swept = _run(sweep_command(row, findings), tmp_path / "sweep")
-    assert swept["outcome"] == "planned", swept["reason"]
-    assert str(swept["confirm"]).startswith("delete 2 ")
     planned = _run(delete_command(row, findings), tmp_path / "delete")
     assert planned["outcome"] == "planned"
     assert f"printed-job/{row['thing_name']}/1" in str(planned["confirm"])
     cancel = cancel_command(row, findings)
     assert cancel is not None
     assert str(_run(cancel, tmp_path / "cancel")["confirm"]).startswith(f"cancel printed-job/{row['thing_name']}/1 ")
-    cancels = _run(sweep_command(row, findings, Action.CANCEL), tmp_path / "cancels")
-    assert str(cancels["confirm"]).startswith("cancel 2 ")
+    sweep = sweep_command(row, findings)
+    swept = _run(sweep, tmp_path / "sweep")
+    assert swept["outcome"] == "planned", swept["reason"]
+    assert str(swept["confirm"]).startswith("delete 2 ")
+    assert sweep_command(row, findings, Action.CANCEL) == sweep.replace(" sweep ", " sweep --action cancel ")
     assert cancel_command({**row, "execution_number": 0}, findings) is None  # it would mean the newer one
 
 
