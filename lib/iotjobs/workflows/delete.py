@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 from iotjobs.aws import executions as fetch
 from iotjobs.aws.rights import rights
 from iotjobs.deletion import guards, plan_file, request
+from iotjobs.deletion.evidence import queue_context
 from iotjobs.deletion.executor import Executor
 from iotjobs.deletion.guards import ApplyContext, Refusal
 from iotjobs.deletion.plan import CANCEL, DELETE, Plan
 from iotjobs.deletion.request import CancelRequest, DeleteRequest
 from iotjobs.deletion.results import TargetResult, TargetState, counts_of, outcome_of
-from iotjobs.deletion.select import queue_context
 from iotjobs.errors import Denied, InvalidInput, IotJobsError, NotFound
 from iotjobs.markup import visible
 from iotjobs.model import ConnectionInfo, Execution, ExecutionKey, Outcome, utc_text

@@ -17,6 +17,7 @@ import pandas as pd
 
 from iotjobs import sweep_rule
 from iotjobs.deletion import guards, plan_file, plan_signature
+from iotjobs.deletion.evidence import Evidence, cause_now, evidence_now
 from iotjobs.deletion.executor import Executor
 from iotjobs.deletion.guards import ApplyContext, Refusal
 from iotjobs.deletion.results import (
@@ -29,7 +30,7 @@ from iotjobs.deletion.results import (
     results_table,
     sentence_of,
 )
-from iotjobs.deletion.select import Evidence, cause_now, evidence_now, select_targets
+from iotjobs.deletion.select import select_targets
 from iotjobs.deletion.sweep_executor import SweepExecutor, afterwards
 from iotjobs.deletion.sweep_plan import Caps, SweepPlan
 from iotjobs.errors import InvalidInput, IotJobsError, RecordError
