@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from iotjobs.ui.fleet_overview import fleet_overview
     from iotjobs.ui.fleet_report import fleet_report
     from iotjobs.ui.restoration_view import removed
-    from iotjobs.ui.screens import explore
+    from iotjobs.ui.screens import explore, investigate
     from iotjobs.ui.steps_view import what_to_do
     from iotjobs.ui.sweep_panel import sweep_panel
     from iotjobs.ui.sweep_view import sweep_report
     from iotjobs.workflows.delete import cancel_job_execution, delete_job_execution
-    from iotjobs.workflows.investigate import Findings, investigate
+    from iotjobs.workflows.investigate import Findings
     from iotjobs.workflows.sweep import Sweep, sweep
 
 __all__ = [
@@ -65,6 +65,7 @@ _MODULES = {
         "fleet_overview",
         "explore",
         "fleet_report",
+        "investigate",
         "removed",
         "sweep_panel",
         "sweep_report",
@@ -72,7 +73,7 @@ _MODULES = {
         "what_to_do",
     ),
     "iotjobs.workflows.delete": ("cancel_job_execution", "delete_job_execution"),
-    "iotjobs.workflows.investigate": ("Findings", "investigate"),
+    "iotjobs.workflows.investigate": ("Findings",),
     "iotjobs.workflows.sweep": ("Sweep", "sweep"),
 }
 

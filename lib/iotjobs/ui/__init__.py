@@ -7,7 +7,7 @@ from iotjobs.ui.deletion_view import deletion_report
 from iotjobs.ui.fleet_overview import fleet_overview
 from iotjobs.ui.fleet_report import fleet_report
 from iotjobs.ui.restoration_view import removed
-from iotjobs.ui.screens import explore
+from iotjobs.ui.screens import explore, investigate
 from iotjobs.ui.steps_view import what_to_do
 from iotjobs.ui.sweep_panel import sweep_panel
 from iotjobs.ui.sweep_view import sweep_report
@@ -19,6 +19,7 @@ __all__ = [
     "explore",
     "fleet_overview",
     "fleet_report",
+    "investigate",
     "removed",
     "sweep_panel",
     "sweep_report",
