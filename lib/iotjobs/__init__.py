@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from iotjobs.ui.deletion_view import deletion_report
     from iotjobs.ui.fleet_overview import fleet_overview
     from iotjobs.ui.fleet_report import fleet_report
+    from iotjobs.ui.prevention_view import prevention
     from iotjobs.ui.restoration_view import removed
     from iotjobs.ui.screens import explore, investigate
     from iotjobs.ui.steps_view import what_to_do
@@ -43,6 +44,7 @@ __all__ = [
     "fleet_report",
     "fleet_sweep",
     "investigate",
+    "prevention",
     "removed",
     "start",
     "sweep",
@@ -66,6 +68,7 @@ _MODULES = {
         "explore",
         "fleet_report",
         "investigate",
+        "prevention",
         "removed",
         "sweep_panel",
         "sweep_report",

@@ -286,6 +286,7 @@ JOB_COLUMNS: dict[str, str] = {
     "targets": "object",
     "abort_config": "object",
     "retry_config": "object",
+    "rollout_config": "object",
     "description": TEXT,
     "comment": TEXT,
     "reason_code": TEXT,

@@ -325,6 +325,16 @@ class Connection:
             raise answer
         return answer
 
+    def role_arn(self, name: str) -> str:
+        """The ARN of a role of this account with its path, which a session's ARN does not tell (API: IAM GetRole).
+
+        Raises IotJobsError where that cannot be known.
+        """
+        arn = str((self._call(Call("iam", "GetRole", {"RoleName": name})).get("Role") or {}).get("Arn"))
+        if not re.fullmatch(rf"arn:{self._partition.name}:iam::{self.account}:role/(.+/)?{re.escape(name)}", arn):
+            raise IotJobsError("IAM's answer is about another role than was asked for")
+        return arn
+
     def _simulate(self, principal: str, actions: Sequence[str], resources: Sequence[str]) -> tuple[str, ...]:
         if self._partition.has(self._transport.endpoint("iam")) != (self.endpoint_kind == "aws"):
             raise IotJobsError("IAM would be asked at another place than IoT")

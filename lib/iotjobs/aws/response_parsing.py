@@ -118,14 +118,15 @@ def _as_expected(summary: dict[str, Any]) -> bool:
 
 
 def _has_error_type(response_dict: dict[str, Any]) -> bool:
-    """Whether an error names its type as AWS does: a header, `__type` in JSON, or an ErrorResponse in XML.
+    """Whether an error names its type as AWS does: a header, `__type` in JSON, an ErrorResponse in XML, or S3's Error.
 
-    Source: smithy.io, "Operation error serialization" of the AWS restJson1 and awsQuery protocols.
+    Source: smithy.io, "Operation error serialization" of the AWS restJson1 and awsQuery protocols; S3 API, "Error
+    responses", whose header x-amz-request-id no other service has.
     """
     headers, body = response_dict["headers"], response_dict["body"]
     if headers.get("x-amzn-errortype"):
         return True
-    if b"<ErrorResponse" in body[:500]:
+    if b"<ErrorResponse" in body[:500] or (b"<Error>" in body[:500] and headers.get("x-amz-request-id")):
         return True
     try:
         answer = json.loads(body)

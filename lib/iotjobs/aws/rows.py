@@ -179,6 +179,7 @@ def job_row(operation: str, job: Mapping[str, Any], *, described: bool, asked: s
         "targets": job.get("targets") or [],
         "abort_config": job.get("abortConfig") or {},
         "retry_config": job.get("jobExecutionsRetryConfig") or {},
+        "rollout_config": job.get("jobExecutionsRolloutConfig") or {},
         "description": job.get("description"),
         "comment": job.get("comment"),
         "reason_code": job.get("reasonCode"),

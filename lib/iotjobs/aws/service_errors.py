@@ -156,6 +156,7 @@ MEANINGS: dict[str, Callable[[ErrorAnswer], IotJobsError]] = {
         _throttled,
     ),
     **dict.fromkeys(("ResourceNotFoundException", "TerminalStateException"), _not_found),
+    **dict.fromkeys(("NoSuchBucket", "NoSuchEntity", "NotFound", "NotFoundException"), _not_found),  # S3, IAM, SNS
     **dict.fromkeys(("InvalidStateTransitionException", "VersionConflictException", "ConflictException"), _conflict),
     **dict.fromkeys(
         (

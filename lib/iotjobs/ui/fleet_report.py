@@ -14,7 +14,7 @@ from iotjobs.targets.view import FleetView
 from iotjobs.targets.workflow import FleetSweep
 from iotjobs.ui.static import Column, badge, cause, html_table
 
-_MOST_ROWS = 50
+_MOST_ROWS = 25
 _MOST_WORST = 8
 _COUNTS = (Column("Stuck", "stuck", "number"), Column("Unfinished", "executions", "number"))
 _TARGET_COLUMNS = (

@@ -16,8 +16,9 @@ import ipywidgets
 import pandas as pd
 from markupsafe import Markup
 
-from iotjobs.markup import many, render
+from iotjobs.markup import render
 from iotjobs.model import Action, Identity
+from iotjobs.plurals import many
 from iotjobs.run.progress import progress_sentence
 from iotjobs.ui import static, sweep_view
 from iotjobs.ui.callbacks import in_background, report_errors

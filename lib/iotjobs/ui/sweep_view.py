@@ -12,8 +12,9 @@ import pandas as pd
 from markupsafe import Markup
 
 from iotjobs.deletion.plan import CANCEL, DELETE
-from iotjobs.markup import UpdatingView, View, many, render, visible
+from iotjobs.markup import UpdatingView, View, render, visible
 from iotjobs.model import UNFINISHED, Action, Status
+from iotjobs.plurals import many
 from iotjobs.ui import static
 from iotjobs.ui.banner import banner_line, place_of, run_banner
 from iotjobs.ui.static import Column, badge, cause, html_table, moment

@@ -14,8 +14,8 @@ from iotjobs.diagnosis.changes import Changes
 from iotjobs.diagnosis.diagnose import diagnose_executions, diagnose_queues
 from iotjobs.diagnosis.next_steps import NextSteps, next_steps
 from iotjobs.diagnosis.overview import worst_causes
+from iotjobs.diagnosis.prevention import Preventions, preventions
 from iotjobs.errors import Interrupted
-from iotjobs.markup import many
 from iotjobs.model import (
     DIAGNOSIS_COLUMNS,
     EXECUTION_COLUMNS,
@@ -26,6 +26,7 @@ from iotjobs.model import (
     Status,
     utc_text,
 )
+from iotjobs.plurals import agreeing, many
 from iotjobs.snapshot import FleetSnapshot, Place
 from iotjobs.workflows.comparison import changes_since
 
@@ -67,6 +68,18 @@ class Findings:
     def summary(self) -> str:
         """One sentence: how many are stuck, and why. What to do about it are the `steps`."""
         return summarise(self.executions)
+
+    @property
+    def preventions(self) -> Preventions:
+        """Which jobs can hang again, why, and the change that prevents it."""
+        return preventions(
+            self.jobs,
+            queues=self.queues,
+            executions=self.executions,
+            stuck_after=self.stuck_after,
+            as_of=self.as_of,
+            place=self.place,
+        )
 
     @property
     def caveat(self) -> str:
@@ -157,8 +170,8 @@ def summarise(executions: pd.DataFrame) -> str:
     if stuck.empty:
         return f"No execution is stuck: {len(unfinished)} unfinished of {len(executions)} read."
     causes = ", ".join(f"{count} {cause}" for cause, count in stuck["cause"].value_counts().items())
-    verb = "is" if len(stuck) == 1 else "are"
-    return f"{len(stuck)} of {many(len(unfinished), 'unfinished execution')} {verb} stuck: {causes}."
+    are = agreeing(len(stuck), "is", "are")
+    return f"{len(stuck)} of {many(len(unfinished), 'unfinished execution')} {are} stuck: {causes}."
 
 
 def caveat(findings: Findings) -> str:
@@ -199,6 +212,7 @@ def _record(run: Run, findings: Findings) -> None:
         as_of=utc_text(findings.as_of),
         caveat=findings.caveat,
         steps=steps,
+        prevention=[asdict(job) for job in findings.preventions.jobs],
     )
 
 
