@@ -100,6 +100,8 @@ def connect(
             project=project,
         )
     except boto_errors.ProfileNotFound as error:
+        if not error.kwargs["profile"]:
+            raise InvalidInput("AWS_PROFILE is set and empty: unset it, or name a profile") from None
         raise InvalidInput(
             f"{outside_text(error)}: `aws configure list-profiles` lists those there are; the parameter is `profile`"
         ) from None
@@ -410,6 +412,7 @@ class Connection:
                 parameters,
                 changing=call.changing,
                 established=bool(self.account),
+                place=f"account {self.account}, region {self.region}",
             )
             if isinstance(ours, Denied) and ours.action and call.service != "iam":
                 self._denied[ours.action] = None

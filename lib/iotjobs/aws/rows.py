@@ -125,8 +125,6 @@ def execution(answer: Mapping[str, Any], *, job_id: str, thing: str, number: int
         started_at=moment_or_none(found.get("startedAt")),
         last_updated_at=moment_or_none(found.get("lastUpdatedAt")),
         status_details=dict((found.get("statusDetails") or {}).get("detailsMap") or {}),
-        seconds_before_timeout=found.get("approximateSecondsBeforeTimedOut"),
-        force_canceled=found.get("forceCanceled"),
         raw=json.loads(json.dumps(found, default=str)),
     )
 

@@ -268,7 +268,19 @@ class SweepPanel(static.StaticForm, ipywidgets.VBox):
 
 
 def sweep_panel(sweep: Sweep) -> SweepPanel:
-    """The panel over a sweep whose plan was made."""
+    """Show the panel over a sweep whose plan was made.
+
+    Parameters
+    ----------
+    sweep
+        What `sweep` returned, with `plan` called.
+
+    Returns
+    -------
+    SweepPanel
+        A widget; in a report the static form of the plan stands for it.
+
+    """
     return SweepPanel(sweep)
 
 

@@ -17,6 +17,7 @@ import pandas as pd
 
 from iotjobs import sweep_rule
 from iotjobs.deletion import guards, plan_file, plan_signature
+from iotjobs.deletion.evidence import Evidence, cause_now, evidence_now
 from iotjobs.deletion.executor import Executor
 from iotjobs.deletion.guards import ApplyContext, Refusal
 from iotjobs.deletion.results import (
@@ -29,7 +30,7 @@ from iotjobs.deletion.results import (
     results_table,
     sentence_of,
 )
-from iotjobs.deletion.select import Evidence, cause_now, evidence_now, select_targets
+from iotjobs.deletion.select import select_targets
 from iotjobs.deletion.sweep_executor import SweepExecutor, afterwards
 from iotjobs.deletion.sweep_plan import Caps, SweepPlan
 from iotjobs.errors import InvalidInput, IotJobsError, RecordError
@@ -148,7 +149,24 @@ def rule_of(run: Run, *, action: Action | None = None) -> SweepRule:
 
 
 def sweep(run: Run) -> Sweep:
-    """Take the rule and the caps from the run's parameters. Makes no call; raises InvalidInput."""
+    """Take the rule and the caps of a sweep from the run's parameters; makes no call.
+
+    Parameters
+    ----------
+    run
+        A run of "sweep". The rule is `sweep_rule.SweepRule`, the caps are `max_deletes` and `max_fraction` (0 to 1).
+
+    Returns
+    -------
+    Sweep
+        `plan` says which executions and what follows, `apply` carries the plan out with its phrase.
+
+    Raises
+    ------
+    InvalidInput
+        The rule names nothing or cannot be meant.
+
+    """
     with run.recorded():
         rule_of(run)
     return Sweep(run)
@@ -214,7 +232,30 @@ class Sweep:
         stop: Callable[[], bool] = lambda: False,
         progress: Callable[[TargetResult], None] = lambda _result: None,
     ) -> Sweep:
-        """Carry the plan out if it is approved, see `apply_plan`; without a phrase it stays a plan."""
+        """Carry the plan out if it is approved; without a phrase it stays a plan.
+
+        Parameters
+        ----------
+        confirm
+            The plan's phrase, by default the run's parameter.
+        stop
+            Asked before each execution; True ends the sweep, and the same run directory goes on with it.
+        progress
+            Gets each target's result.
+
+        Returns
+        -------
+        Sweep
+            This one: `results` has what became of each target, `run.outcome` how it ended.
+
+        Raises
+        ------
+        Refused
+            Another run is at work in the run directory. What a guard refuses is not raised: it is in `refusals`.
+        RecordError
+            The journal cannot be written; nothing more was called.
+
+        """
         phrase = confirm if confirm is not None else self.run.parameters["confirm"]
         if self.view.open and (phrase is not None or self.run.parameters["unattended"]):
             self.view = apply_plan(self.run, self.view, phrase, stop=stop, progress=progress)
