@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from iotjobs.ui.fleet_report import fleet_report
     from iotjobs.ui.prevention_view import prevention
     from iotjobs.ui.restoration_view import removed
-    from iotjobs.ui.screens import explore
+    from iotjobs.ui.screens import explore, investigate
     from iotjobs.ui.steps_view import what_to_do
     from iotjobs.ui.sweep_panel import sweep_panel
     from iotjobs.ui.sweep_view import sweep_report
     from iotjobs.workflows.delete import cancel_job_execution, delete_job_execution
-    from iotjobs.workflows.investigate import Findings, investigate
+    from iotjobs.workflows.investigate import Findings
     from iotjobs.workflows.sweep import Sweep, sweep
 
 __all__ = [
@@ -66,7 +66,6 @@ _MODULES = {
     "delete_job_execution": "iotjobs.workflows.delete",
     "fleet": "iotjobs.targets.workflow",
     "fleet_sweep": "iotjobs.targets.workflow",
-    "investigate": "iotjobs.workflows.investigate",
     "start": "iotjobs.run.start",
     "sweep": "iotjobs.workflows.sweep",
 }
