@@ -48,3 +48,7 @@ def parse_json(content: bytes) -> Any:
         return json.loads(with_whole_characters(content))
     except RecursionError:
         raise ValueError("it is nested too deep") from None
+    except ValueError as error:
+        if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
+            raise
+        raise ValueError("it has a number of too many digits") from None

@@ -223,8 +223,6 @@ class Execution:
     started_at: datetime | None = None
     last_updated_at: datetime | None = None
     status_details: dict[str, str] = field(default_factory=dict)
-    seconds_before_timeout: int | None = None
-    force_canceled: bool | None = None
     raw: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -18,7 +18,7 @@ from typing import Any
 from iotjobs.errors import InvalidInput
 from iotjobs.model import EXECUTION_NUMBER_MAX, JOB_ID, NAMESPACE_ID, THING_NAME, Action, Cause, Status
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _LONGEST_SHOWN = 80
 
 
@@ -134,7 +134,14 @@ def duration(value: object, *, name: str) -> timedelta:
     parts = re.fullmatch(r"([0-9]{1,6})([smhd])", value.strip()) if isinstance(value, str) else None
     if parts is None:
         raise InvalidInput(f"{name} is {shown(value)}; it takes a duration such as 90m, 24h or 30d")
-    return timedelta(**{_UNITS[parts.group(2)]: int(parts.group(1))})
+    return timedelta(seconds=int(parts[1]) * _UNITS[parts[2]])
+
+
+def duration_text(value: timedelta) -> str:
+    """A duration as it can be given again, in the largest unit that is exact: a day is `24h`, as in all the texts."""
+    seconds = int(value.total_seconds())
+    unit = next(unit for unit, size in _UNITS.items() if seconds % size == 0 and (unit != "d" or seconds > size))
+    return f"{seconds // _UNITS[unit]}{unit}"
 
 
 def comma_list(value: object, *, name: str) -> tuple[str, ...]:

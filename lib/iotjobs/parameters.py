@@ -18,6 +18,7 @@ from iotjobs.parameter_values import (
     Parameter,
     count,
     duration,
+    duration_text,
     execution_number,
     flag,
     fraction,
@@ -30,7 +31,6 @@ from iotjobs.parameter_values import (
     thing_name,
 )
 
-_UNIT_SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 #: The types that a scheduler can inject; a name in a notebook that holds anything else is no parameter.
 _PLAIN = (str, int, float, bool, type(None), list, tuple, dict, set, frozenset, bytes, date, time, timedelta)
 _OF_IPYTHON = {"In", "Out", "exit", "quit", "get_ipython", "open"}
@@ -217,7 +217,8 @@ def read(notebook: str, raw: Mapping[str, object]) -> Parameters:
 def unread(notebook: str, raw: Mapping[str, object]) -> Parameters:
     """What was given and could not be read, as text, for the record of a run that ends by it."""
     names = {parameter.name for parameter in NOTEBOOKS.get(notebook, ())}
-    values = {name: _given_as(value) for name, value in raw.items() if name in names}
+    plain = (str, bool, int, type(None))
+    values = {name: value if isinstance(value, plain) else repr(value) for name, value in raw.items() if name in names}
     return Parameters(notebook, values, frozenset())
 
 
@@ -255,12 +256,9 @@ def from_namespace(notebook: str, namespace: Mapping[str, object], *, first: boo
 
 def _unknown(notebook: str, unknown: Collection[str]) -> str:
     names = [parameter.name for parameter in of_notebook(notebook)]
-    listed = [f"{name}{_hint(_nearest(name, names))}" for name in unknown]
+    nearest = {name: _nearest(name, names) for name in unknown}
+    listed = [f"{name} (did you mean {near}?)" if near else name for name, near in nearest.items()]
     return f"there is no parameter {', '.join(listed)} in {notebook}; there are {', '.join(names)}"
-
-
-def _hint(nearest: str | None) -> str:
-    return f" (did you mean {nearest}?)" if nearest else ""
 
 
 def _nearest(name: str, names: Collection[str]) -> str | None:
@@ -268,14 +266,7 @@ def _nearest(name: str, names: Collection[str]) -> str | None:
     return next(iter(difflib.get_close_matches(spelling, list(names), n=1, cutoff=0.75)), None)
 
 
-def _given_as(value: object) -> object:
-    return value if isinstance(value, str | bool | int | type(None)) else repr(value)
-
-
 def _given_again(value: Any) -> Any:
     if isinstance(value, timedelta):
-        seconds = int(value.total_seconds())
-        days = seconds > _UNIT_SECONDS["d"]  # a day is `24h`, as everywhere in the documentation
-        unit = next(u for u, s in _UNIT_SECONDS.items() if seconds % s == 0 and (u != "d" or days))
-        return f"{seconds // _UNIT_SECONDS[unit]}{unit}"
+        return duration_text(value)
     return ",".join(value) if isinstance(value, tuple) else value

@@ -53,6 +53,7 @@ _MOST_PAGES = 8_000
 _MOST_ROWS = 2_000_000
 _MOST_EMPTY_PAGES = 100
 _PAGES_AT_ONCE = 16
+_A_MOMENT_S = 3.0
 _READING_ERRORS = (AttributeError, KeyError, TypeError, ValueError, RecursionError, ResponseParserError)
 
 
@@ -99,6 +100,8 @@ def connect(
             project=project,
         )
     except boto_errors.ProfileNotFound as error:
+        if not error.kwargs["profile"]:
+            raise InvalidInput("AWS_PROFILE is set and empty: unset it, or name a profile") from None
         raise InvalidInput(
             f"{outside_text(error)}: `aws configure list-profiles` lists those there are; the parameter is `profile`"
         ) from None
@@ -198,6 +201,11 @@ class Connection:
     def brake(self) -> str | None:
         """The operation whose quota the calls waited for longest, None while none had to wait."""
         return self._transport.traffic.brake()
+
+    @property
+    def brake_now(self) -> str | None:
+        """The same, of the operations whose quota was waited for a moment ago."""
+        return self._transport.traffic.brake(within_s=_A_MOMENT_S)
 
     def now(self) -> datetime:
         """The time at the service, aware, in UTC: this host's clock may be wrong."""
@@ -404,6 +412,7 @@ class Connection:
                 parameters,
                 changing=call.changing,
                 established=bool(self.account),
+                place=f"account {self.account}, region {self.region}",
             )
             if isinstance(ours, Denied) and ours.action and call.service != "iam":
                 self._denied[ours.action] = None

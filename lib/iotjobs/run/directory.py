@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,7 @@ _MOST_STEPS = 7
 _FORMULA = re.compile(r"(^|[;\n\t|])(?=\s*[\"']?[=+\-@\uff1d\uff0b\uff0d\uff20])|^(?=[\t\n])")
 _ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
 _OWNER_ONLY = 0o700
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class RunDirectory:
@@ -159,8 +161,9 @@ class RunDirectory:
             try:
                 yield
             except OSError as error:
+                what_to_do = "make room" if error.errno in _FULL else "see that it can be written there"
                 raise RecordError(
-                    f"{name} cannot be written in {self.path}: {error}; make room, then run again"
+                    f"{name} cannot be written in {self.path}: {error}; {what_to_do}, then run again"
                 ) from error
 
 

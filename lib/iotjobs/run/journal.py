@@ -95,10 +95,6 @@ class Journal:
         mine = self._of_key.get(identity.key, [])
         return [entry for entry in mine if same_moment(_queued_at(entry), identity.queued_at)]
 
-    def of_key(self, key: ExecutionKey) -> Sequence[dict[str, Any]]:
-        """The entries about all executions that had a number, one after the other."""
-        return self._of_key.get(key, [])
-
     def about(self, identity: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The entries that hold all of these facts."""
         return [entry for entry in self.entries if identity.items() <= entry.items()]

@@ -20,6 +20,7 @@ from iotjobs.run import files, journal
 from iotjobs.run.directory import RunDirectory, blank_result, ending_before, numbered_steps
 from iotjobs.run.lock import NAMES, locked
 from iotjobs.run.process import echo, undisturbed
+from iotjobs.run.progress import on_terminal
 from iotjobs.run.report import write_report
 
 _KERNEL = "iotjobs"
@@ -66,13 +67,13 @@ def _execute(path: Path, executed: Path, values: Mapping[str, Any]) -> str:
 
     for starts_left in reversed(range(_KERNEL_STARTS)):
         try:
-            with _this_python():
+            with on_terminal() as progress, _this_python(**progress):
                 papermill.execute_notebook(
                     _unformatted(path),
                     _unformatted(executed),
                     dict(values),
                     kernel_name=_KERNEL,
-                    progress_bar=sys.stderr.isatty(),
+                    progress_bar=False,
                     cwd=str(Path.cwd()),
                 )
         except PapermillException as error:
@@ -139,7 +140,7 @@ def _taken(directory: RunDirectory) -> Iterator[None]:
 
 
 @contextmanager
-def _this_python() -> Iterator[None]:
+def _this_python(**environment: str) -> Iterator[None]:
     """A kernel of this very interpreter, whatever kernels the machine has installed."""
     with tempfile.TemporaryDirectory() as folder:
         spec = Path(folder) / "kernels" / _KERNEL
@@ -150,7 +151,9 @@ def _this_python() -> Iterator[None]:
             json.dumps({"argv": argv, "display_name": "iotjobs", "language": "python"}), encoding="utf-8"
         )
         paths = os.pathsep.join(filter(None, [folder, os.environ.get("JUPYTER_PATH")]))
-        with _environment(JUPYTER_PATH=paths, MPLBACKEND="agg"):  # figures depend on nothing of the caller's
+        with _environment(
+            JUPYTER_PATH=paths, MPLBACKEND="agg", **environment
+        ):  # figures depend on nothing of the caller's
             yield
 
 

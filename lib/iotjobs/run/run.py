@@ -135,6 +135,11 @@ class Run:
         """Where and as whom AWS was asked, as plain values; None while it has not been asked."""
         return None if self._connection is None else ConnectionInfo.of(self._connection)
 
+    @property
+    def brake_now(self) -> str | None:
+        """The operation whose quota calls wait for; None while none has to, or nothing was asked."""
+        return None if self._connection is None else self._connection.brake_now
+
     def _connect_by_parameters(self) -> aws.Connection:
         return aws.connect(
             profile=self.parameters["profile"],

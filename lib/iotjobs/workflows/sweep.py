@@ -17,6 +17,7 @@ import pandas as pd
 
 from iotjobs import sweep_rule
 from iotjobs.deletion import guards, plan_file, plan_signature
+from iotjobs.deletion.evidence import Evidence, cause_now, evidence_now
 from iotjobs.deletion.executor import Executor
 from iotjobs.deletion.guards import ApplyContext, Refusal
 from iotjobs.deletion.results import (
@@ -29,7 +30,7 @@ from iotjobs.deletion.results import (
     results_table,
     sentence_of,
 )
-from iotjobs.deletion.select import Evidence, cause_now, evidence_now, select_targets
+from iotjobs.deletion.select import select_targets
 from iotjobs.deletion.sweep_executor import SweepExecutor, afterwards
 from iotjobs.deletion.sweep_plan import Caps, SweepPlan
 from iotjobs.errors import InvalidInput, IotJobsError, RecordError
@@ -141,14 +142,31 @@ def rule_of(run: Run, *, action: Action | None = None) -> SweepRule:
     asked = sweep_rule.from_parameters({**run.parameters.values, **chosen})
     if run.parameters["plan_file"] is None and not asked.names_something:
         raise InvalidInput(
-            "nothing is named: give at least one of job_id, thing_name, causes, statuses, thing_groups; a sweep of "
+            f"nothing is named: give at least one of {', '.join(sweep_rule.SELECTORS)}; a sweep of "
             "everything must be meant"
         )
     return asked
 
 
 def sweep(run: Run) -> Sweep:
-    """Take the rule and the caps from the run's parameters. Makes no call; raises InvalidInput."""
+    """Take the rule and the caps of a sweep from the run's parameters; makes no call.
+
+    Parameters
+    ----------
+    run
+        A run of "sweep". The rule is `sweep_rule.SweepRule`, the caps are `max_deletes` and `max_fraction` (0 to 1).
+
+    Returns
+    -------
+    Sweep
+        `plan` says which executions and what follows, `apply` carries the plan out with its phrase.
+
+    Raises
+    ------
+    InvalidInput
+        The rule names nothing or cannot be meant.
+
+    """
     with run.recorded():
         rule_of(run)
     return Sweep(run)
@@ -214,7 +232,30 @@ class Sweep:
         stop: Callable[[], bool] = lambda: False,
         progress: Callable[[TargetResult], None] = lambda _result: None,
     ) -> Sweep:
-        """Carry the plan out if it is approved, see `apply_plan`; without a phrase it stays a plan."""
+        """Carry the plan out if it is approved; without a phrase it stays a plan.
+
+        Parameters
+        ----------
+        confirm
+            The plan's phrase, by default the run's parameter.
+        stop
+            Asked before each execution; True ends the sweep, and the same run directory goes on with it.
+        progress
+            Gets each target's result.
+
+        Returns
+        -------
+        Sweep
+            This one: `results` has what became of each target, `run.outcome` how it ended.
+
+        Raises
+        ------
+        Refused
+            Another run is at work in the run directory. What a guard refuses is not raised: it is in `refusals`.
+        RecordError
+            The journal cannot be written; nothing more was called.
+
+        """
         phrase = confirm if confirm is not None else self.run.parameters["confirm"]
         if self.view.open and (phrase is not None or self.run.parameters["unattended"]):
             self.view = apply_plan(self.run, self.view, phrase, stop=stop, progress=progress)
@@ -265,8 +306,7 @@ def _another_than(run: Run, asked: SweepRule, plan: SweepPlan, action: Action | 
 def _from_file(run: Run, action: Action | None) -> tuple[SweepPlan | None, list[Refusal]]:
     """The plan of `plan_file`, which the parameters given beside it may only tighten. Raises InvalidInput."""
     given = run.parameters.given
-    if "thing_groups" in given:
-        raise InvalidInput("thing_groups cannot be given beside plan_file: a plan names its things")
+    sweep_rule.require_in_plan(given)
     path = Path(run.parameters["plan_file"]).expanduser()
     plan, refused = plan_file.load(path)
     if not isinstance(plan, SweepPlan):
