@@ -62,7 +62,9 @@ def test_a_public_function_says_what_it_takes_and_what_it_gives(name: str) -> No
     documented = inspect.getdoc(function) or ""
     assert "Returns\n-------" in documented
     takes = documented.partition("Parameters\n----------\n")[2].partition("\n\n")[0]
-    assert [line for line in takes.splitlines() if not line.startswith(" ")] == [*inspect.signature(function).parameters]
+    assert [line for line in takes.splitlines() if not line.startswith(" ")] == [
+        *inspect.signature(function).parameters
+    ]
 
 
 def test_notebooks_are_copied_and_a_changed_one_is_not_overwritten(tmp_path: Path) -> None:

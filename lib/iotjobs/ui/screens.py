@@ -17,8 +17,8 @@ def investigate(run: Run) -> Findings:
     """Read a job, a thing, or all that is unfinished, and say of each execution why it has not finished.
 
     Writes `executions.csv` and `executions.parquet` into the run directory, and `changes.csv` where the run has an
-    earlier one to compare with. Changes nothing in AWS. Shows how far the reading is, and what a long job has unfinished
-    while what has ended is still read.
+    earlier one to compare with. Changes nothing in AWS. Shows how far the reading is, and what a long job has
+    unfinished while what has ended is still read.
 
     Parameters
     ----------
