@@ -18,6 +18,7 @@ from iotjobs.deletion import plan_file, plan_signature
 from iotjobs.deletion.guards import Refusal
 from iotjobs.errors import InvalidInput, RecordError, Refused
 from iotjobs.model import Action, Outcome
+from iotjobs.sweep_rule import require_in_plan
 from iotjobs.targets import table, tasks
 from iotjobs.targets.answers import Identity, TargetAnswer, left_alone
 from iotjobs.targets.dispatch import Everywhere, Progress, on_every_target, targets_of
@@ -198,8 +199,8 @@ class FleetSweep:
 
 def _rule(run: Run) -> None:
     """Check what the targets would each find wrong. Raises InvalidInput."""
-    if run.parameters["plan_file"] is not None and "thing_groups" in run.parameters.given:
-        raise InvalidInput("thing_groups cannot be given beside plan_file: a plan names its things")
+    if run.parameters["plan_file"] is not None:
+        require_in_plan(run.parameters.given)
     rule_of(run)
 
 

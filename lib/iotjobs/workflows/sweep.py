@@ -142,7 +142,7 @@ def rule_of(run: Run, *, action: Action | None = None) -> SweepRule:
     asked = sweep_rule.from_parameters({**run.parameters.values, **chosen})
     if run.parameters["plan_file"] is None and not asked.names_something:
         raise InvalidInput(
-            "nothing is named: give at least one of job_id, thing_name, causes, statuses, thing_groups; a sweep of "
+            f"nothing is named: give at least one of {', '.join(sweep_rule.SELECTORS)}; a sweep of "
             "everything must be meant"
         )
     return asked
@@ -306,8 +306,7 @@ def _another_than(run: Run, asked: SweepRule, plan: SweepPlan, action: Action | 
 def _from_file(run: Run, action: Action | None) -> tuple[SweepPlan | None, list[Refusal]]:
     """The plan of `plan_file`, which the parameters given beside it may only tighten. Raises InvalidInput."""
     given = run.parameters.given
-    if "thing_groups" in given:
-        raise InvalidInput("thing_groups cannot be given beside plan_file: a plan names its things")
+    sweep_rule.require_in_plan(given)
     path = Path(run.parameters["plan_file"]).expanduser()
     plan, refused = plan_file.load(path)
     if not isinstance(plan, SweepPlan):
