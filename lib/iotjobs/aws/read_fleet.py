@@ -6,7 +6,7 @@ executions that needed it are `unknown`. The number of calls is kept down: see `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -199,29 +199,49 @@ def _account(
         job_ids = list(jobs.listed or {})
     else:
         jobs, job_ids, gaps = jobs_of.find_alive(connection, Jobs())
-    jobs = jobs_of.describe(connection, jobs, job_ids)
-    asked: dict[str, Sequence[Status] | None] = dict.fromkeys(job_ids)
-    if not whole_history:
-        asked = {
-            job_id: statuses or jobs.cheapest(job_id)
-            for job_id in job_ids
-            if jobs.may_have(job_id, statuses or UNFINISHED)
-        }
-    scope = _of_jobs(connection, jobs, asked, progress)
+
+    def which(described: Jobs, job_id: str) -> tuple[bool, Sequence[Status] | None]:
+        if whole_history:
+            return True, None
+        return described.may_have(job_id, statuses or UNFINISHED), statuses or described.cheapest(job_id)
+
+    scope = _of_jobs(connection, jobs, job_ids, which, progress)
     whole = scope.whole_account and not gaps and (whole_history or statuses is None)
     return replace(scope, job_ids=frozenset(job_ids), gaps=(*gaps, *scope.gaps), whole_account=whole)
 
 
 def _of_jobs(
-    connection: Connection, jobs: Jobs, asked: Mapping[str, Sequence[Status] | None], progress: Progress
+    connection: Connection,
+    jobs: Jobs,
+    job_ids: Sequence[str],
+    which: Callable[[Jobs, str], tuple[bool, Sequence[Status] | None]],
+    progress: Progress,
 ) -> _Scope:
-    """The executions of jobs in the statuses asked for. Raises the first error when none could be read."""
-    progress(_EXECUTIONS, 0, sum(jobs.counted(job_id, statuses) or 0 for job_id, statuses in asked.items()))
-    answers = map_concurrently(lambda job_id: _executions_of(connection, jobs, job_id, asked[job_id], progress), asked)
+    """Describe jobs and read their executions, both quotas at once; ``which``: whether, and in which statuses.
+
+    Raises the first error when none could be read.
+    """
+    described: dict[str, Jobs] = {}
+    asked: dict[str, Sequence[Status] | None] = {}
+
+    def read(job_id: str) -> tuple[pd.DataFrame, list[Gap]] | None:
+        own = jobs if job_id in jobs.rows else jobs_of.describe(connection, Jobs(), [job_id])
+        described[job_id] = own
+        wanted, asked[job_id] = which(own, job_id)
+        if not wanted:
+            return None
+        progress(_EXECUTIONS, 0, own.counted(job_id, asked[job_id]) or 0)
+        return _executions_of(connection, own, job_id, asked[job_id], progress)
+
+    in_order = sorted(job_ids)
+    answers = map_concurrently(read, in_order)
+    of_each = [(job_id, described[job_id]) for job_id in in_order if job_id in described]
+    rows = dict(jobs.rows) | {job_id: own.rows[job_id] for job_id, own in of_each if job_id in own.rows}
+    failures = dict(jobs.errors) | {job_id: own.errors[job_id] for job_id, own in of_each if job_id in own.errors}
     readings, gaps, errors = Readings(), list[Gap](), list[IotJobsError]()
-    for job_id, answer in zip(asked, answers, strict=True):
-        if isinstance(answer, NotFound):
-            continue  # it was deleted since it was listed
+    for job_id, answer in zip(in_order, answers, strict=True):
+        if answer is None or isinstance(answer, NotFound):
+            continue  # it has nothing of what is asked for, or was deleted since it was listed
         if isinstance(answer, IotJobsError):
             errors.append(answer)
             gaps.append(error_gap(f"{UNREAD_JOB} {job_id}", answer))
@@ -231,7 +251,10 @@ def _of_jobs(
             gaps += some
     if errors and not readings.tables:
         raise errors[0]
-    return _Scope(together(readings.tables), readings, jobs, gaps=tuple(gaps), whole_account=not errors)
+    executions = together(readings.tables)
+    readings = replace(readings, tables=(executions,))
+    jobs = replace(jobs, rows=rows, errors=failures)
+    return _Scope(executions, readings, jobs, gaps=tuple(gaps), whole_account=not errors)
 
 
 def _executions_of(
