@@ -45,7 +45,7 @@ def run(path: Path, options: Mapping[str, Any]) -> int:
         last = files.last_result(directory.path)
         before = {"journal": journal.sealed(last), "previous": ending_before(last)}
         directory.write_result({**blank, **before})
-        if not_text := _not_text(given):
+        if not_text := _not_text(options):
             _record(directory, Outcome.INVALID, not_text)
             echo(f"Error: {not_text}", err=True)
             return Outcome.INVALID.exit_code
@@ -63,10 +63,10 @@ def run(path: Path, options: Mapping[str, Any]) -> int:
     return Outcome(_result(directory)["outcome"]).exit_code
 
 
-def _not_text(given: Mapping[str, Any]) -> str:
+def _not_text(options: Mapping[str, Any]) -> str:
     """Which parameter no notebook can hold, and why; empty where all can."""
     try:
-        for name, value in given.items():
+        for name, value in options.items():
             if isinstance(value, str):
                 parameter_values.text(value, name=name)
     except InvalidInput as error:
