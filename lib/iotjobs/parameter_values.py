@@ -160,14 +160,14 @@ def thing_groups(value: object, *, name: str = "thing_groups") -> tuple[str, ...
 
 def path(value: object, *, name: str) -> str | None:
     """A path as text, `~` allowed; that it leads to something is seen by whoever opens it."""
-    given = text(value, name=name)
+    where = text(value, name=name)
     try:
-        Path(given or "").expanduser()
+        Path(where or "").expanduser()
     except RuntimeError as error:
-        raise InvalidInput(f"{name} is {shown(given)}: {error}") from error
-    if "\0" in (given or ""):
-        raise InvalidInput(f"{name} is {shown(given)}, which no path can be")
-    return given
+        raise InvalidInput(f"{name} is {shown(where)}: {error}") from error
+    if "\0" in (where or ""):
+        raise InvalidInput(f"{name} is {shown(where)}, which no path can be")
+    return where
 
 
 def statuses(value: object, *, name: str = "statuses") -> tuple[Status, ...] | None:

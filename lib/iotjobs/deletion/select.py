@@ -108,9 +108,9 @@ def _require_whole(snapshot: FleetSnapshot, rule: SweepRule, in_scope: pd.DataFr
     for gap in snapshot.gaps:
         if gap.evidence.startswith("the executions of job"):
             raise _incomplete(str(gap), denied=gap.denied)
-    wanted = set(rule.causes) - {Cause.UNKNOWN.value}
+    causes = set(rule.causes) - {Cause.UNKNOWN.value}
     for row in in_scope[in_scope["why_unknown"] != ""].to_dict("records"):
-        if wanted & possible_causes(row["why_unknown"]):
+        if causes & possible_causes(row["why_unknown"]):
             key = ExecutionKey(row["job_id"], row["thing_name"], int(row["execution_number"]))
             denied = any(gap.denied for gap in snapshot.gaps if gap.evidence == row["why_unknown"])
             raise _incomplete(
@@ -204,7 +204,7 @@ def _with_warnings(jobs: Mapping[str, JobFacts], executions: Iterable[Execution]
     of_job: dict[str, list[Execution]] = {}
     for each in executions:
         of_job.setdefault(each.key.job_id, []).append(each)
-    return {job_id: context_of(jobs[job_id], mine) for job_id, mine in of_job.items()}
+    return {job_id: context_of(jobs[job_id], of_it) for job_id, of_it in of_job.items()}
 
 
 class _QueueTracker:

@@ -31,13 +31,13 @@ _NEVER_STARTED = "Kernel died before replying to kernel_info"
 _RUN_DIR = re.compile(r'^(run_dir = ").*/')
 
 
-def run(path: Path, given: Mapping[str, Any]) -> int:
+def run(path: Path, options: Mapping[str, Any]) -> int:
     """Run a notebook and return the exit code of its outcome."""
     started_at = datetime.now(UTC)
     os.umask(0o077)  # what papermill and the kernel write is for the owner only
-    directory = RunDirectory.open(given.get("run_dir"), notebook=path.stem, started_at=started_at)
+    directory = RunDirectory.open(options.get("run_dir"), notebook=path.stem, started_at=started_at)
     _lock, _ = locked(directory.path, _RUNNER_LOCK)  # held until this process ends
-    values = {**given, "run_dir": given.get("run_dir") or os.path.relpath(directory.path)}
+    values = {**options, "run_dir": options.get("run_dir") or os.path.relpath(directory.path)}
     executed = directory.path / path.name
     with _taken(directory):  # no kernel may be at work there; the one of this run takes it next
         blank = blank_result(path.stem, started_at, values)
