@@ -106,36 +106,8 @@ def investigate(
 ) -> Findings:
     """Read a job, a thing, or all that is unfinished, and say of each execution why it has not finished.
 
-    Writes `executions.csv` and `executions.parquet` into the run directory, and `changes.csv` where the run has an
-    earlier one to compare with. Changes nothing in AWS.
-
-    Parameters
-    ----------
-    run
-        A run of "investigate". Its parameters say what is read: `job_id`, `thing_name`, `stuck_after`, `statuses`.
-    progress
-        Hears how far the reading is.
-    on_unfinished
-        Gets what a long job has unfinished, while what has ended is still read.
-
-    Returns
-    -------
-    Findings
-        The tables, each with the columns and dtypes of `model.py`, and what to do next.
-
-    Raises
-    ------
-    InvalidInput
-        The earlier run of `compare_with` is of another place or cannot be read.
-    NotFound
-        There is no such job or thing in the account and region.
-    Denied
-        No usable credentials, or a permission without which nothing can be said. What else is denied is a gap.
-    Refused
-        Another run is at work in the run directory.
-    Interrupted
-        A person stopped it.
-
+    What it reads, writes and raises: `iotjobs.investigate`, which shows besides how far it is. ``progress`` hears that,
+    and ``on_unfinished`` gets what a long job has unfinished while what has ended is still read.
     """
     with run.session(needs_lock=False):
         try:
