@@ -55,6 +55,8 @@ class Meter:
 
     def __call__(self, what: str, done: int, total: int) -> None:
         """Add so many that are done, and so many that there are to do."""
+        if not done and not total:
+            return
         with self._counting:
             before_done, before_total, began = self._counts.get(what, (0, 0, self._clock()))
             self._counts[what] = before_done + done, before_total + total, began

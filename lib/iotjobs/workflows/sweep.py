@@ -36,6 +36,7 @@ from iotjobs.deletion.sweep_plan import Caps, SweepPlan
 from iotjobs.errors import InvalidInput, IotJobsError, RecordError
 from iotjobs.markup import visible
 from iotjobs.model import Action, ExecutionKey, Identity, Outcome
+from iotjobs.run.progress import Meter, told
 from iotjobs.sweep_rule import SweepRule
 
 if TYPE_CHECKING:
@@ -341,7 +342,9 @@ def _from_directory(session: Session, asked: SweepRule) -> tuple[SweepPlan | Non
 
 def _choose(run: Run, session: Session, asked: SweepRule) -> SweepView:
     caps = Caps(run.parameters["max_deletes"], run.parameters["max_fraction"])
-    choice = select_targets(run.connection, asked, caps, now=_now(run))
+    meter = Meter("Reading", lambda: run.brake_now)
+    with told(meter.line):
+        choice = select_targets(run.connection, asked, caps, now=_now(run), progress=meter)
     view = SweepView(left_out=guards.left_alone(choice.left_out))
     if choice.plan is not None:
         return _offer(run, session, choice.plan)
@@ -436,9 +439,12 @@ def _carry_out(
 ) -> IotJobsError | None:
     """Do what is left; the error that ended it before its time. `results` is brought up to date."""
     noted_at = float("-inf")
+    meter = Meter("Sweeping", lambda: run.brake_now)
+    meter("done", 0, sum(not result.state.is_final for result in results.values()))
 
     def done(result: TargetResult) -> None:
         nonlocal noted_at
+        meter("done", int(result.state.is_final), 0)
         if time.monotonic() - noted_at > _SECONDS_BETWEEN_NOTES:
             noted_at = time.monotonic()
             run.note(counts=counts_of(results.values()))
@@ -454,7 +460,8 @@ def _carry_out(
         reconnect=run.reconnect,
     )
     try:
-        executor.run(stop=stop, progress=done)
+        with told(meter.line):
+            executor.run(stop=stop, progress=done)
     except IotJobsError as error:
         return error
     finally:
