@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from fleet_share import fleet_shares
 from service import ROOT, Traffic, running, work
 
 Line = tuple[str, str, str, str]
@@ -40,7 +41,7 @@ def main() -> None:
     parser.add_argument("--only", help="rows whose function has this in its name")
     options = parser.parse_args()
     lines: list[Line] = []
-    for row in (sweeps, readings, paces, growth, listings, commands):
+    for row in (sweeps, readings, paces, growth, listings, commands, fleet_shares):
         if options.only is None or options.only in row.__name__:
             for line in row(options):
                 print("| " + " | ".join(line) + " |", flush=True)

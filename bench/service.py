@@ -71,12 +71,14 @@ class Service:
 
 
 @contextmanager
-def running(fleet: str, *, targets: int = 120, quotas: str = "aws", latency_s: float = 0.05) -> Iterator[Service]:
-    """Serve a fleet of `fleets.py` while the context lasts."""
+def running(
+    fleet: str, *, targets: int = 120, quotas: str = "aws", latency_s: float = 0.05, more: Sequence[str] = ()
+) -> Iterator[Service]:
+    """Serve a fleet of `fleets.py` while the context lasts; ``more``: options of the stand-in."""
     with tempfile.TemporaryDirectory() as home:
         log = Path(home) / "log.jsonl"
         command = [sys.executable, "-m", "tests.aws_standin", "--build", f"bench/fleets.py:{fleet}"]
-        command += ["--quotas", quotas, "--latency", str(latency_s), "--log", str(log)]
+        command += ["--quotas", quotas, "--latency", str(latency_s), "--log", str(log), *more]
         environment = _plain_environment() | {"BENCH_TARGETS": str(targets)}
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
         try:

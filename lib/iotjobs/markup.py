@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from iotjobs.diagnosis.colours import CAUSE_LOOKS, STATUS_LOOKS
 from iotjobs.diagnosis.evidence_text import duration_text
+from iotjobs.plurals import agreeing, many
 from iotjobs.visible_text import visible_text
 
 #: No value takes more of a page than this; the files of the run have it whole.
@@ -118,7 +119,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.filters |= {"age": age, "exact": exact, "many": many, "spaced": spaced}
+    environment.filters |= {"age": age, "agreeing": agreeing, "exact": exact, "many": many, "spaced": spaced}
     environment.globals["HATCHED"] = {name for name, look in _LOOKS.items() if look.hatch}
     return environment
 
@@ -136,8 +137,3 @@ def exact(moment: Any) -> str:
 def spaced(name: Any) -> str:
     """A name of the code for a person: `force_delete` is `force delete`."""
     return visible(name).replace("_", " ")
-
-
-def many(count: int, noun: str, plural: str | None = None) -> str:
-    """`1 execution`, `2 executions`."""
-    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}".replace(",", "\N{NARROW NO-BREAK SPACE}")

@@ -118,6 +118,8 @@ JOB_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 THING_NAME = re.compile(r"[a-zA-Z0-9:_-]{1,128}")
 NAMESPACE_ID = re.compile(r"[a-zA-Z0-9_-]+")
 EXECUTION_NUMBER_MAX = 2**63 - 1
+#: As far as a timestamp of nanoseconds reaches, in seconds since the epoch.
+LATEST_S = datetime(2262, 1, 1, tzinfo=UTC).timestamp()
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -173,11 +175,15 @@ class Identity:
         return cls(str(document["job_id"]), str(document["thing_name"]), number, queued_at.astimezone(UTC))
 
 
+SANDBOX = "SANDBOX"
+NOT_AWS = "which is not AWS's"
+
+
 def place_words(endpoint_kind: object, *, account: object, region: object, endpoint: object) -> str:
     """SANDBOX, or LIVE with the account and region, and with the endpoint where that is not AWS's."""
     if endpoint_kind == "sandbox":
-        return "SANDBOX"
-    where = "" if endpoint_kind == "aws" else f" at {endpoint}, which is not AWS's"
+        return SANDBOX
+    where = "" if endpoint_kind == "aws" else f" at {endpoint}, {NOT_AWS}"
     return f"LIVE{where}: account {account}, {region}"
 
 
@@ -217,8 +223,6 @@ class Execution:
     started_at: datetime | None = None
     last_updated_at: datetime | None = None
     status_details: dict[str, str] = field(default_factory=dict)
-    seconds_before_timeout: int | None = None
-    force_canceled: bool | None = None
     raw: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -280,6 +284,7 @@ JOB_COLUMNS: dict[str, str] = {
     "targets": "object",
     "abort_config": "object",
     "retry_config": "object",
+    "rollout_config": "object",
     "description": TEXT,
     "comment": TEXT,
     "reason_code": TEXT,

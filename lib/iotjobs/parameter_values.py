@@ -6,20 +6,78 @@ scheduler, from a command, or from Python. Every function raises InvalidInput, w
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from iotjobs.errors import InvalidInput
 from iotjobs.model import EXECUTION_NUMBER_MAX, JOB_ID, NAMESPACE_ID, THING_NAME, Action, Cause, Status
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _LONGEST_SHOWN = 80
 
 
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a notebook.
+
+    ``type`` is what its cell declares. ``default`` has the form in which it would be given. ``cell_has_none``: its
+    cell says None although there is a default, since it counts whether somebody gave it. ``bare``: what the
+    command's option means without a value.
+    """
+
+    name: str
+    parse: Callable[..., Any]
+    help: str
+    default: object = None
+    type: type = str
+    cell_has_none: bool = False
+    bare: str | None = None
+
+    @property
+    def comment(self) -> str:
+        """The comment of its line in the parameters cell."""
+        return f"{self.help}; None: {self.default}" if self.cell_has_none else self.help
+
+    @property
+    def declaration(self) -> str:
+        """Its line in the parameters cell."""
+        default = None if self.cell_has_none else self.default
+        value = f'"{default}"' if isinstance(default, str) else repr(default)
+        return f"{self.name}: {self.type.__name__} = {value}  # {self.comment}"
+
+    def read(self, value: object) -> Any:
+        """The typed value; None is the default. Raises InvalidInput, also for what is given and empty."""
+        if value is None:
+            return None if self.default is None else self.parse(self.default, name=self.name)
+        empty = not value.strip() if isinstance(value, str) else isinstance(value, list | tuple | dict) and not value
+        if empty:
+            raise InvalidInput(
+                f"{self.name} is given and empty ({shown(value)}); leave it out, or give a value: was a variable not "
+                "set?"
+            )
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InvalidInput(f"{self.name} is {value!r}, which is no number that can be meant")
+        return self.parse(value, name=self.name)
+
+
 def text(value: object, *, name: str) -> str | None:
-    """Text or nothing; a number, a boolean, a date or NaN that somebody's reader made of it is refused."""
+    """Text or nothing; a number, a boolean, a date or NaN that somebody's reader made of it is refused.
+
+    So is text that no file can hold: bytes of a command line that are not UTF-8.
+    """
+    if isinstance(value, str) and not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise InvalidInput(
+                f"{name} is {value!r}, which is not UTF-8: give it in UTF-8, or without that character"
+            ) from None
     if value is None or isinstance(value, str):
         return value
     raise InvalidInput(_not_text(name, value))
@@ -86,7 +144,14 @@ def duration(value: object, *, name: str) -> timedelta:
     parts = re.fullmatch(r"([0-9]{1,6})([smhd])", value.strip()) if isinstance(value, str) else None
     if parts is None:
         raise InvalidInput(f"{name} is {shown(value)}; it takes a duration such as 90m, 24h or 30d")
-    return timedelta(**{_UNITS[parts.group(2)]: int(parts.group(1))})
+    return timedelta(seconds=int(parts[1]) * _UNITS[parts[2]])
+
+
+def duration_text(value: timedelta) -> str:
+    """A duration as it can be given again, in the largest unit that is exact: a day is `24h`, as in all the texts."""
+    seconds = int(value.total_seconds())
+    unit = next(unit for unit, size in _UNITS.items() if seconds % size == 0 and (unit != "d" or seconds > size))
+    return f"{seconds // _UNITS[unit]}{unit}"
 
 
 def comma_list(value: object, *, name: str) -> tuple[str, ...]:
@@ -105,14 +170,14 @@ def thing_groups(value: object, *, name: str = "thing_groups") -> tuple[str, ...
 
 def path(value: object, *, name: str) -> str | None:
     """A path as text, `~` allowed; that it leads to something is seen by whoever opens it."""
-    given = text(value, name=name)
+    where = text(value, name=name)
     try:
-        Path(given or "").expanduser()
+        Path(where or "").expanduser()
     except RuntimeError as error:
-        raise InvalidInput(f"{name} is {shown(given)}: {error}") from error
-    if "\0" in (given or ""):
-        raise InvalidInput(f"{name} is {shown(given)}, which no path can be")
-    return given
+        raise InvalidInput(f"{name} is {shown(where)}: {error}") from error
+    if "\0" in (where or ""):
+        raise InvalidInput(f"{name} is {shown(where)}, which no path can be")
+    return where
 
 
 def statuses(value: object, *, name: str = "statuses") -> tuple[Status, ...] | None:

@@ -7,81 +7,33 @@ alone, before any call is made.
 from __future__ import annotations
 
 import difflib
-import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from typing import Any
 
+from iotjobs import sweep_rule
 from iotjobs.errors import InvalidInput
 from iotjobs.parameter_values import (
-    action,
-    causes,
-    comma_list,
+    Parameter,
     count,
     duration,
+    duration_text,
     execution_number,
     flag,
     fraction,
     job_id,
     namespace_id,
     path,
-    shown,
     skeleton,
     statuses,
     text,
-    thing_groups,
     thing_name,
 )
 
-_UNIT_SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 #: The types that a scheduler can inject; a name in a notebook that holds anything else is no parameter.
 _PLAIN = (str, int, float, bool, type(None), list, tuple, dict, set, frozenset, bytes, date, time, timedelta)
 _OF_IPYTHON = {"In", "Out", "exit", "quit", "get_ipython", "open"}
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One parameter of a notebook.
-
-    ``type`` is what its cell declares. ``default`` has the form in which it would be given. ``cell_has_none``: its
-    cell says None although there is a default, since it counts whether somebody gave it. ``bare``: what the
-    command's option means without a value.
-    """
-
-    name: str
-    parse: Callable[..., Any]
-    help: str
-    default: object = None
-    type: type = str
-    cell_has_none: bool = False
-    bare: str | None = None
-
-    @property
-    def comment(self) -> str:
-        """The comment of its line in the parameters cell."""
-        return f"{self.help}; None: {self.default}" if self.cell_has_none else self.help
-
-    @property
-    def declaration(self) -> str:
-        """Its line in the parameters cell."""
-        default = None if self.cell_has_none else self.default
-        value = f'"{default}"' if isinstance(default, str) else repr(default)
-        return f"{self.name}: {self.type.__name__} = {value}  # {self.comment}"
-
-    def read(self, value: object) -> Any:
-        """The typed value; None is the default. Raises InvalidInput, also for what is given and empty."""
-        if value is None:
-            return None if self.default is None else self.parse(self.default, name=self.name)
-        empty = not value.strip() if isinstance(value, str) else isinstance(value, list | tuple | dict) and not value
-        if empty:
-            raise InvalidInput(
-                f"{self.name} is given and empty ({shown(value)}); leave it out, or give a value: was a variable not "
-                "set?"
-            )
-        if isinstance(value, float) and not math.isfinite(value):
-            raise InvalidInput(f"{self.name} is {value!r}, which is no number that can be meant")
-        return self.parse(value, name=self.name)
 
 
 def _common(notebook: str, run_dir: str = "") -> tuple[Parameter, ...]:
@@ -112,40 +64,7 @@ _INVESTIGATE = (
     ),
 )
 _SWEEP = (
-    Parameter(
-        "action",
-        action,
-        "delete, or cancel: end what is unfinished by its version, keep the record and delete nothing",
-        default="delete",
-        cell_has_none=True,
-    ),
-    Parameter("job_id", job_id, "only executions of this job"),
-    Parameter("thing_name", thing_name, 'only executions of this thing, in quotes: "007" is text'),
-    Parameter("causes", causes, "only these causes, comma-separated: orphaned,device_offline"),
-    Parameter("statuses", statuses, "only these statuses, comma-separated: FAILED,REJECTED"),
-    Parameter("thing_groups", thing_groups, "only things of these groups or of the groups below them, comma-separated"),
-    Parameter(
-        "older_than",
-        duration,
-        "only what has not changed for this long: 90m, 24h, 30d",
-        default="30d",
-        cell_has_none=True,
-    ),
-    Parameter(
-        "stuck_after",
-        duration,
-        "for causes: an execution without any change for this long is stuck",
-        default="24h",
-        cell_has_none=True,
-    ),
-    Parameter(
-        "force",
-        flag,
-        "True: also QUEUED and IN_PROGRESS, each cancelled by its version first; action cancel: also IN_PROGRESS",
-        default=False,
-        type=bool,
-        cell_has_none=True,
-    ),
+    *sweep_rule.PARAMETERS,
     Parameter("max_deletes", count, "more than this, and nothing is deleted", default=25, type=int, cell_has_none=True),
     Parameter(
         "max_fraction",
@@ -154,11 +73,6 @@ _SWEEP = (
         default=0.1,
         type=float,
         cell_has_none=True,
-    ),
-    Parameter(
-        "protect",
-        comma_list,
-        "names to leave alone, things or jobs, comma-separated patterns of whole names: prod-*,pump-?",
     ),
     Parameter(
         "plan_file",
@@ -303,7 +217,8 @@ def read(notebook: str, raw: Mapping[str, object]) -> Parameters:
 def unread(notebook: str, raw: Mapping[str, object]) -> Parameters:
     """What was given and could not be read, as text, for the record of a run that ends by it."""
     names = {parameter.name for parameter in NOTEBOOKS.get(notebook, ())}
-    values = {name: _given_as(value) for name, value in raw.items() if name in names}
+    plain = (str, bool, int, type(None))
+    values = {name: value if isinstance(value, plain) else repr(value) for name, value in raw.items() if name in names}
     return Parameters(notebook, values, frozenset())
 
 
@@ -341,12 +256,9 @@ def from_namespace(notebook: str, namespace: Mapping[str, object], *, first: boo
 
 def _unknown(notebook: str, unknown: Collection[str]) -> str:
     names = [parameter.name for parameter in of_notebook(notebook)]
-    listed = [f"{name}{_hint(_nearest(name, names))}" for name in unknown]
+    nearest = {name: _nearest(name, names) for name in unknown}
+    listed = [f"{name} (did you mean {near}?)" if near else name for name, near in nearest.items()]
     return f"there is no parameter {', '.join(listed)} in {notebook}; there are {', '.join(names)}"
-
-
-def _hint(nearest: str | None) -> str:
-    return f" (did you mean {nearest}?)" if nearest else ""
 
 
 def _nearest(name: str, names: Collection[str]) -> str | None:
@@ -354,14 +266,7 @@ def _nearest(name: str, names: Collection[str]) -> str | None:
     return next(iter(difflib.get_close_matches(spelling, list(names), n=1, cutoff=0.75)), None)
 
 
-def _given_as(value: object) -> object:
-    return value if isinstance(value, str | bool | int | type(None)) else repr(value)
-
-
 def _given_again(value: Any) -> Any:
     if isinstance(value, timedelta):
-        seconds = int(value.total_seconds())
-        days = seconds > _UNIT_SECONDS["d"]  # a day is `24h`, as everywhere in the documentation
-        unit = next(u for u, s in _UNIT_SECONDS.items() if seconds % s == 0 and (u != "d" or days))
-        return f"{seconds // _UNIT_SECONDS[unit]}{unit}"
+        return duration_text(value)
     return ",".join(value) if isinstance(value, tuple) else value

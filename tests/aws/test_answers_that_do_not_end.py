@@ -13,6 +13,7 @@ import pytest
 
 from iotjobs.aws import connection as aws_connection
 from iotjobs.aws.connection import Connection, connect
+from iotjobs.aws.executions import job_executions
 from iotjobs.aws.transport import Limits
 from iotjobs.errors import IotJobsError, Unsettled
 from tests.aws_standin import StandIn, control_plane
@@ -42,6 +43,31 @@ def test_a_reading_that_drips_is_given_up(front: Front) -> None:
     started = time.monotonic()
     with pytest.raises(IotJobsError, match="did not end within"):
         connection.read("ListJobs")
+    assert time.monotonic() - started < 4
+
+
+@pytest.mark.parametrize("part", ["body", "headers"])
+def test_a_page_that_drips_while_it_is_read_ahead_is_given_up(
+    front: Front, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arn = "arn:aws:iot:eu-central-1:444455556666:thing/pump-1"
+    summary = {"status": "QUEUED", "queuedAt": 1790000000, "executionNumber": 1}
+    page = {"executionSummaries": [{"thingArn": arn, "jobExecutionSummary": summary}], "nextToken": "2"}
+
+    class Pages:
+        def __iter__(self) -> Iterator[bytes]:
+            if "nextToken" in front.asked[-1]:
+                front.pause_s = 0.05
+                yield from _drip()
+            yield json.dumps(page).encode()
+            if part == "headers":
+                monkeypatch.setattr(front.server.RequestHandlerClass, "end_headers", lambda _self: time.sleep(5))
+
+    connection = connect(limits=LIMITS)
+    front.body = Pages()
+    started = time.monotonic()
+    with pytest.raises(IotJobsError, match=r"ListJobExecutionsForJob .*did not end within"):
+        job_executions(connection, "firmware")
     assert time.monotonic() - started < 4
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from iotjobs.aws import sandbox_proof
 from iotjobs.aws.connection import Connection, connect
+from iotjobs.aws.executions import job_executions
 from iotjobs.errors import IotJobsError, Refused
 from iotjobs.sandbox.fleet import Fleet
 from iotjobs.sandbox.server import Server
@@ -60,6 +61,14 @@ def test_an_answer_about_another_account_or_region_is_refused(
         connection.read(operation, **parameters)
     front.body = json.dumps(answer).replace(OTHER, "arn:aws:iot:eu-central-1:444455556666:").encode()
     assert connection.read(operation, **parameters)
+
+
+def test_a_listing_about_another_account_is_refused(front: Front) -> None:
+    summary = {"status": "QUEUED", "queuedAt": 1790000000, "executionNumber": 1}
+    rows = [{"thingArn": f"{OTHER}thing/t", "jobExecutionSummary": summary}]
+    front.body = json.dumps({"executionSummaries": rows}).encode()
+    with pytest.raises(Refused, match="444455556666"):
+        job_executions(connect(), "firmware")
 
 
 def test_an_account_that_is_no_account(aws: StandIn, log_in: LogIn) -> None:

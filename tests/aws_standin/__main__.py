@@ -14,8 +14,13 @@ from pathlib import Path
 
 from .chains import static_keys
 from .fleet import Fleet
+from .logins import Role
 from .script import AWS_QUOTAS
 from .standin import StandIn, log_line
+
+#: The further accounts, by number, and the role that may be assumed in each.
+ACCOUNT = "55556666{:04}"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/iotjobs"
 
 
 def main() -> None:
@@ -27,6 +32,7 @@ def main() -> None:
     parser.add_argument(
         "--build", metavar="FILE:FUNCTION", help="a function that takes the fleet and builds it instead"
     )
+    parser.add_argument("--accounts", type=int, default=0, help="so many more, each with the same fleet and a role")
     parser.add_argument("--quotas", choices=["none", "aws"], default="none", help="AWS's default calls a second")
     parser.add_argument(
         "--limit", metavar="OPERATION=RATE", action="append", default=[], help="another quota; repeatable"
@@ -47,11 +53,15 @@ def main() -> None:
         "latency_s": options.latency,
     }
     with StandIn(limits=limits, **settings) as aws, tempfile.TemporaryDirectory() as home:
-        if options.build:
-            file, _, name = options.build.partition(":")
-            runpy.run_path(file)[name](aws.fleet)
-        else:
-            plain_fleet(aws.fleet, options.executions, options.unfinished)
+        roles = [Role(ROLE.format(number), "iotjobs", ACCOUNT.format(number)) for number in range(options.accounts)]
+        aws.logins.roles |= {role.arn: role for role in roles}
+        for account in [options.account, *(role.account for role in roles)]:
+            fleet = aws.fleet_of(account, options.region)
+            if options.build:
+                file, _, name = options.build.partition(":")
+                runpy.run_path(file)[name](fleet)
+            else:
+                plain_fleet(fleet, options.executions, options.unfinished)
         environment = {name: value for name, value in static_keys(aws, Path(home)).items() if name != "HOME"}
         for name, value in environment.items():
             print(f"export {name}={shlex.quote(value)}")

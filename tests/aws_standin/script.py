@@ -101,19 +101,19 @@ class Script:
 
 
 class Quotas:
-    """A token bucket an operation: so many calls a second, and as many at once."""
+    """A token bucket an operation of each account and region: so many calls a second, and as many at once."""
 
     def __init__(self, limits: Mapping[str, float], clock: Callable[[], float] = time.monotonic) -> None:
         self._limits = dict(limits)
         self._clock = clock
-        self._left: dict[str, tuple[float, float]] = {}
+        self._left: dict[tuple[str, str, str], tuple[float, float]] = {}
 
-    def allows(self, operation: str) -> bool:
+    def allows(self, operation: str, *, account: str, region: str) -> bool:
         rate = self._limits.get(operation)
         if rate is None:
             return True
-        now = self._clock()
-        left, at = self._left.get(operation, (rate, now))
+        now, bucket = self._clock(), (account, region, operation)
+        left, at = self._left.get(bucket, (rate, now))
         left = min(rate, left + (now - at) * rate)
-        self._left[operation] = (left - 1 if left >= 1 else left, now)
+        self._left[bucket] = (left - 1 if left >= 1 else left, now)
         return left >= 1

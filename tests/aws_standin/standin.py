@@ -196,7 +196,8 @@ class StandIn:
             return self._failing(asked.fault, service.name), asked.fault.kind
         if asked.model.name not in _WITHOUT_KEY:
             asked.caller = self.logins.caller(to, headers)
-        if not self.quotas.allows(name):
+        account = asked.caller.account if asked.caller else ""
+        if not self.quotas.allows(name, account=account, region=to.region):
             raise _THROTTLED
         if asked.caller is not None:
             self._denials.check(to, asked.model.name, asked.parameters, asked.caller)
@@ -224,10 +225,24 @@ class StandIn:
             answer = (200, {"Content-Type": "application/json"}, fault.body)
         return Reply(answer, self.latency_s + fault.seconds)
 
+    def _iam(self, operation: str, asked: Mapping[str, Any]) -> Mapping[str, Any]:
+        """IAM, as far as a caller may ask it of itself."""
+        if not self.policies_may_be_simulated:
+            raise AwsError("AccessDenied", f"User is not authorized to perform: iam:{operation}", 403)
+        if operation == "SimulatePrincipalPolicy":
+            return self._simulated(asked)
+        role = next((role for role in self.logins.roles.values() if role.name == asked["RoleName"]), None)
+        if operation != "GetRole" or role is None:
+            raise AwsError("NoSuchEntity", f"The role with name {asked.get('RoleName')} cannot be found.")
+        about = {"RoleName": role.name, "RoleId": "AROA0123456789ABCDEF", "Arn": role.arn}
+        path = role.arn.partition(":role")[2].removesuffix(role.name)
+        return {"Role": {**about, "Path": path, "CreateDate": "2026-01-01T00:00:00Z"}}
+
     def _simulated(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
         """IAM's SimulatePrincipalPolicy: everything is allowed that is not denied."""
-        if not self.policies_may_be_simulated:
-            raise AwsError("AccessDenied", "User is not authorized to perform: iam:SimulatePrincipalPolicy", 403)
+        source = asked["PolicySourceArn"]
+        if ":role/" in source and source not in self.logins.roles:
+            raise AwsError("NoSuchEntity", f"{source} was not found.")
         resource = asked["ResourceArns.member.1"]
         decide = {True: "implicitDeny", False: "allowed"}
         results = [
@@ -246,7 +261,7 @@ class StandIn:
         if to.service == "sts":
             return self.logins.sts(asked.model.name, dict(asked.parameters), asked.caller)
         if to.service == "iam":
-            return self._simulated(dict(asked.parameters))
+            return self._iam(asked.model.name, dict(asked.parameters))
         if to.service == "sso":
             return self.logins.sso(asked.model.name, dict(asked.parameters))
         if to.service == "sso-oidc":

@@ -165,6 +165,7 @@ def test_moves_faults_and_quotas_come_at_their_call(aws: StandIn, log_in: Callab
             except ClientError as refused:
                 codes.append(refused.response["Error"]["Code"])
         assert codes == ["", "", "ThrottlingException"]
+        log_in(limited)("iot", region_name="eu-west-1").list_things()  # each account and region has quotas of its own
 
 
 def test_cancels_and_deletes_show_late(aws: StandIn, log_in: Callable[..., Client]) -> None:

@@ -14,7 +14,6 @@ from iotjobs.deletion.guards import Refusal
 from iotjobs.deletion.plan import QueueContext
 from iotjobs.deletion.restore import restoration
 from iotjobs.deletion.results import TargetResult, TargetState
-from iotjobs.deletion.rule import SweepRule
 from iotjobs.deletion.sweep_plan import Caps, Reading, SweepPlan, Target
 from iotjobs.diagnosis.changes import Changes, compare
 from iotjobs.markup import page, render
@@ -22,6 +21,7 @@ from iotjobs.model import TEXT, ConnectionInfo, ExecutionKey, Outcome
 from iotjobs.run.directory import RunDirectory, blank_result
 from iotjobs.run.journal import Journal
 from iotjobs.run.report import head_html
+from iotjobs.sweep_rule import SweepRule
 from iotjobs.ui import (
     delete_panel,
     deletion_report,

@@ -9,9 +9,10 @@ import pytest
 
 from tests.faults.harness.fault_injection import Fault
 from tests.faults.harness.schedules import Event
-from tests.faults.harness.simulation import SingleDelete, Sweep, Workflow
+from tests.faults.harness.simulation import Cancel, SingleDelete, Sweep, Workflow
 
 CANCEL, DELETE, LOOK = "CancelJobExecution", "DeleteJobExecution", "DescribeJobExecution"
+LIST = "ListJobExecutionsForThing"
 ONE = {"job_id": "job-0", "thing_name": "thing-0", "execution_number": 1, "force": True, "cancel_first": True}
 ALL = {"job_id": "job-0", "force": True, "max_fraction": 1.0}
 
@@ -67,11 +68,24 @@ def test_a_login_that_ends_after_the_delete_is_partial_and_says_what_was_done(
     assert work.simulation.operations().count(DELETE) == 1
 
 
+@pytest.mark.parametrize("kind", ["credentials_expired", "request_lost"])
+def test_a_cancel_that_could_not_be_seen_is_said_to_have_been_sent(tmp_path: Path, kind: str) -> None:
+    work = _planned(tmp_path, Cancel, {"job_id": "job-0", "thing_name": "thing-0"}, "QUEUED")
+    assert work.apply(*(Fault(on=LOOK, nth=nth, kind=kind) for nth in range(2, 60))) == "partial"
+    assert work.simulation.operations() == [CANCEL]
+    assert "was sent" in work.simulation.result()["reason"]
+    assert work.apply() == "applied"
+
+
 @pytest.mark.parametrize("fault", ["denied", "credentials_expired"])
 def test_a_sweep_that_may_cancel_but_not_delete_stops_at_the_first(tmp_path: Path, fault: str) -> None:
     work = _planned(tmp_path, Sweep, ALL, "IN_PROGRESS", "IN_PROGRESS", "QUEUED", "SUCCEEDED")
-    assert work.apply(*(Fault(on=DELETE, nth=nth, kind=fault) for nth in range(2, 9))) == "denied"
+    assert work.apply(*(Fault(on=DELETE, nth=nth, kind=fault) for nth in range(2, 9))) == "partial"
     assert work.simulation.operations() == [DELETE, CANCEL]
+    reason = work.simulation.result()["reason"]
+    assert "1 of 4 deleted" in reason
+    assert "cancelled: job-0/thing-0/1 (not deleted)" in reason
+    assert "DeleteJobExecution" in reason
     assert work.apply() == "applied"
 
 
@@ -86,7 +100,7 @@ def test_what_has_ended_comes_first_and_shows_that_the_delete_is_denied_before_a
 
 def test_where_all_are_live_the_one_that_was_cancelled_is_named(tmp_path: Path) -> None:
     work = _planned(tmp_path, Sweep, ALL, "IN_PROGRESS", "IN_PROGRESS")
-    assert work.apply(*(Fault(on=DELETE, nth=nth, kind="denied") for nth in range(1, 9))) == "denied"
+    assert work.apply(*(Fault(on=DELETE, nth=nth, kind="denied") for nth in range(1, 9))) == "partial"
     assert work.simulation.operations() == [CANCEL]
     assert "cancelled: job-0/thing-0/1 (not deleted)" in work.simulation.result()["reason"]
     assert work.simulation.result()["counts"]["cancelled"] == 1
@@ -112,3 +126,20 @@ def test_somebody_elses_cancel_after_ours_was_lost_is_not_taken_for_ours(tmp_pat
     assert work.simulation.operations() == []
     assert work.simulation.invariants.violations.all() == []
     assert [execution.status for execution in work.simulation.service.all()] == ["CANCELED"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome"), [("denied", "denied"), ("internal_error", "error"), ("cut_short", "error")]
+)
+@pytest.mark.parametrize("first_moves", [False, True])
+def test_what_would_show_that_the_first_one_is_gone_is_read_before_it_is_touched(
+    tmp_path: Path, kind: str, outcome: str, *, first_moves: bool
+) -> None:
+    work = _planned(tmp_path, Sweep, ALL, "FAILED", "FAILED")
+    moves = [Event(on=LOOK, nth=1, what="deleted_by_somebody")] if first_moves else []
+    unread = [Fault(on=LIST, nth=nth, kind=kind) for nth in range(1 + first_moves, 40)]
+    assert work.apply(*moves, *unread) == outcome
+    assert work.simulation.operations() == []
+    assert LIST in work.simulation.result()["reason"]
+    assert work.apply() == ("partial" if first_moves else "applied")
+    assert len(work.simulation.operations()) == 2 - first_moves

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import dask
 import pytest
 
 import iotjobs
 from iotjobs.deletion import plan_signature
 from iotjobs.errors import Refused
-from iotjobs.targets import engine
 from iotjobs.targets.set_plan import PlannedTarget, SetPlan, Unplanned
 from iotjobs.targets.target import Target
 from iotjobs.targets.tasks import identify
@@ -41,14 +42,14 @@ profile = "p"
 
 
 @pytest.fixture
-def run_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def run_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(engine, "_CONNECT_TIMEOUT_S", 0.5)
     (tmp_path / "targets.toml").write_text(TARGETS)
     directory = tmp_path / "sweep"
     directory.mkdir()
     (directory / "plan.json").write_text(json.dumps(plan_signature.signed(SET.as_document())))
-    return directory
+    with dask.config.set({"distributed.comm.timeouts.connect": "0.5s"}):
+        yield directory
 
 
 def _sweep(run_dir: Path, **more: Any) -> dict[str, Any]:

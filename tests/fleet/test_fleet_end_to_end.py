@@ -37,6 +37,8 @@ if __name__ == "__main__":
     with cluster(None, tasks=4) as client:
         common = {"targets": "targets.toml", "scheduler": client.scheduler.address}
         iotjobs.fleet(iotjobs.start("fleet", run_dir="fleet", **common))
+        again = iotjobs.fleet(iotjobs.start("fleet", run_dir="again", compare_with="fleet", **common))
+        open("again.html", "w").write(str(iotjobs.fleet_report(again).html))
         planned = sweep_with("planned")
         sweep_with("refused", confirm="delete 1 in 1 targets 0")
         sweep_with("applied", confirm=planned["confirm"])
@@ -113,6 +115,16 @@ def test_its_table_is_partitioned_by_account_and_region(fleet_run: FleetRun) -> 
     table = pd.read_parquet(fleet_run[0] / "fleet" / "executions")
     assert table[["account_id", "region"]].drop_duplicates().to_numpy().tolist() == [["100000000001", "eu-west-1"]]
     assert len(table) == 8
+
+
+def test_what_changed_since_the_run_before_is_counted_for_each_target(fleet_run: FleetRun) -> None:
+    result, targets = _result(fleet_run[0], "again/result.json")
+    assert targets[_worked_on(targets)]["counts"]["changes_as_before"] == 8
+    assert pd.read_csv(fleet_run[0] / "again" / "history.csv")["run"].tolist() == ["fleet"]
+    page = (fleet_run[0] / "again.html").read_text()
+    assert result["counts"]["changes_new"] == 0
+    assert "What changed since fleet" in page
+    assert "Earlier runs, the latest first" in page
 
 
 def test_a_plan_of_the_set_names_every_target_and_changes_nothing(fleet_run: FleetRun) -> None:

@@ -55,9 +55,24 @@ def test_a_greater_cap_is_another_phrase() -> None:
     assert SetPlan(SET.targets, 1000).phrase != SET.phrase
 
 
-@pytest.mark.parametrize("name", ["../x", ".hidden", "a/b", ""])
-def test_a_name_that_leads_elsewhere_is_refused(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[("name", name) for name in ("../x", ".hidden", "a/b", "", "a" * 129, "b", 7, "a\n")],
+        *[("account", account) for account in ("1", "\u0661" * 12, 123456789012)],
+        ("region", "<b>"),
+        ("count", 10**400),
+        ("count", True),
+        ("device_active", "yes"),
+        ("plan_id", "0" * 31),
+        ("more", 1),
+    ],
+)
+def test_what_cannot_be_a_target_is_refused_although_the_digest_fits(name: str, value: Any) -> None:
     document = copy.deepcopy(SET.as_document())
-    document["targets"][0]["name"] = name
+    document["targets"][0][name] = value
+    if name != "more":
+        made = SetPlan((PlannedTarget(**document["targets"][0]), SET.targets[1]), 100)
+        document |= {"plans_id": made.plans_id, "phrase": made.phrase}
     with pytest.raises(InvalidInput):
         from_document(document)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import subprocess
@@ -55,6 +56,17 @@ def test_every_public_name_is_there() -> None:
         _ = iotjobs.no_such_name
 
 
+@pytest.mark.parametrize("name", [name for name in iotjobs.__all__ if inspect.isfunction(getattr(iotjobs, name))])
+def test_a_public_function_says_what_it_takes_and_what_it_gives(name: str) -> None:
+    function = getattr(iotjobs, name)
+    documented = inspect.getdoc(function) or ""
+    assert "Returns\n-------" in documented
+    takes = documented.partition("Parameters\n----------\n")[2].partition("\n\n")[0]
+    assert [line for line in takes.splitlines() if not line.startswith(" ")] == [
+        *inspect.signature(function).parameters
+    ]
+
+
 def test_notebooks_are_copied_and_a_changed_one_is_not_overwritten(tmp_path: Path) -> None:
     assert _iotjobs("notebooks", str(tmp_path / "mine")).returncode == 0
     assert {path.name for path in (tmp_path / "mine").iterdir()} == {path.name for path in kit.notebooks().values()}
@@ -72,19 +84,18 @@ def test_a_wheel_has_the_notebooks_and_the_types(tmp_path: Path) -> None:
     assert {f"iotjobs/notebooks/{name}.ipynb" for name in kit.notebooks()} | {"iotjobs/py.typed"} <= names
 
 
-@pytest.mark.parametrize("redirection", [">&- 2>&-", ">/dev/full 2>/dev/full", "2>&- | true", "0<&- >&- 2>&-"])
-def test_the_exit_code_is_the_outcomes_whatever_becomes_of_the_output(tmp_path: Path, redirection: str) -> None:
-    command = f'"{sys.executable}" -m iotjobs.cli run delete_job_execution --generate-cli-skeleton --run-dir run'
+@pytest.mark.parametrize(
+    ("redirection", "name"),
+    [(">&- 2>&-", "{date}"), (">/dev/full 2>/dev/full", "a b"), ("2>&- | true", "%F"), ("0<&- >&- 2>&-", "ü")],
+)
+def test_the_exit_code_is_the_outcomes_whatever_becomes_of_the_output_and_whatever_the_directory_is_called(
+    tmp_path: Path, redirection: str, name: str
+) -> None:
+    command = f"'{sys.executable}' -m iotjobs.cli run delete_job_execution --generate-cli-skeleton --run-dir '{name}'"
     script = f"set -o pipefail; {command} {redirection}"
     ended = subprocess.run(
         ["bash", "-c", script], cwd=tmp_path, check=False, env={**os.environ, "MPLBACKEND": "module://no.such"}
     )
-    assert (ended.returncode, shell.result(tmp_path / "run")["outcome"]) == (0, "skeleton")
-
-
-@pytest.mark.parametrize("name", ["{date}", "a b", "%F", "ü"])
-def test_any_name_of_a_run_directory_works(tmp_path: Path, name: str) -> None:
-    ended = _iotjobs("run", "delete_job_execution", "--generate-cli-skeleton", "--run-dir", name, cwd=tmp_path)
     assert (ended.returncode, shell.result(tmp_path / name)["outcome"]) == (0, "skeleton")
     assert {path.stat().st_mode & 0o077 for path in (tmp_path / name).iterdir()} == {0}
 

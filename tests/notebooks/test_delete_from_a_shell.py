@@ -33,55 +33,32 @@ def _queued(fleet: Fleet, job_id: str, *, days: float = 9) -> str:
     return job_id
 
 
-def test_json_input_is_overridden_by_options_and_a_wrong_phrase_is_refused(aged_fleet: Fleet, tmp_path: Path) -> None:
+def test_options_override_the_json_input_and_force_with_cancel_first_takes_what_is_in_progress(
+    aged_fleet: Fleet, tmp_path: Path
+) -> None:
     name = _queued(aged_fleet, "shell-json")
-    aged_fleet.report(name, name, "FAILED")
-    document = json.dumps({"jobId": name, "thingName": "another", "executionNumber": 7, "force": True})
-    asked = [DELETE, "--cli-input-json", document, "--thing-name", name, "--execution-number", "1", "--no-force"]
-    wrong = _phrase(aged_fleet, name, name).replace("queued", "made")
-    code, result, _ = shell.run(tmp_path / "run", *asked, "--confirm", wrong)
-    assert (code, result["outcome"]) == (5, "refused")
-    assert [refusal["guard"] for refusal in result["refusals"]] == ["phrase_must_match"]
-    assert _left(aged_fleet, name) == ["FAILED"]
-    code, result, _ = shell.run(tmp_path / "run", *asked, "--confirm", _phrase(aged_fleet, name, name))
-    assert (code, result["outcome"]) == (0, "applied")
-    assert _left(aged_fleet, name) == []
-
-
-def test_a_queued_execution_needs_force(aged_fleet: Fleet, tmp_path: Path) -> None:
-    name = _queued(aged_fleet, "shell-queued")
-    asked = [DELETE, *shell.names(name, name), "--confirm", _phrase(aged_fleet, name, name)]
-    code, result, _ = shell.run(tmp_path / "without", *asked)
-    assert (code, result["outcome"]) == (5, "refused")
-    assert _left(aged_fleet, name) == ["QUEUED"]
-    code, result, _ = shell.run(tmp_path / "with", *asked, "--force")
-    assert (code, result["outcome"]) == (0, "applied")
-    assert _left(aged_fleet, name) == []
-
-
-def test_force_with_cancel_first_takes_an_execution_in_progress(aged_fleet: Fleet, tmp_path: Path) -> None:
-    name = _queued(aged_fleet, "shell-progress")
     with aged_fleet.ago(days=8):
         aged_fleet.report(name, name, "IN_PROGRESS")
-    phrase = _phrase(aged_fleet, name, name)
-    asked = [DELETE, *shell.names(name, name), "--force", "--cancel-first", "--confirm", phrase]
-    code, result, _ = shell.run(tmp_path / "run", *asked)
+    document = json.dumps({"jobId": name, "thingName": "another", "executionNumber": 7, "force": True})
+    asked = [DELETE, "--cli-input-json", document, "--thing-name", name, "--execution-number", "1"]
+    asked += ["--confirm", _phrase(aged_fleet, name, name)]
+    code, result, printed = shell.run(tmp_path / "without", *asked, "--no-force")
+    assert (code, result["outcome"]) == (5, "refused")
+    assert [refusal["guard"] for refusal in result["refusals"]] == ["unfinished_needs_force"]
+    assert "IN_PROGRESS" in printed
+    assert _left(aged_fleet, name) == ["IN_PROGRESS"]
+    code, result, _ = shell.run(tmp_path / "run", *asked, "--force", "--cancel-first")
     assert (code, result["outcome"]) == (0, "applied")
     journal = (tmp_path / "run" / "journal.jsonl").read_text()
     assert journal.index("CancelJobExecution") < journal.index("DeleteJobExecution")
     assert _left(aged_fleet, name) == []
 
 
-def test_yesterdays_phrase_does_not_hit_a_number_used_again(aged_fleet: Fleet, tmp_path: Path) -> None:
-    name = _queued(aged_fleet, "shell-reused")
-    yesterdays = _phrase(aged_fleet, name, name)
-    aged_fleet.iot.delete_job(jobId=name, force=True)
-    aged_fleet.job(name, things=[name])
-    aged_fleet.report(name, name, "FAILED")
-    code, result, _ = shell.run(tmp_path / "run", DELETE, *shell.names(name, name), "--confirm", yesterdays)
-    assert (code, result["outcome"]) == (5, "refused")
-    assert "uses the number again" in result["reason"]
-    assert _left(aged_fleet, name) == ["FAILED"]
+def test_what_cannot_be_reached_is_said(tmp_path: Path, aged_fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    code, result, printed = shell.run(tmp_path / "run", DELETE, *shell.names("no-such-job", "no-such-thing"))
+    assert (code, result["outcome"]) == (1, "error")
+    assert result["reason"].splitlines()[-1] in printed
 
 
 def test_the_output_skeleton_checks_the_request_and_makes_no_call(
@@ -95,28 +72,3 @@ def test_the_output_skeleton_checks_the_request_and_makes_no_call(
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout) == {}
     assert shell.result(tmp_path / "run")["outcome"] == "skeleton"
-
-
-@pytest.mark.parametrize(
-    ("more", "endpoint", "ended"),
-    [
-        (["--cli-input-json", '{"jobId": '], None, (2, "invalid")),
-        (["--profile", "no-such-profile"], None, (2, "invalid")),
-        ([], "http://127.0.0.1:9", (1, "error")),
-        ([], None, (1, "error")),
-    ],
-    ids=["malformed JSON", "unknown profile", "unreachable endpoint", "unknown execution"],
-)
-def test_what_cannot_be_done_is_said(
-    aged_fleet: Fleet,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    more: list[str],
-    endpoint: str | None,
-    ended: tuple[int, str],
-) -> None:
-    if endpoint:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-    code, result, printed = shell.run(tmp_path / "run", DELETE, *shell.names("no-such-job", "no-such-thing"), *more)
-    assert (code, result["outcome"]) == ended
-    assert result["reason"].splitlines()[-1] in printed

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore import loaders
 
 from tests.aws_standin import CHAINS, StandIn, in_process
 
 LogIn = Callable[..., None]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _models_are_parsed_once() -> Iterator[None]:
-    """Every session of botocore parses its service models anew, which would be most of what these tests take."""
-    loader = loaders.JSONFileLoader()
-    parse = functools.cache(loader.load_file)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loaders.JSONFileLoader, "load_file", lambda _self, path: parse(path))
-        yield
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,19 @@ def test_a_sweeps_banner_says_who_you_are_and_what_you_may(
     may_not = _banner("sweep", tmp_path / "may-not", **SWEEP)
     assert f"do NOT allow iot:DeleteJobExecution on job firmware: {GRANT} grants it" in may_not
     assert aws.changes() == []
+
+
+def test_a_role_with_a_path_is_found(aws: StandIn, log_in: LogIn, tmp_path: Path) -> None:
+    log_in(aws, "source_profile")
+    (role,) = aws.logins.roles.values()
+    del aws.logins.roles[role.arn]
+    within = f"arn:aws:iam::{aws.account}:role/team/{role.name}"
+    aws.logins.roles |= {within: replace(role, arn=within)}
+    config = Path.home() / ".aws" / "config"
+    config.write_text(config.read_text().replace(role.arn, within))
+    aws.policies_may_be_simulated = True
+    assert f"the role {role.name}, whose policies allow to cancel" in _banner("sweep", tmp_path / "may", **SWEEP)
+    assert [call.error for call in aws.called("SimulatePrincipalPolicy")] == ["NoSuchEntity", None, None]
 
 
 def test_where_iam_does_not_say_it_is_said_what_grants_it(aws: StandIn, tmp_path: Path) -> None:

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
 from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
 
-from iotjobs.errors import IotJobsError
+from iotjobs.errors import InvalidInput, IotJobsError
 from iotjobs.publish import metrics, notify
 from iotjobs.publish.command import prune, publish
 from iotjobs.publish.summary import read_summary
@@ -30,6 +32,49 @@ RESULT = {
     "parameters": {"ticket": "parameter-that-stays"},
     "counts": {"planned": 4, "deleted": 3, "failed": 1, "cause_orphaned": 4},
     "refusals": [{"guard": "drifted"}],
+}
+
+
+_NAME = {"type": "string", "minLength": 1, "maxLength": 1024}
+#: Source: CloudWatch user guide, "Specification: Embedded metric format", "Embedded metric format schema".
+EMBEDDED_METRICS = {
+    "type": "object",
+    "required": ["_aws"],
+    "properties": {
+        "_aws": {
+            "type": "object",
+            "required": ["Timestamp", "CloudWatchMetrics"],
+            "properties": {
+                "Timestamp": {"type": "integer"},
+                "CloudWatchMetrics": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "required": ["Namespace", "Dimensions", "Metrics"],
+                        "additionalProperties": False,
+                        "properties": {
+                            "Namespace": _NAME,
+                            "Dimensions": {
+                                "type": "array",
+                                "minItems": 1,
+                                "items": {"type": "array", "maxItems": 30, "items": {**_NAME, "maxLength": 250}},
+                            },
+                            "Metrics": {
+                                "type": "array",
+                                "minItems": 1,
+                                "maxItems": 100,
+                                "items": {
+                                    "type": "object",
+                                    "required": ["Name"],
+                                    "properties": {"Name": _NAME, "Unit": {"enum": ["Count", "Seconds", "None"]}},
+                                },
+                            },
+                        },
+                    },
+                },
+            },
+        }
+    },
 }
 
 
@@ -89,7 +134,7 @@ def test_a_command_gets_the_summary_and_is_tried_again(run_dir: Path, tmp_path: 
     notify.run_command(read_summary(run_dir), f"sh -c 'cat >> {got}; test $(grep -c sweep {got}) -ge 1'")
     assert json.loads(got.read_text())["counts"]["deleted"] == 3
     with pytest.raises(IotJobsError, match="failed 2 times"):
-        notify.run_command(read_summary(run_dir), "false", tries=2)
+        notify.run_command(read_summary(run_dir), "false", tries=2, backoff_s=0)
 
 
 def test_the_figures_can_be_read_by_prometheus(run_dir: Path, tmp_path: Path) -> None:
@@ -103,16 +148,51 @@ def test_the_figures_can_be_read_by_prometheus(run_dir: Path, tmp_path: Path) ->
     assert families["iotjobs_cause"].samples[0].labels["cause"] == "orphaned"
 
 
-def test_the_embedded_metrics_name_only_figures_that_they_hold(run_dir: Path) -> None:
+@pytest.mark.parametrize("place", [{}, {"account": None, "region": None}], ids=["one account", "a fleet"])
+def test_the_embedded_metrics_are_what_cloudwatch_takes(run_dir: Path, place: dict[str, None]) -> None:
+    (run_dir / "result.json").write_text(json.dumps({**RESULT, **place}))
     document = json.loads(metrics.embedded_metrics(read_summary(run_dir)))
+    jsonschema.validate(document, EMBEDDED_METRICS)
     (directive,) = document["_aws"]["CloudWatchMetrics"]
     assert all(isinstance(document[metric["Name"]], int) for metric in directive["Metrics"])
-    assert document["failures"] == 1
+    dimensions = {name for names in directive["Dimensions"] for name in names}
+    assert all(1 <= len(document[name]) <= 1024 for name in dimensions), "a dimension takes no empty value"
+    assert (document["failures"], document["deleted"], document["cause_orphaned"]) == (1, 3, 4)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"finished_at": "yesterday"},
+        {"account": {"x": 1}},
+        {"region": "eu-west-1\nX-Header: 1"},
+        {"notebook": "<b>"},
+        {"counts": {"deleted": float("inf")}},
+        {"counts": []},
+        {"outcome": "well"},
+    ],
+)
+def test_a_result_that_no_run_wrote_is_invalid_and_goes_nowhere(
+    run_dir: Path, tmp_path: Path, edit: dict[str, Any]
+) -> None:
+    (run_dir / "result.json").write_text(json.dumps({**RESULT, **edit}))
+    got = tmp_path / "got"
+    result = CliRunner().invoke(publish, [str(run_dir), "--command", f"touch {got}", "--emf"])
+    assert isinstance(result.exception, InvalidInput)
+    assert not got.exists()
 
 
 def test_one_way_that_fails_keeps_no_other_back(run_dir: Path, tmp_path: Path) -> None:
     got = tmp_path / "got"
-    arguments = [str(run_dir), "--command", "false", "--command", f"sh -c 'cat > {got}'", "--when", "partial,error"]
+    arguments = [
+        str(run_dir),
+        "--command",
+        "/nowhere/at/all",
+        "--command",
+        f"sh -c 'cat > {got}'",
+        "--when",
+        "partial,error",
+    ]
     result = CliRunner().invoke(publish, arguments)
     assert (result.exit_code, got.exists()) == (1, True)
 

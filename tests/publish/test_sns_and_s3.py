@@ -68,3 +68,5 @@ def test_a_finished_run_directory_is_copied_without_what_a_link_leads_to(sandbox
 def test_what_cannot_be_copied_is_an_error_that_names_the_bucket(sandbox: Server, run_dir: Path) -> None:
     result = CliRunner().invoke(publish, [str(run_dir), "--s3", "s3://there-is-none"])
     assert (result.exit_code, "there-is-none" in result.output) == (1, True), result.output
+    assert "not found" in result.output
+    assert "proxy" not in result.output

@@ -29,8 +29,8 @@ from tests.processes import alive, gone
 SANDBOX = [sys.executable, "-m", "iotjobs.sandbox"]
 
 
-def _sandbox_with_a_child(pid_file: Path) -> tuple[subprocess.Popen[bytes], int]:
-    command = f"echo $$ > {pid_file}.part; mv {pid_file}.part {pid_file}; exec sleep 600"
+def _sandbox_with_a_child(pid_file: Path, work: str = "exec sleep 600") -> tuple[subprocess.Popen[bytes], int]:
+    command = f"echo $$ > {pid_file}.part; mv {pid_file}.part {pid_file}; {work}"
     sandbox = subprocess.Popen([*SANDBOX, "--scenario", "empty", "--", "sh", "-c", command])
     until = time.monotonic() + 30
     while not pid_file.exists() and time.monotonic() < until:
@@ -191,19 +191,17 @@ def test_it_ends_when_its_own_parent_is_killed(tmp_path: Path) -> None:
     assert gone(sandbox)
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_a_command_that_does_not_listen_is_made_to_end(tmp_path: Path, how: signal.Signals) -> None:
-    pid_file = tmp_path / "pid"
-    deaf = f"trap '' TERM; echo $$ > {pid_file}.part; mv {pid_file}.part {pid_file}; while :; do sleep 1; done"
-    process = subprocess.Popen([*SANDBOX, "--scenario", "empty", "--", "sh", "-c", deaf])
-    until = time.monotonic() + 30
-    while not pid_file.exists() and time.monotonic() < until:
-        time.sleep(0.1)
-    child = int(pid_file.read_text())
-    process.send_signal(how)
-    assert alive(child)
-    process.wait(timeout=30)
-    assert gone(child, within_s=20)
+def test_a_command_that_does_not_listen_is_made_to_end(tmp_path: Path) -> None:
+    signals = [signal.SIGKILL, signal.SIGTERM]
+    deaf = "trap '' TERM; while :; do sleep 1; done"
+    sandboxes = [_sandbox_with_a_child(tmp_path / how.name, deaf) for how in signals]
+    time.sleep(0.2)  # until both are deaf
+    for (process, child), how in zip(sandboxes, signals, strict=True):
+        process.send_signal(how)
+        assert alive(child), how
+    for process, child in sandboxes:  # after ten seconds, both at once
+        process.wait(timeout=30)
+        assert gone(child, within_s=20)
 
 
 def test_nothing_is_left_in_the_temporary_directory(tmp_path: Path) -> None:

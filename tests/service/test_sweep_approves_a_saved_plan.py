@@ -93,7 +93,7 @@ def test_a_plan_of_another_region_is_refused(
 
 @pytest.mark.parametrize(
     "given",
-    [{"older_than": "1h"}, {"statuses": "SUCCEEDED"}, {"force": True}, {"max_deletes": 26}, {"max_fraction": 0.9}],
+    [{"statuses": "SUCCEEDED"}, {"max_deletes": 26}, {"max_fraction": 0.9}],
     ids=str,
 )
 def test_a_parameter_that_would_widen_it_is_refused(

@@ -44,6 +44,9 @@ class Answers(Connection):
         pages = self.answers[operation]
         yield from pages.get(parameters.get("status"), []) if isinstance(pages, dict) else pages
 
+    def raw_pages(self, operation: str, key: str, **asked: Any) -> Iterator[Any]:
+        return ([page] for page in self.pages(operation, key, **asked))
+
 
 def listed(*things: str, **summary: Any) -> list[dict[str, Any]]:
     return [{"thingArn": arn(name), "jobExecutionSummary": SUMMARY | summary} for name in things]

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from iotjobs.deletion.plan import DELETE
-from iotjobs.deletion.rule import SweepRule
 from iotjobs.deletion.sweep_plan import Caps, LeftAlone, Reading, SweepPlan, Target
 from iotjobs.model import ExecutionKey
+from iotjobs.sweep_rule import SweepRule
 
 from .build_plans import KEY, NOW, execution, plan
 

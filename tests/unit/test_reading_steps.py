@@ -10,7 +10,8 @@ import pytest
 
 from iotjobs.aws.read_fleet import read_fleet
 from iotjobs.aws.things import require_thing
-from iotjobs.errors import Denied, IotJobsError, NotFound
+from iotjobs.errors import Denied, IotJobsError, NotFound, Unavailable
+from iotjobs.model import Status
 from iotjobs.snapshot import FleetSnapshot
 from tests.contract_oracle import NOW
 
@@ -43,11 +44,11 @@ class Service:
         self._call(operation)
         raise NotFound(operation)
 
-    def pages(self, operation: str, _key: str, **asked: Any) -> Iterator[list[dict[str, Any]]]:
+    def pages(self, operation: str, key: str, **asked: Any) -> Iterator[list[dict[str, Any]]]:  # noqa: ARG002
         self._call(operation)
         if operation == "SearchIndex":
-            name = asked["queryString"].split('"')[1] if '"' in asked["queryString"] else ""
-            yield [{"thingName": name, "connectivity": {"connected": False} if self.indexed else {}}]
+            names = asked["queryString"].split('"')[1::2] or [""]
+            yield [{"thingName": name, "connectivity": {"connected": False} if self.indexed else {}} for name in names]
         elif operation == "ListJobExecutionsForJob":
             yield [self._item(name) for name in self.readings[0]]
             if len(self.readings) > 1:
@@ -56,6 +57,9 @@ class Service:
             yield [{"jobId": "job", "jobExecutionSummary": self._item(asked["thingName"])["jobExecutionSummary"]}]
         else:
             yield []
+
+    def raw_pages(self, operation: str, key: str, **asked: Any) -> Iterator[Any]:
+        return ([page] for page in self.pages(operation, key, **asked))
 
     def _call(self, operation: str) -> None:
         self.calls.append(operation)
@@ -101,6 +105,60 @@ def test_a_list_that_can_be_whole_is_read_once(listed: int, counted: int) -> Non
     service = Service(_names(listed), jobProcessDetails=_counts(0, counted))
     assert _read(service).gaps == ()
     assert service.calls.count("ListJobExecutionsForJob") == 1
+
+
+class LongJob(Service):
+    """A job of 6,000 in which `moves` ends while it is read."""
+
+    def __init__(self, *unfinished: str, moves: str = "") -> None:
+        super().__init__(status="IN_PROGRESS", jobProcessDetails=_counts(len(unfinished), 6_000 - len(unfinished)))
+        self.unfinished, self.moves = unfinished, moves
+        self.asked: list[str | None] = []
+
+    def pages(self, operation: str, key: str, **asked: Any) -> Iterator[list[dict[str, Any]]]:
+        if operation != "ListJobExecutionsForJob":
+            yield from super().pages(operation, key, **asked)
+            return
+        self.asked.append(asked.get("status"))
+        if asked.get("status") == "QUEUED":
+            yield [self._item(name) for name in self.unfinished]
+        elif asked.get("status") == "SUCCEEDED":
+            ended = self._item(self.moves)
+            ended["jobExecutionSummary"]["status"] = "SUCCEEDED"
+            yield [*(self._item(name) for name in _names(5_998)), ended]
+
+
+def test_what_a_long_job_has_unfinished_is_read_and_told_first() -> None:
+    service, first = LongJob("pump-1", "pump-2", moves="pump-2"), list[FleetSnapshot]()
+    shot = read_fleet(
+        service,  # type: ignore[arg-type]
+        job_id="job",
+        thing_name=None,
+        statuses=None,
+        stuck_after=timedelta(hours=24),
+        on_unfinished=first.append,
+    )
+    assert service.asked[:2] == ["QUEUED", "IN_PROGRESS"]
+    assert set(service.asked) == {status.value for status in Status}  # also what the job counts none of
+    assert [len(each.executions) for each in (*first, shot)] == [2, 6_000]
+    assert first[0].queues["thing_name"].tolist() == ["pump-1", "pump-2"]
+    assert first[0].things["connected"].tolist() == [False, False]
+    assert shot.queues["thing_name"].tolist() == ["pump-1"]  # the other one ended meanwhile
+    assert shot.gaps == ()
+
+
+def test_an_error_of_what_has_ended_is_one_of_the_reading() -> None:
+    service = LongJob("pump-1", moves="pump-2")
+    whole = service.pages
+
+    def pages(operation: str, key: str, **asked: Any) -> Iterator[list[dict[str, Any]]]:
+        if asked.get("status") == "FAILED":
+            raise Unavailable("gone")
+        return whole(operation, key, **asked)
+
+    service.pages = pages  # type: ignore[method-assign]
+    with pytest.raises(Unavailable):
+        _read(service)
 
 
 def test_a_list_far_longer_than_its_job_is_an_error() -> None:

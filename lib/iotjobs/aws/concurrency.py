@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from iotjobs.errors import Denied, InvalidInput, IotJobsError, NotFound
 
@@ -14,6 +18,8 @@ from iotjobs.errors import Denied, InvalidInput, IotJobsError, NotFound
 #: of calls set it to 1.
 THREADS = 16
 _OUTAGE = 8
+_IDLE_S = 10.0
+_LOOK_S = 1.0
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -23,27 +29,158 @@ class Overdue(Exception):
     """The time was over before there was an answer."""
 
 
-def in_time(ask: Callable[[], Answer], within_s: float, *, thread: str) -> Answer:
-    """Ask in a thread of its own, which is left alone when the time is over. Raises Overdue then, else as ``ask``."""
-    future: Future[Answer] = Future()
+class _Helper(threading.Thread):
+    """A thread that does one thing after another for whoever waits; ends when it has nothing to do for a while."""
 
-    def work() -> None:
+    idle: ClassVar[list[_Helper]] = []
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self._tasks = SimpleQueue[Callable[[], None]]()
+        self.start()
+
+    def run(self) -> None:
+        while True:
+            try:
+                task = self._tasks.get(timeout=_IDLE_S)
+            except Empty:
+                with suppress(ValueError):
+                    self.idle.remove(self)
+                    return
+                continue  # somebody took it at the last moment
+            task()
+            del task
+            self.idle.append(self)
+
+    @classmethod
+    def do(cls, task: Callable[[], None], *, name: str) -> None:
+        """Start a task, which raises nothing."""
         try:
-            future.set_result(ask())
-        except BaseException as error:  # noqa: BLE001 - raised where it is waited for
-            future.set_exception(error)
+            helper = cls.idle.pop()
+        except IndexError:
+            helper = cls()
+        helper.name = name
+        helper._tasks.put(task)
 
-    threading.Thread(target=work, name=thread, daemon=True).start()
+
+class _Deadline:
+    """Until when what a thread does now must be done: `in_time` sets it, who waits for the thread looks at it."""
+
+    def __init__(self) -> None:
+        self._at = math.inf
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        outer, self._at = self._at, min(self._at, time.monotonic() + seconds)
+        try:
+            yield
+        finally:
+            self._at = outer
+
+    def left_s(self) -> float:
+        return self._at - time.monotonic()
+
+
+_mine = threading.local()  # the deadline of this thread, where another one looks at it; the work that it is part of
+
+
+def in_time(ask: Callable[[], Answer], within_s: float, *, thread: str) -> Answer:
+    """Ask in another thread, which is left alone when the time is over. Raises Overdue then, else as ``ask``.
+
+    In a thread that `read_ahead` waits for, it asks there: the one who waits counts the time.
+    """
+    deadline: _Deadline | None = getattr(_mine, "deadline", None)
+    if deadline is not None:
+        with deadline.within(within_s):
+            return ask()
+    answers = SimpleQueue[Future[Answer]]()
+    _Helper.do(lambda: answers.put(_done(ask)), name=thread)
     try:
-        future.exception(timeout=within_s)
-    except TimeoutError:  # of the waiting: that of the thread is given, not raised
+        answer = answers.get(timeout=within_s)
+    except Empty:
         raise Overdue from None
-    return future.result()
+    return answer.result()
+
+
+def _done(ask: Callable[[], Answer]) -> Future[Answer]:
+    future: Future[Answer] = Future()
+    try:
+        future.set_result(ask())
+    except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+        future.set_exception(error)
+    return future
+
+
+def read_ahead(items: Iterator[Item], *, thread: str) -> Iterator[Item]:
+    """Go through items in another thread, two ahead of who takes them. Raises Overdue, else as ``items``."""
+    deadline, room, work = _Deadline(), threading.Semaphore(2), _Work()
+    answers = SimpleQueue[Future[Item]]()
+    end: Any = object()
+
+    def go_through() -> None:
+        _mine.deadline, _mine.work = deadline, work
+        try:
+            while room.acquire() and not work.given_up:
+                answer = _done(lambda: next(items, end))
+                answers.put(answer)
+                if answer.exception() is not None or answer.result() is end:
+                    return
+        finally:
+            _mine.deadline = _mine.work = None
+
+    _Helper.do(go_through, name=thread)
+    try:
+        while True:
+            try:
+                item = answers.get(timeout=min(max(deadline.left_s(), 0.0), _LOOK_S)).result()
+            except Empty:
+                if deadline.left_s() < 0:
+                    raise Overdue from None
+                continue
+            if item is end:
+                return
+            yield item
+            room.release()
+    finally:
+        work.given_up = True
+        room.release()
+
+
+def given_up() -> bool:
+    """Whether whoever waits for what this thread does has stopped to: a person, or an error beside it."""
+    work: _Work | None = getattr(_mine, "work", None)
+    while work is not None and not work.given_up:
+        work = work.part_of
+    return work is not None
+
+
+class _Work:
+    """What some threads do together, perhaps as a part of something else."""
+
+    def __init__(self) -> None:
+        self.part_of: _Work | None = getattr(_mine, "work", None)
+        self.given_up = False
+
+    def take_up(self) -> None:
+        _mine.work = self
+
+
+@contextmanager
+def threads(most: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads that are waited for at the end. What they do is given up when an error or Ctrl-C ends the wait."""
+    work = _Work()
+    with ThreadPoolExecutor(most, initializer=work.take_up) as pool:
+        try:
+            yield pool
+        except BaseException:
+            work.given_up = True
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def side_by_side(*asks: Callable[[], Any]) -> list[Any]:
     """Do what does not wait for each other at once, each at its own quotas; the answers. Raises the first error."""
-    with ThreadPoolExecutor(max_workers=min(THREADS, len(asks))) as pool:
+    with threads(min(THREADS, len(asks))) as pool:
         return [each.result() for each in [pool.submit(ask) for ask in asks]]
 
 
@@ -80,5 +217,5 @@ def map_concurrently(ask: Callable[[Item], Answer], items: Iterable[Item]) -> li
             in_a_row.clear()
         return answer
 
-    with ThreadPoolExecutor(max_workers=THREADS) as pool:
+    with threads(THREADS) as pool:
         return list(pool.map(outcome, items))

@@ -12,24 +12,39 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
+from itertools import islice
 from typing import Any
 
 import botocore.exceptions as boto_errors
 import botocore.session
+from botocore.loaders import Loader, create_loader
 from botocore.parsers import ResponseParserError
 
 from iotjobs import project_file
 from iotjobs.aws import endpoints, response_parsing, sandbox_proof
+from iotjobs.aws.concurrency import Overdue, given_up, read_ahead
 from iotjobs.aws.credentials import CallerCredentials, Role
 from iotjobs.aws.device_plane import DevicePlane, PlaneSettings
 from iotjobs.aws.endpoints import Kind, Partition
 from iotjobs.aws.masking import address, outside_text
 from iotjobs.aws.pace import shared_paces
+from iotjobs.aws.raw_pages import RawPage
 from iotjobs.aws.region import choose_region
 from iotjobs.aws.service_clock import ServiceClock
-from iotjobs.aws.service_errors import CHECK_ENDPOINT, about, our_error
-from iotjobs.aws.transport import BotoTransport, Call, Limits, Transport
-from iotjobs.errors import Denied, InvalidInput, IotJobsError, NotFound, Refused, Throttled, Unavailable
+from iotjobs.aws.service_errors import CHECK_ENDPOINT, about, answered_oddly, our_error
+from iotjobs.aws.transport import AnswerTooLong, BotoTransport, Call, Limits, Transport
+from iotjobs.errors import (
+    Denied,
+    Interrupted,
+    InvalidInput,
+    IotJobsError,
+    NotFound,
+    Refused,
+    Throttled,
+    Unavailable,
+    Unsettled,
+)
 from iotjobs.project_file import Project
 
 _FIRST_ATTEMPTS = 3  # of the very first call: an endpoint that is not there should be said within seconds
@@ -37,6 +52,8 @@ _FIRST_ATTEMPTS = 3  # of the very first call: an endpoint that is not there sho
 _MOST_PAGES = 8_000
 _MOST_ROWS = 2_000_000
 _MOST_EMPTY_PAGES = 100
+_PAGES_AT_ONCE = 16
+_A_MOMENT_S = 3.0
 _READING_ERRORS = (AttributeError, KeyError, TypeError, ValueError, RecursionError, ResponseParserError)
 
 
@@ -60,7 +77,7 @@ def connect(
     """
     project = project_file.in_force() if project is None else project
     try:
-        own = botocore.session.Session(profile=profile)  # botocore's, for the clients that fetch credentials
+        own = _session(profile)  # botocore's, for the clients that fetch credentials
         chosen, warning = choose_region(own, region)
         project.require(region=chosen)
         own.set_config_variable("region", chosen)
@@ -68,7 +85,7 @@ def connect(
             own, profile, role=role, endpoint_url=endpoint_url, program_s=(limits or Limits()).program_s
         )
         credentials.find()
-        session = botocore.session.Session(profile=profile)
+        session = _session(profile)
         session.register_component("credential_provider", credentials)
         transport = BotoTransport(
             session, credentials, region=chosen, run_id=run_id, limits=limits, endpoint_url=endpoint_url
@@ -83,6 +100,8 @@ def connect(
             project=project,
         )
     except boto_errors.ProfileNotFound as error:
+        if not error.kwargs["profile"]:
+            raise InvalidInput("AWS_PROFILE is set and empty: unset it, or name a profile") from None
         raise InvalidInput(
             f"{outside_text(error)}: `aws configure list-profiles` lists those there are; the parameter is `profile`"
         ) from None
@@ -93,6 +112,18 @@ def connect(
         connection.account, connection.region, connection.endpoint, limited=not connection.sandbox
     )
     return connection
+
+
+def _session(profile: str | None) -> botocore.session.Session:
+    session = botocore.session.Session(profile=profile)
+    session.register_component("data_loader", _service_models(session.get_config_variable("data_path")))
+    return session
+
+
+@cache
+def _service_models(data_path: str | None) -> Loader:
+    """Botocore's descriptions of the services: megabytes of JSON, read once a process and not once a connection."""
+    return create_loader(data_path)
 
 
 class Connection:
@@ -171,6 +202,11 @@ class Connection:
         """The operation whose quota the calls waited for longest, None while none had to wait."""
         return self._transport.traffic.brake()
 
+    @property
+    def brake_now(self) -> str | None:
+        """The same, of the operations whose quota was waited for a moment ago."""
+        return self._transport.traffic.brake(within_s=_A_MOMENT_S)
+
     def now(self) -> datetime:
         """The time at the service, aware, in UTC: this host's clock may be wrong."""
         return self._clock.now()
@@ -184,14 +220,36 @@ class Connection:
 
         Raises IotJobsError when the listing leads back to a page that was read, or never ends.
         """
-        known: set[str] = set()
+        for rows, _more in self._pages(operation, key, parameters, raw=False):
+            yield rows
+
+    def raw_pages(self, operation: str, key: str, **parameters: Any) -> Iterator[list[list[dict[str, Any]] | RawPage]]:
+        """The same, the first page and then many at once, read ahead.
+
+        Of a page that is a `RawPage` it is not checked yet whose rows those are.
+        """
+        pages = self._pages(operation, key, parameters, raw=True)
+        first, more = next(pages)
+        yield [first]
+        if not more:
+            return
+        rest = (rows for rows, _more in pages)
+        try:
+            yield from read_ahead(iter(lambda: list(islice(rest, _PAGES_AT_ONCE)), []), thread="iotjobs-pages")
+        except Overdue:
+            late = AnswerTooLong(why=f"the answer did not end within {self._transport.limits.attempt_s:.0f} s")
+            raise our_error(late, "iot", operation, parameters, changing=False, established=True) from None
+
+    def _pages(self, operation: str, key: str, parameters: dict[str, Any], *, raw: bool) -> Iterator[tuple[Any, bool]]:
+        """Each page, and whether there is another one."""
+        known: set[Any] = set()
         token: str | None = None
         rows_read = empty = 0
         for _ in range(_MOST_PAGES):
-            answer = self.read(operation, **parameters, nextToken=token)
-            rows = answer.get(key, [])
-            yield rows
-            token = answer.get("nextToken")
+            asked = parameters | {"nextToken": token}
+            answer = self._read("iot", operation, asked, raw=True) if raw else self.read(operation, **asked)
+            rows, token = answer.get(key, []), answer.get("nextToken")
+            yield rows, bool(token)
             if not token:
                 return
             rows_read, empty = rows_read + len(rows), 0 if rows else empty + 1
@@ -199,7 +257,8 @@ class Connection:
                 what = f"{empty} pages without a row" if empty else f"{rows_read:,} rows"
                 raise self._endless(operation, parameters, f"did not end after {what}")
             # a token of its own for the same rows is a circle as well
-            marks = {f"token {token}", *([f"rows {len(rows)} {rows[0]} {rows[-1]}"] if len(rows) > 1 else [])}
+            edges = rows.edges if isinstance(rows, RawPage) else f"rows {len(rows)} {rows[:1]} {rows[-1:]}"
+            marks = {f"token {token}", *([edges] if len(rows) > 1 else [])}
             if marks & known:
                 raise self._endless(operation, parameters, "led back to a page that was read already")
             known |= marks
@@ -268,6 +327,16 @@ class Connection:
             raise answer
         return answer
 
+    def role_arn(self, name: str) -> str:
+        """The ARN of a role of this account with its path, which a session's ARN does not tell (API: IAM GetRole).
+
+        Raises IotJobsError where that cannot be known.
+        """
+        arn = str((self._call(Call("iam", "GetRole", {"RoleName": name})).get("Role") or {}).get("Arn"))
+        if not re.fullmatch(rf"arn:{self._partition.name}:iam::{self.account}:role/(.+/)?{re.escape(name)}", arn):
+            raise IotJobsError("IAM's answer is about another role than was asked for")
+        return arn
+
     def _simulate(self, principal: str, actions: Sequence[str], resources: Sequence[str]) -> tuple[str, ...]:
         if self._partition.has(self._transport.endpoint("iam")) != (self.endpoint_kind == "aws"):
             raise IotJobsError("IAM would be asked at another place than IoT")
@@ -299,13 +368,18 @@ class Connection:
             raise Refused(reason, guard="protected_account")
         return self._call(Call("iot", operation, parameters, changing=True, within_s=within_s))
 
+    @property
+    def arns(self) -> str:
+        """What every ARN of IoT in this account and region begins with."""
+        return f"arn:{self._partition.name}:iot:{self.region}:{self.account}:"
+
     def check_arn(self, arn: str) -> None:
         """Raise Refused unless an ARN of an answer is of this account and region.
 
         The caller's identity is asked at one endpoint and the jobs at another: only the answers tell whose they are.
         Every answer is checked already; this is for ARNs that come from elsewhere, as from a file.
         """
-        if not arn.startswith(f"arn:{self._partition.name}:iot:{self.region}:{self.account}:"):
+        if not arn.startswith(self.arns):
             raise Refused(
                 f"{self.endpoint} answers about {outside_text(arn, longest=200)}, but the credentials are of account "
                 f"{self.account} in {self.region}: check AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_IOT and "
@@ -313,13 +387,21 @@ class Connection:
             )
 
     def _read(
-        self, service: str, operation: str, parameters: dict[str, Any], *, endpoint: str | None = None
+        self,
+        service: str,
+        operation: str,
+        parameters: dict[str, Any],
+        *,
+        endpoint: str | None = None,
+        raw: bool = False,
     ) -> dict[str, Any]:
         attempts = self._transport.limits.read_attempts
-        return self._call(Call(service, operation, parameters, attempts=attempts, endpoint=endpoint))
+        return self._call(Call(service, operation, parameters, attempts=attempts, endpoint=endpoint, raw=raw))
 
     def _call(self, call: Call) -> dict[str, Any]:
         parameters = {name: value for name, value in call.parameters.items() if value is not None}
+        if given_up() and not call.changing:
+            raise Interrupted("the reading was stopped")
         try:
             answer = self._transport.send(replace(call, parameters=parameters))
         except (IotJobsError, boto_errors.BotoCoreError, boto_errors.ClientError, *_READING_ERRORS) as error:
@@ -330,12 +412,15 @@ class Connection:
                 parameters,
                 changing=call.changing,
                 established=bool(self.account),
+                place=f"account {self.account}, region {self.region}",
             )
             if isinstance(ours, Denied) and ours.action and call.service != "iam":
                 self._denied[ours.action] = None
             raise ours from None
         metadata = answer.pop("ResponseMetadata", {})
         self._clock.set_by(metadata.get("HTTPHeaders", {}).get("date"))
+        if call.changing and not answer.pop("FromAws", True):
+            raise Unsettled(answered_oddly(call.operation, parameters, metadata.get("HTTPStatusCode", 0)))
         self._check_answer(call, parameters, answer)
         with self._counting:
             self.calls[call.operation] += 1

@@ -2,51 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain, groupby
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
+from iotjobs.aws import raw_pages
 from iotjobs.aws.concurrency import map_concurrently
 from iotjobs.aws.connection import Connection
-from iotjobs.aws.rows import Row, execution, executions_table, name_in_arn, odd_answer, timer
+from iotjobs.aws.raw_pages import RawPage
+from iotjobs.aws.rows import Row, execution, executions_columns, executions_table, name_in_arn, odd_answer, timer
 from iotjobs.errors import IotJobsError, NotFound
 from iotjobs.model import UNFINISHED, Execution, ExecutionKey, Identity, Status, same_moment
 from iotjobs.snapshot import KEY, QUEUE_COLUMNS
 
 PAGE_ROWS = 250
 
+Page = list[dict[str, Any]] | RawPage
+
 
 def job_executions(
-    connection: Connection, job_id: str, *, statuses: Sequence[Status] | None = None, most: int | None = None
+    connection: Connection,
+    job_id: str,
+    *,
+    statuses: Sequence[Status] | None = None,
+    most: int | None = None,
+    on_rows: Callable[[int], None] = lambda _count: None,
 ) -> pd.DataFrame:
     """The executions of a job (EXECUTION_COLUMNS); with `statuses`, only those, asked for by status.
 
     The statuses are asked for in the order of an execution's life, so that one which moves on meanwhile is listed twice
-    rather than never; it is in the table once, as it is newest. Raises NotFound, and IotJobsError when there are more
-    than `most` or a row is not understood.
+    rather than never; it is in the table once, as it is newest. `on_rows` hears how many rows came.
+
+    Raises NotFound, and IotJobsError when there are more than `most` or a row is not understood.
     """
-    operation = "ListJobExecutionsForJob"
-
-    def row(item: dict[str, Any]) -> Row:
-        return job_id, name_in_arn(operation, item.get("thingArn")), _summary(item)
-
     filters = [{"status": status.value} for status in Status if status in statuses] if statuses else [{}]
-    rows: list[Row] = []
-    for only in filters:
-        rows += _listed(connection, operation, row, most=most, jobId=job_id, **only)
-    return newest_states(executions_table(operation, rows))
+    parts = [
+        part for only in filters for part in _listed(connection, job_id=job_id, most=most, on_rows=on_rows, **only)
+    ]
+    return newest_states(executions_table(parts))
 
 
 def thing_executions(connection: Connection, thing_name: str) -> pd.DataFrame:
     """All executions of a thing, of whatever job and status (EXECUTION_COLUMNS), each once, as it is newest."""
-    operation = "ListJobExecutionsForThing"
-
-    def row(item: dict[str, Any]) -> Row:
-        return item.get("jobId") or "", thing_name, _summary(item)
-
-    rows = _listed(connection, operation, row, most=None, thingName=thing_name)
-    return newest_states(executions_table(operation, rows))
+    return newest_states(executions_table(_listed(connection, thing_name=thing_name)))
 
 
 def rows_of(executions: pd.DataFrame, identity: Identity) -> pd.DataFrame:
@@ -67,7 +68,7 @@ def newest_states(executions: pd.DataFrame) -> pd.DataFrame:
     """
     if not executions.duplicated(KEY).any():
         return executions.reset_index(drop=True)
-    life = executions["status"].map({Status.QUEUED.value: 0, Status.IN_PROGRESS.value: 1}).fillna(2)
+    life = executions["status"].astype("str").map({Status.QUEUED.value: 0, Status.IN_PROGRESS.value: 1}).fillna(2)
     by_age = executions.assign(life=life).sort_values(
         ["queued_at", "life", "last_updated_at"], kind="stable", na_position="first"
     )
@@ -113,7 +114,7 @@ def sort_by_delivery_order(
     in_order = queue.assign(waits=waits).sort_values(
         ["thing_name", "waits", "queued_at", "delivery"], kind="stable", ignore_index=True
     )
-    return in_order[list(QUEUE_COLUMNS)]
+    return in_order[list(QUEUE_COLUMNS)].astype(QUEUE_COLUMNS)
 
 
 def describe_execution(connection: Connection, key: ExecutionKey) -> Execution:
@@ -142,27 +143,58 @@ def newest_execution(connection: Connection, *, job_id: str, thing_name: str) ->
     return execution(answer, job_id=job_id, thing=thing_name, number=None)
 
 
-def _summary(item: dict[str, Any]) -> dict[str, Any]:
-    summary = item.get("jobExecutionSummary")
-    return summary if isinstance(summary, dict) else {}
+class _OddPage(Exception):
+    """A page that the quick way does not understand."""
 
 
 def _listed(
     connection: Connection,
-    operation: str,
-    row_of: Callable[[dict[str, Any]], Row],
     *,
-    most: int | None,
-    **asked: Any,
-) -> list[Row]:
-    """All rows of a listing. Raises IotJobsError for one that has no end."""
+    job_id: str | None = None,
+    thing_name: str | None = None,
+    most: int | None = None,
+    on_rows: Callable[[int], None] = lambda _count: None,
+    **only: str,
+) -> list[pa.Table]:
+    """All rows of a job's or a thing's listing as columns. Raises IotJobsError for one that has no end."""
+    operation = "ListJobExecutionsForJob" if thing_name is None else "ListJobExecutionsForThing"
+    asked = only | ({"jobId": job_id} if thing_name is None else {"thingName": thing_name})
+
+    def columns(batches: Iterable[Sequence[Page]]) -> list[pa.Table]:
+        parts: list[pa.Table] = []
+        rows = 0
+        for pages in batches:
+            rows += sum(map(len, pages))
+            if most is not None and rows > most:
+                what = f"about {job_id or thing_name} has more than {most} rows, far more than the job itself counts"
+                raise odd_answer(operation, what)
+            for _, alike in groupby(pages, type):
+                parts.append(_columns(connection, operation, list(alike), job_id=job_id, thing_name=thing_name))
+                on_rows(len(parts[-1]))
+        return parts
+
+    try:
+        return columns(connection.raw_pages(operation, raw_pages.ROWS, maxResults=PAGE_ROWS, **asked))
+    except _OddPage:  # what is odd is said by the way that reads a row at a time
+        pages = connection.pages(operation, raw_pages.ROWS, maxResults=PAGE_ROWS, **asked)
+        return columns([page] for page in pages)
+
+
+def _columns(
+    connection: Connection, operation: str, pages: Sequence[Any], *, job_id: str | None, thing_name: str | None
+) -> pa.Table:
+    """The rows of pages that came in one way, checked. Raises IotJobsError, and _OddPage where they came unread."""
+    if isinstance(pages[0], RawPage):
+        quick = raw_pages.executions(pages, job_id=job_id, thing_name=thing_name, arns=connection.arns)
+        if quick is None:
+            raise _OddPage
+        return quick
     rows: list[Row] = []
-    for page in connection.pages(operation, "executionSummaries", maxResults=PAGE_ROWS, **asked):
-        rows += map(row_of, page)
-        if most is not None and len(rows) > most:
-            about = " ".join(str(value) for value in asked.values())
-            raise odd_answer(operation, f"about {about} has more than {most} rows, far more than the job itself counts")
-    return rows
+    for item in chain.from_iterable(pages):
+        thing = thing_name or name_in_arn(operation, item.get("thingArn"))
+        summary = item.get("jobExecutionSummary")
+        rows.append((job_id or item.get("jobId") or "", thing, summary if isinstance(summary, dict) else {}))
+    return executions_columns(operation, rows)
 
 
 def time_left(connection: Connection, key: ExecutionKey) -> tuple[float | None, int | None]:

@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 from typing import Any
 from xml.sax.saxutils import escape
 
+from iotjobs.aws.raw_pages import ROWS, TIMES, raw_page
+from iotjobs.given_file import with_whole_characters
+
 #: The operations whose rows are taken past botocore's parser, and the member that holds them: it checks every member
 #: of every row against its model, which takes most of the time of a long listing.
-_ROWS_OF = {
-    "ListJobExecutionsForJob": "executionSummaries",
-    "ListJobExecutionsForThing": "executionSummaries",
-}
+_ROWS_OF = dict.fromkeys(("ListJobExecutionsForJob", "ListJobExecutionsForThing"), ROWS)
 #: What an answer holds when it is one of AWS at all.
 _HELD_BY: dict[str, tuple[str, ...]] = {
     **{operation: (rows,) for operation, rows in _ROWS_OF.items()},
@@ -31,12 +31,13 @@ _HELD_BY: dict[str, tuple[str, ...]] = {
 _ARNS_IN: dict[str, tuple[str, str]] = {
     "ListJobs": ("jobs", "jobArn"),
     "ListThings": ("things", "thingArn"),
-    "ListJobExecutionsForJob": ("executionSummaries", "thingArn"),
+    "ListJobExecutionsForJob": (ROWS, "thingArn"),
     "DescribeJob": ("job", "jobArn"),
     "DescribeJobExecution": ("execution", "thingArn"),
     "DescribeThing": ("", "thingArn"),
 }
-_MOMENTS = ("queuedAt", "startedAt", "lastUpdatedAt")
+_NOTHING = (b"", b"{}")
+_OK = 200
 _ERRORS = 300
 
 
@@ -69,19 +70,36 @@ def arns(operation: str, answer: dict[str, Any]) -> set[str]:
 
 
 def before_parse(
-    *, operation_model: Any, response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_more: Any
+    *,
+    operation_model: Any,
+    response_dict: dict[str, Any],
+    customized_response_dict: dict[str, Any],
+    raw: bool = False,
+    **_more: Any,
 ) -> None:
-    """Take the rows of a good listing; of an error, say as `FromAws` whether it has AWS's own form of one.
+    """Take the rows of a good listing, ``raw`` as a `RawPage` where they look like one.
 
-    An error in JSON is put into the XML that the operation's protocol has.
+    Of any other answer, say as `FromAws` whether it has the form of one of AWS. An error has AWS's own form of one; in
+    JSON it is put into the XML that the operation's protocol has. An operation without output answers 200 with an empty
+    body (API_DeleteJobExecution, API_CancelJobExecution): botocore takes any other page for that, as that of a portal
+    that asks for a login.
     """
     name = operation_model.name
+    response_dict["body"] = with_whole_characters(response_dict["body"])
     if response_dict["status_code"] >= _ERRORS:
         customized_response_dict["FromAws"] = _has_error_type(response_dict)
         if name == "GetCallerIdentity":
             _put_error_into_xml(response_dict)
     elif name in _ROWS_OF:
-        _take_rows(_ROWS_OF[name], response_dict, customized_response_dict)
+        page = raw_page(response_dict["body"]) if raw else None
+        if page is None:
+            _take_rows(_ROWS_OF[name], response_dict, customized_response_dict)
+        else:
+            customized_response_dict |= {_ROWS_OF[name]: page, "nextToken": page.next_token}
+            response_dict["body"] = b"{}"
+    elif operation_model.output_shape is None:
+        is_empty = response_dict["body"].strip() in _NOTHING
+        customized_response_dict["FromAws"] = is_empty and response_dict["status_code"] == _OK
 
 
 def _take_rows(member: str, response_dict: dict[str, Any], customized_response_dict: dict[str, Any]) -> None:
@@ -98,18 +116,19 @@ def _take_rows(member: str, response_dict: dict[str, Any], customized_response_d
 
 
 def _as_expected(summary: dict[str, Any]) -> bool:
-    return all(isinstance(summary.get(name, 0), int | float) for name in _MOMENTS)
+    return all(isinstance(summary.get(name, 0), int | float) for name in TIMES)
 
 
 def _has_error_type(response_dict: dict[str, Any]) -> bool:
-    """Whether an error names its type as AWS does: a header, `__type` in JSON, or an ErrorResponse in XML.
+    """Whether an error names its type as AWS does: a header, `__type` in JSON, an ErrorResponse in XML, or S3's Error.
 
-    Source: smithy.io, "Operation error serialization" of the AWS restJson1 and awsQuery protocols.
+    Source: smithy.io, "Operation error serialization" of the AWS restJson1 and awsQuery protocols; S3 API, "Error
+    responses", whose header x-amz-request-id no other service has.
     """
     headers, body = response_dict["headers"], response_dict["body"]
     if headers.get("x-amzn-errortype"):
         return True
-    if b"<ErrorResponse" in body[:500]:
+    if b"<ErrorResponse" in body[:500] or (b"<Error>" in body[:500] and headers.get("x-amz-request-id")):
         return True
     try:
         answer = json.loads(body)

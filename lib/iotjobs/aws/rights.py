@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from iotjobs.aws.connection import Connection
-from iotjobs.errors import IotJobsError
+from iotjobs.errors import IotJobsError, NotFound
 from iotjobs.permissions import grant_of
 
 CHANGES = ("iot:CancelJobExecution", "iot:DeleteJobExecution")
@@ -26,7 +26,7 @@ def rights(connection: Connection, *, job_id: str | None = None, thing_name: str
     place = f"arn:{principal.split(':')[1]}:iot:{connection.region}:{connection.account}"
     resources = (f"{place}:job/{job_id or _ANY}", f"{place}:thing/{thing_name or _ANY}")
     try:
-        denied = connection.not_allowed(principal, CHANGES, resources)
+        denied = _not_allowed(connection, principal, resources)
     except IotJobsError:
         return (f"{who}. {_unknown(str(grant))}",)
     on = " and ".join(filter(None, [job_id and f"job {job_id}", thing_name and f"thing {thing_name}"]))
@@ -34,6 +34,14 @@ def rights(connection: Connection, *, job_id: str | None = None, thing_name: str
         return (f"{who}, whose policies allow to cancel and delete executions{f' of {on}' if on else ''}.",)
     where = f"on {on}" if on else "on every job and thing"
     return (f"{who}, whose policies do NOT allow {' and '.join(denied)} {where}: {grant} grants it.",)
+
+
+def _not_allowed(connection: Connection, principal: str, resources: tuple[str, ...]) -> tuple[str, ...]:
+    """The changes that the principal's policies do not allow; a role that is not there by its name alone has a path."""
+    try:
+        return connection.not_allowed(principal, CHANGES, resources)
+    except NotFound:
+        return connection.not_allowed(connection.role_arn(principal.rpartition("/")[2]), CHANGES, resources)
 
 
 def _unknown(grant: str) -> str:

@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from iotjobs.aws import raw_pages
 from iotjobs.errors import IotJobsError
 from iotjobs.model import (
-    EXECUTION_COLUMNS,
     EXECUTION_NUMBER_MAX,
     JOB_COLUMNS,
     JOB_ID,
+    LATEST_S,
     THING_NAME,
     Execution,
     ExecutionKey,
@@ -43,10 +45,15 @@ _COUNTS = {
     Status.REMOVED: "numberOfRemovedThings",
     Status.CANCELED: "numberOfCanceledThings",
 }
-_STATUSES = frozenset(status.value for status in Status)
+_STATUSES = [status.value for status in Status]
 _JOB_STATUSES = frozenset(status.value for status in JobStatus)
-_LATEST = datetime(2262, 1, 1, tzinfo=UTC).timestamp()  # as far as a timestamp of nanoseconds reaches
 _SHOWN = 80
+_WHOLE_NUMBERS = {
+    pa.int8(): pd.Int8Dtype(),
+    pa.int16(): pd.Int16Dtype(),
+    pa.int32(): pd.Int32Dtype(),
+    pa.int64(): pd.Int64Dtype(),
+}
 
 
 def name_in_arn(operation: str, arn: Any) -> str:
@@ -57,8 +64,8 @@ def name_in_arn(operation: str, arn: Any) -> str:
     return name
 
 
-def executions_table(operation: str, rows: Sequence[Row]) -> pd.DataFrame:
-    """The rows of a listing as a table (EXECUTION_COLUMNS). Raises IotJobsError that names the first odd row."""
+def executions_columns(operation: str, rows: Sequence[Row]) -> pa.Table:
+    """The rows of a listing as columns (LISTED). Raises IotJobsError that names the first odd row."""
     for job_id, thing_name, summary in rows:
         if why := _fault(job_id, thing_name, summary):
             number = _shown(summary.get("executionNumber")) if isinstance(summary, dict) else "?"
@@ -66,19 +73,31 @@ def executions_table(operation: str, rows: Sequence[Row]) -> pd.DataFrame:
                 operation, f"about job {_shown(job_id)}, thing {_shown(thing_name)}, number {number} {why}"
             )
     summaries = [summary for _, _, summary in rows]
-    return table(
-        EXECUTION_COLUMNS,
-        {
-            "job_id": [job_id for job_id, _, _ in rows],
-            "thing_name": [thing_name for _, thing_name, _ in rows],
-            "execution_number": [summary["executionNumber"] for summary in summaries],
-            "status": [summary["status"] for summary in summaries],
-            "queued_at": _moments(summary["queuedAt"] for summary in summaries),
-            "started_at": _moments(summary.get("startedAt") for summary in summaries),
-            "last_updated_at": _moments(summary.get("lastUpdatedAt") for summary in summaries),
-            "retry_attempt": [summary.get("retryAttempt") or 0 for summary in summaries],
-        },
+    return raw_pages.listed(
+        jobs=pa.array([job_id for job_id, _, _ in rows], pa.string()).dictionary_encode(),
+        things=pa.array([thing_name for _, thing_name, _ in rows], pa.string()),
+        numbers=pa.array([summary["executionNumber"] for summary in summaries], pa.int64()),
+        statuses=pa.array([_STATUSES.index(summary["status"]) for summary in summaries], pa.int8()),
+        seconds=[pa.array([summary.get(name) for summary in summaries], pa.float64()) for name in raw_pages.TIMES],
+        retries=pa.array([summary.get("retryAttempt") for summary in summaries], pa.int64()),
     )
+
+
+def executions_table(parts: Sequence[pa.Table]) -> pd.DataFrame:
+    """Columns of executions (LISTED) as a table (EXECUTION_COLUMNS) in little memory.
+
+    Numbers are as short as they can be, jobs and statuses are categories: `together` adds such tables, and `astype`
+    makes the declared types of them.
+    """
+    listed = pa.concat_tables([raw_pages.LISTED.empty_table(), *parts], promote_options="none").unify_dictionaries()
+    listed = listed.append_column("version_number", pa.nulls(len(listed), pa.int64()))
+    for at, field in enumerate(listed.schema):
+        if pa.types.is_int64(field.type):
+            largest = pc.max(listed.column(at)).as_py() or 0
+            short = next(each for each in _WHOLE_NUMBERS if largest < 1 << (each.bit_width - 1))
+            listed = listed.set_column(at, field.name, listed.column(at).cast(short))
+    executions: pd.DataFrame = listed.to_pandas(types_mapper=_WHOLE_NUMBERS.get)
+    return executions
 
 
 def execution(answer: Mapping[str, Any], *, job_id: str, thing: str, number: int | None) -> Execution:
@@ -106,8 +125,6 @@ def execution(answer: Mapping[str, Any], *, job_id: str, thing: str, number: int
         started_at=moment_or_none(found.get("startedAt")),
         last_updated_at=moment_or_none(found.get("lastUpdatedAt")),
         status_details=dict((found.get("statusDetails") or {}).get("detailsMap") or {}),
-        seconds_before_timeout=found.get("approximateSecondsBeforeTimedOut"),
-        force_canceled=found.get("forceCanceled"),
         raw=json.loads(json.dumps(found, default=str)),
     )
 
@@ -160,6 +177,7 @@ def job_row(operation: str, job: Mapping[str, Any], *, described: bool, asked: s
         "targets": job.get("targets") or [],
         "abort_config": job.get("abortConfig") or {},
         "retry_config": job.get("jobExecutionsRetryConfig") or {},
+        "rollout_config": job.get("jobExecutionsRolloutConfig") or {},
         "description": job.get("description"),
         "comment": job.get("comment"),
         "reason_code": job.get("reasonCode"),
@@ -207,7 +225,7 @@ def _whole(value: Any, *, least: int) -> bool:
 
 
 def _is_moment(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _LATEST
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < LATEST_S
 
 
 def _is_moment_or_none(value: Any) -> bool:
@@ -223,14 +241,6 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "lastUpdatedAt": _is_moment_or_none,
     "retryAttempt": lambda value: value is None or _whole(value, least=0),
 }
-
-
-def _moments(seconds: Iterable[float | None]) -> pd.DatetimeIndex:
-    values = np.array(list(seconds), dtype="float64")
-    whole = np.rint(values * 1e6)  # to the microsecond, which is as far as a float holds and a datetime goes
-    known = np.nan_to_num(whole).astype("int64").view("datetime64[us]")
-    known[np.isnan(whole)] = np.datetime64("NaT")
-    return pd.DatetimeIndex(known.astype("datetime64[ns]")).tz_localize("UTC")
 
 
 def _about(job_id: Any, thing_name: Any, number: Any) -> str:

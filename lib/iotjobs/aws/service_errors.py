@@ -48,13 +48,17 @@ CLOCK = frozenset({"RequestTimeTooSkewed", "RequestInTheFuture"})
 
 @dataclass(frozen=True, slots=True)
 class ErrorAnswer:
-    """An answer that is an error. ``where`` names the call and what it is about; ``established``: others worked."""
+    """An answer that is an error. ``where`` names the call and what it is about; ``established``: others worked.
+
+    ``place``: the account and region that were asked, in words.
+    """
 
     code: str
     message: str
     status: int
     from_aws: bool
     where: str
+    place: str
     action: str
     established: bool
     retry_after_s: float
@@ -96,7 +100,9 @@ def _throttled(answer: ErrorAnswer) -> IotJobsError:
 
 
 def _not_found(answer: ErrorAnswer) -> IotJobsError:
-    return NotFound(f"{answer.where}: not found in this account and region ({answer.message})")
+    return NotFound(
+        f"{answer.where}: not found in {answer.place} ({answer.message}); check the name, the profile and the region"
+    )
 
 
 def _conflict(answer: ErrorAnswer) -> IotJobsError:
@@ -156,6 +162,7 @@ MEANINGS: dict[str, Callable[[ErrorAnswer], IotJobsError]] = {
         _throttled,
     ),
     **dict.fromkeys(("ResourceNotFoundException", "TerminalStateException"), _not_found),
+    **dict.fromkeys(("NoSuchBucket", "NoSuchEntity", "NotFound", "NotFoundException"), _not_found),  # S3, IAM, SNS
     **dict.fromkeys(("InvalidStateTransitionException", "VersionConflictException", "ConflictException"), _conflict),
     **dict.fromkeys(
         (
@@ -184,9 +191,24 @@ def clock_is_off(message: str) -> bool:
 
 def about(operation: str, parameters: dict[str, Any]) -> str:
     """A call in words: the operation, and the job, thing and number that it is about."""
-    named = {"jobId": "job", "thingName": "thing", "executionNumber": "number", "queryString": "query"}
+    named = {
+        "jobId": "job",
+        "thingName": "thing",
+        "executionNumber": "number",
+        "namespaceId": "namespace",
+        "thingGroupName": "group",
+        "queryString": "query",
+    }
     words = [f"{word} {parameters[name]}" for name, word in named.items() if name in parameters]
     return f"{operation} ({', '.join(words)})" if words else operation
+
+
+def answered_oddly(operation: str, parameters: dict[str, Any], status: int) -> str:
+    """What is said of a changing call whose answer is no error, and is none of AWS either."""
+    return (
+        f"{about(operation, parameters)} was answered {status} with a page that is not AWS's: of a proxy? "
+        f"{CHECK_ENDPOINT}; {_PERHAPS}"
+    )
 
 
 def our_error(
@@ -197,13 +219,18 @@ def our_error(
     *,
     changing: bool,
     established: bool,
+    place: str = "this account and region",
 ) -> IotJobsError:
-    """A failure of a call in our classes, without secrets. The names are botocore's and the API's."""
+    """A failure of a call in our classes, without secrets. The names are botocore's and the API's.
+
+    ``place``: the account and region that were asked, in words.
+    """
     where = about(operation, parameters)
     if isinstance(error, IotJobsError):
         return error
     if isinstance(error, boto_errors.ClientError):
-        return _answered(error, service, operation, where, changing=changing, established=established)
+        action = f"{ {'iot-jobs-data': 'iotjobsdata'}.get(service, service) }:{operation}"
+        return _answered(_error_answer(error, where, place, action, established=established), changing=changing)
     words = outside_text(error)
     if isinstance(error, _NO_CREDENTIALS):
         return Denied(f"no usable AWS credentials for {where}: {words}; {_LOG_IN}", expired=established)
@@ -217,10 +244,8 @@ def our_error(
     return Unsettled(f"{text}; {_PERHAPS}") if changing else IotJobsError(f"{text}; {remedy}")
 
 
-def _answered(
-    error: boto_errors.ClientError, service: str, operation: str, where: str, *, changing: bool, established: bool
-) -> IotJobsError:
-    answer = _error_answer(error, service, operation, where, established=established)
+def _answered(answer: ErrorAnswer, *, changing: bool) -> IotJobsError:
+    where = answer.where
     meaning = MEANINGS.get(answer.code)
     if changing and (meaning is None or not answer.from_aws or answer.status >= 500):  # noqa: PLR2004 - HTTP's own
         ours: IotJobsError = Unsettled(f"{where} was answered {answer.status} ({answer.code}), not by AWS; {_PERHAPS}")
@@ -235,7 +260,7 @@ def _answered(
 
 
 def _error_answer(
-    error: boto_errors.ClientError, service: str, operation: str, where: str, *, established: bool
+    error: boto_errors.ClientError, where: str, place: str, action: str, *, established: bool
 ) -> ErrorAnswer:
     response: dict[str, Any] = dict(error.response)
     metadata = response.get("ResponseMetadata", {})
@@ -246,7 +271,8 @@ def _error_answer(
         status=int(metadata.get("HTTPStatusCode", 0)),
         from_aws=bool(response.get("FromAws")),
         where=where,
-        action=f"{ {'iot-jobs-data': 'iotjobsdata'}.get(service, service) }:{operation}",
+        place=place,
+        action=action,
         established=established,
         retry_after_s=seconds_to_wait(metadata.get("HTTPHeaders", {}).get("retry-after")),
     )

@@ -17,7 +17,7 @@ from iotjobs.aws.executions import PAGE_ROWS
 from iotjobs.aws.gaps import error_gap, reason, remedy
 from iotjobs.diagnosis import commands
 from iotjobs.errors import Denied, IotJobsError, NotFound
-from iotjobs.model import table
+from iotjobs.model import LATEST_S, table
 from iotjobs.permissions import allow
 from iotjobs.snapshot import THING_COLUMNS, Evidence, Gap, Place
 
@@ -25,7 +25,6 @@ _FEW_THINGS = 25
 _PAGES_AT_LEAST = 4
 _INDEX_PAGE_ROWS = 100
 _QUERY_TERMS, _QUERY_LENGTH = 12, 1000
-_LATEST_MS = datetime(2262, 1, 1, tzinfo=UTC).timestamp() * 1000
 
 Document = dict[str, Any]
 Page = TypeVar("Page")
@@ -238,7 +237,7 @@ def _connectivity(document: Document | None) -> dict[str, Any] | None:
     """What the index says of a connection (API: ThingConnectivity), None where it says nothing that is understood."""
     connectivity = (document or {}).get("connectivity") or {}
     changed = connectivity.get("timestamp") or 0
-    understood = isinstance(changed, int | float) and 0 <= changed < _LATEST_MS
+    understood = isinstance(changed, int | float) and 0 <= changed < LATEST_S * 1000
     return connectivity if isinstance(connectivity.get("connected"), bool) and understood else None
 
 

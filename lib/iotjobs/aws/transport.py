@@ -73,6 +73,7 @@ class Limits:
 class Call:
     """One call of an operation. ``endpoint``: where to, when botocore is not to decide; ``attempts``: at most.
 
+    ``raw``: the rows of a long listing may come unread, as a `RawPage`.
     ``within_s``: it goes out within so many seconds, or raises Throttled: what was looked at before is too old then.
     """
 
@@ -83,6 +84,7 @@ class Call:
     attempts: int = 1
     endpoint: str | None = None
     within_s: float | None = None
+    raw: bool = False
 
 
 class Transport(Protocol):
@@ -146,7 +148,7 @@ class BotoTransport:
         began = time.monotonic()
         until = began + self.limits.call_s
         not_after = None if call.within_s is None else began + call.within_s
-        with self._credentials.held(), self._until(until, not_after):
+        with self._credentials.held(), self._until(until, not_after, raw=call.raw):
             for attempt in itertools.count(1):
                 asked_at = time.monotonic()
                 try:
@@ -181,14 +183,14 @@ class BotoTransport:
         return pause_s if code in _TRANSIENT_CODES or status in _TRANSIENT_STATUSES else None
 
     @contextmanager
-    def _until(self, moment: float, not_after: float | None) -> Iterator[None]:
+    def _until(self, moment: float, not_after: float | None, *, raw: bool) -> Iterator[None]:
         # a call may need another one first: who is the caller?
-        outer = getattr(self._this, "until", None), getattr(self._this, "not_after", None)
-        self._this.until, self._this.not_after = moment, not_after
+        outer = [getattr(self._this, name, None) for name in ("until", "not_after", "raw")]
+        self._this.until, self._this.not_after, self._this.raw = moment, not_after, raw
         try:
             yield
         finally:
-            self._this.until, self._this.not_after = outer
+            self._this.until, self._this.not_after, self._this.raw = outer
 
     def _client(self, call: Call) -> Any:
         key = (call.service, call.endpoint)
@@ -225,7 +227,9 @@ class BotoTransport:
             "before-send",
             lambda request, event_name, **_: self._exchange(call.service, event_name.rpartition(".")[2], send, request),
         )
-        client.meta.events.register("before-parse", response_parsing.before_parse)
+        client.meta.events.register(
+            "before-parse", lambda **event: response_parsing.before_parse(raw=self._this.raw, **event)
+        )
         return client
 
     def _exchange(
@@ -297,11 +301,12 @@ def _whole_answer(
     A timeout of the socket starts anew with each byte, also with those of the headers.
     """
     reading: list[Any] = []
+    until = time.monotonic() + within_s
 
     def ask() -> AWSResponse:
         response = send(request)
         reading.append(response.raw)
-        content = _read(response.raw, str(request.url), most_bytes)
+        content = _read(response.raw, str(request.url), most_bytes, until=until)
         return AWSResponse(response.url, response.status_code, response.headers, _Body(content))
 
     request.stream_output = True  # botocore then leaves the body to us
@@ -315,12 +320,15 @@ def _whole_answer(
         raise AnswerTooLong(why=f"the answer did not end within {within_s:.0f} s") from None
 
 
-def _read(raw: Any, url: str, most_bytes: int) -> bytes:
+def _read(raw: Any, url: str, most_bytes: int, *, until: float) -> bytes:
     chunks, size = [], 0
     try:
         while chunk := raw.read1(_CHUNK_BYTES):
             chunks.append(chunk)
             size += len(chunk)
+            if time.monotonic() > until:  # who waits for this thread has given up
+                raw.close()
+                raise Overdue
             if size > most_bytes:
                 raw.close()
                 raise AnswerTooLong(why=f"the answer is longer than {most_bytes >> 20} MB")

@@ -221,9 +221,7 @@ class _Step:
             if attempt > 1:
                 self._executor.pause(attempt - 1, asked_to_wait)
             try:
-                self._check_cause()
-                with self._executor.crowd:
-                    self._call(operation, *self._last_look(operation, approved))
+                self._look_and_call(operation, approved or self._plan.execution)
             except (Throttled, Unsettled) as error:
                 asked_to_wait = error.retry_after_s if isinstance(error, Throttled) else 0.0
             except Drifted:
@@ -234,6 +232,26 @@ class _Step:
                 return
         if not self._shows_after_all(operation):
             self._give_up(operation)
+
+    def _look_and_call(self, operation: str, approved: Execution) -> None:
+        """Call with a fresh look before it; one that is too old by then is taken again, among fewer at once.
+
+        Raises Drifted, IotJobsError.
+        """
+        self._keep_job()
+        alone = 0
+        while alone < _ATTEMPTS:
+            self._check_cause()
+            with self._executor.crowd as crowd:
+                look = self._last_look(operation, approved)
+                if look is not None:
+                    self._call(operation, *look)
+                    return
+            alone += not crowd.shrink()
+        raise IotJobsError(
+            f"{operation} for {self._plan.key} was not sent: AWS or this disk answers so slowly that no look at it is "
+            f"younger than {FRESH_S:g} s; run again with the same run_dir"
+        )
 
     def _call(self, operation: str, now: Execution, looked_at: float) -> None:
         within_s = FRESH_S - (self._executor.clock() - looked_at)
@@ -261,33 +279,24 @@ class _Step:
             self._note("called", operation=operation)
         return acted
 
-    def _last_look(self, operation: str, approved: Execution | None) -> tuple[Execution, float]:
+    def _last_look(self, operation: str, approved: Execution) -> tuple[Execution, float] | None:
         """All that was approved, looked at again, and when; on record as about to be called.
 
-        A look that took too long, or was followed by a slow disk, is taken again. Raises Drifted, IotJobsError.
+        None when the look took too long, or was followed by a slow disk. Raises Drifted, IotJobsError.
         """
-        approved = approved or self._plan.execution
-        self._keep_job()
-        for attempt in range(_ATTEMPTS):
-            if attempt:
-                self._executor.crowd.shrink()
-                self._check_cause()
-            now, looked_at = self._look_at_all(operation, approved)
-            if self._executor.clock() - looked_at > FRESH_S:
-                continue
-            with self._executor.lock:
-                is_first = not any(entry["event"] == "calling" for entry in self._entries())
-                self._executor.may_send(is_first)
-                if is_first:
-                    self._journal.snapshot(now.raw)
-                self._note("calling", operation=operation, attempt=self._attempts(operation) + 1)
-            if self._executor.clock() - looked_at <= FRESH_S:
-                return now, looked_at
-            self._note("declined", operation=operation, why="not sent: the look at it was too old by then")
-        raise IotJobsError(
-            f"{operation} for {self._plan.key} was not sent: AWS or this disk answers so slowly that no look at it is "
-            f"younger than {FRESH_S:g} s; run again with the same run_dir"
-        )
+        now, looked_at = self._look_at_all(operation, approved)
+        if self._executor.clock() - looked_at > FRESH_S:
+            return None
+        with self._executor.lock:
+            is_first = not any(entry["event"] == "calling" for entry in self._entries())
+            self._executor.may_send(is_first)
+            if is_first:
+                self._journal.snapshot(now.raw)
+            self._note("calling", operation=operation, attempt=self._attempts(operation) + 1)
+        if self._executor.clock() - looked_at <= FRESH_S:
+            return now, looked_at
+        self._note("declined", operation=operation, why="not sent: the look at it was too old by then")
+        return None
 
     def _look_at_all(self, operation: str, approved: Execution) -> tuple[Execution, float]:
         """The execution and its job as they are now, and when that was asked. Raises Drifted, IotJobsError.

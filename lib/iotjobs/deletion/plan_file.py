@@ -15,9 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from iotjobs import given_file
+from iotjobs import given_file, sweep_rule
 from iotjobs.deletion import plan_signature
-from iotjobs.deletion import rule as rules
 from iotjobs.deletion.guards import Refusal
 from iotjobs.deletion.plan import CANCEL, DELETE, KIND_CANCEL, KIND_ONE, KIND_SWEEP, SCHEMA, Plan, QueueContext
 from iotjobs.deletion.sweep_plan import Caps, LeftAlone, Reading, SweepPlan, Target, removal_of
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
 #: Where a run directory has its plan.
 NAME = "plan.json"
+_TAKES = "it takes the plan.json of a run directory; make a new plan"
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _REGION = re.compile(r"[a-z0-9-]{1,32}")
 _ANY = re.compile(r"[\s\S]{0,10000}")
@@ -48,9 +48,10 @@ def load(path: Path) -> tuple[Plan | SweepPlan | None, list[Refusal]]:
     """The plan of a file, or why it is refused. Raises InvalidInput for what is no plan at all."""
     try:
         document = given_file.parse_json(given_file.read_given(path))
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise InvalidInput(f"plan_file {path.name} cannot be read: {why}") from error
+    except OSError as error:
+        raise InvalidInput(f"plan_file {path.name} cannot be read: {error.strerror}; {_TAKES}") from error
+    except ValueError as error:
+        raise InvalidInput(f"plan_file {path.name} is not JSON ({error}); {_TAKES}") from error
     readers: dict[Any, Callable[[Mapping[str, Any]], Plan | SweepPlan]] = {
         KIND_ONE: _one,
         KIND_CANCEL: _one,
@@ -58,10 +59,7 @@ def load(path: Path) -> tuple[Plan | SweepPlan | None, list[Refusal]]:
     }
     kind, schema = (document.get("kind"), document.get("schema")) if isinstance(document, dict) else (None, None)
     if not isinstance(kind, str) or kind not in readers or schema != SCHEMA:
-        raise InvalidInput(
-            f"{path.name} holds no plan of schema {SCHEMA} (kind {kind!r}, schema {schema!r}): it takes the plan.json "
-            "of a run directory; make a new plan"
-        )
+        raise InvalidInput(f"{path.name} holds no plan of schema {SCHEMA} (kind {kind!r}, schema {schema!r}); {_TAKES}")
     document, unsigned = plan_signature.take_off(document)
     if unsigned:
         return None, [
@@ -89,7 +87,7 @@ def _sweep(document: Mapping[str, Any]) -> SweepPlan:
     bare = SweepPlan(
         **_place(document),
         made_at=_moment(document["made_at"]),
-        rule=rules.from_document(document["rule"]),
+        rule=sweep_rule.from_document(document["rule"]),
         caps=Caps(_count(caps["max_deletes"]), _fraction(caps["max_fraction"])),
         reading=Reading(
             _moment(reading["as_of"]),

@@ -7,6 +7,7 @@ Source: the AWS CLI's reference of the command, and its global options `--cli-in
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,6 +120,8 @@ def build(*, cli_input_json: Any = None, **given: Any) -> DeleteRequest:
 def _from_json(source: Any) -> dict[str, Any]:
     text = parameter_values.text(source, name="cli_input_json") or ""
     if text.startswith(_FILE):
+        if text.strip() == _FILE:
+            raise InvalidInput(f"cli_input_json is {_FILE} without a path: write {_FILE} and the path of the file")
         try:
             content = given_file.read_given(Path(text.removeprefix(_FILE)).expanduser())
             text = content.decode(json.detect_encoding(content))  # PowerShell writes UTF-16
@@ -127,8 +130,7 @@ def _from_json(source: Any) -> dict[str, Any]:
     try:
         document = json.loads(text, object_pairs_hook=_no_duplicates)
     except (ValueError, RecursionError) as error:  # also: a number of thousands of digits, endless nesting
-        hint = f"; if it is the path of a file, write {_FILE}{text}" if _may_be_a_path(text) else ""
-        raise InvalidInput(f"cli_input_json is not JSON: {error}{hint}") from error
+        raise InvalidInput(f"cli_input_json is not JSON: {error}{_hint(text)}") from error
     if not isinstance(document, dict):
         raise InvalidInput(f"cli_input_json is a {type(document).__name__}; it takes an object")
     unknown = sorted(set(document) - set(_MEMBERS))
@@ -141,8 +143,15 @@ def _from_json(source: Any) -> dict[str, Any]:
     }
 
 
-def _may_be_a_path(text: str) -> bool:
-    return "\n" not in text and text.lstrip()[:1] not in ("{", "[", "") and ("/" in text or "." in text or "\\" in text)
+def _hint(text: str) -> str:
+    """What may have been meant by a text that is no JSON: a file, by its path or by another form of address."""
+    text = text.strip()
+    if "\n" in text or text.startswith(("{", "[")) or not any(mark in text for mark in "/.\\"):
+        return ""
+    path = re.sub(r"(?i)^fileb?:(//)?", "", text)
+    if re.match(r"\w{2,}://", path):  # one letter is a drive of Windows
+        return f"; what an address leads to is not fetched: save it, and write {_FILE} and the path of that file"
+    return f"; if it is the path of a file, write {_FILE}{path}"
 
 
 def _typed(member: str, value: Any) -> Any:

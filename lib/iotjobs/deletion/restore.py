@@ -25,6 +25,7 @@ from iotjobs.diagnosis.service_owners import owner_of
 from iotjobs.errors import InvalidInput, RecordError
 from iotjobs.markup import visible
 from iotjobs.model import JOB_ID, THING_NAME, UNFINISHED, Identity, utc_text
+from iotjobs.plurals import many
 from iotjobs.run import journal
 from iotjobs.run.files import make_directories, read_json, write_json
 from iotjobs.snapshot import Place
@@ -89,11 +90,11 @@ class Restoration:
         if self.table.empty:
             return "This run removed nothing."
         ended = [
-            f"{title}: {_many(len(rows), 'execution')} of {_many(rows['job_id'].nunique(), 'job')}{note}."
+            f"{title}: {many(len(rows), 'execution')} of {many(rows['job_id'].nunique(), 'job')}{note}."
             for title, became, note in (("Removed", "deleted", ""), ("Cancelled", "cancelled", ", record kept"))
             if len(rows := self.table[self.table["became"] == became])
         ]
-        ready = _many(sum(request.complete for request in self.requests), "create-job request")
+        ready = many(sum(request.complete for request in self.requests), "create-job request")
         return f"{' '.join(ended)} Written: {ready}; nothing is created until you run it."
 
     def _shown(self) -> pd.DataFrame:
@@ -257,10 +258,6 @@ def _identity(entry: Mapping[str, Any]) -> Identity:
     if not JOB_ID.fullmatch(identity.job_id) or not THING_NAME.fullmatch(identity.thing_name):
         raise RecordError(f"the journal names {identity.key}, which no job and thing can be called")
     return identity
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _stamp(removed: Sequence[Mapping[str, Any]]) -> str:

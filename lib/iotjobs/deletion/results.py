@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from iotjobs.deletion.plan import CANCEL, DELETE, Plan
-from iotjobs.errors import IotJobsError, Refused
+from iotjobs.errors import Denied, Interrupted, IotJobsError, Refused
 from iotjobs.model import Outcome
 
 Entries = Sequence[Mapping[str, Any]]
@@ -146,16 +146,20 @@ def counts_of(results: Collection[TargetResult]) -> dict[str, int]:
 
 
 def outcome_of(results: Collection[TargetResult], ending: IotJobsError | None) -> Outcome:
-    """How it ended; ``ending`` is the error that ended it before its time, if one did."""
-    counts = counts_of(results)
-    if ending is not None and ending.outcome in (Outcome.DENIED, Outcome.INTERRUPTED):
-        return ending.outcome
+    """How it ended; ``ending`` is the error that ended it before its time, if one did.
+
+    Where a call changed something, or may have, it is `partial` whatever ended it, unless all is done: no other word
+    but a person's `interrupted` says that something was changed (contract, the table of outcomes).
+    """
+    if isinstance(ending, Interrupted):
+        return Outcome.INTERRUPTED
     if all(result.state.is_done for result in results):
         return Outcome.APPLIED
     if any(result.touched for result in results):
-        nothing_shows = not any(result.cancelled or result.state.is_final for result in results)
-        return Outcome.ERROR if nothing_shows else Outcome.PARTIAL
-    drifted = counts["drifted"] == counts["planned"]
+        return Outcome.PARTIAL
+    if isinstance(ending, Denied):
+        return Outcome.DENIED
+    drifted = all(result.state is TargetState.DRIFTED for result in results)
     return Outcome.REFUSED if drifted or isinstance(ending, Refused) else Outcome.ERROR
 
 

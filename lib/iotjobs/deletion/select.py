@@ -5,9 +5,8 @@ What could not be read is an error as soon as it could change the choice: a plan
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import pandas as pd
@@ -15,27 +14,19 @@ import pandas as pd
 from iotjobs.aws import executions as fetch
 from iotjobs.aws.concurrency import map_concurrently
 from iotjobs.aws.connection import Connection
-from iotjobs.aws.read_fleet import read_fleet
+from iotjobs.aws.read_fleet import Progress, no_progress, read_fleet
 from iotjobs.aws.things import group_members
+from iotjobs.deletion.evidence import context_of, each_once, keys_of, list_jobs
 from iotjobs.deletion.guards import Refusal, protection_unknown, too_many, unmatched_patterns
 from iotjobs.deletion.job_facts import JobFacts, facts_of, read_job
-from iotjobs.deletion.plan import Plan, QueueContext
-from iotjobs.deletion.rule import SweepRule
+from iotjobs.deletion.plan import QueueContext
 from iotjobs.deletion.sweep_plan import MOST_NAMED, Caps, LeftAlone, Reading, SweepPlan, Target, removal_of
 from iotjobs.diagnosis.diagnose import diagnose, possible_causes
 from iotjobs.diagnosis.service_owners import owner_of
 from iotjobs.errors import Denied, IotJobsError, NotFound
-from iotjobs.model import UNFINISHED, Cause, Execution, ExecutionKey, Identity, same_moment
-from iotjobs.snapshot import KEY, FleetSnapshot
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What was read anew for a plan, see `ApplyContext`."""
-
-    jobs: Mapping[str, JobFacts | IotJobsError] = field(default_factory=dict)
-    job_totals: Mapping[str, int] = field(default_factory=dict)
-    spent: frozenset[Identity] = frozenset()
+from iotjobs.model import UNFINISHED, Cause, Execution, ExecutionKey, same_moment
+from iotjobs.snapshot import FleetSnapshot
+from iotjobs.sweep_rule import SweepRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +42,10 @@ class Choice:
     refusals: tuple[Refusal, ...]
 
 
-def select_targets(connection: Connection, rule: SweepRule, caps: Caps, *, now: datetime) -> Choice:
-    """Read what the rule is about and make the plan. Changes nothing.
+def select_targets(
+    connection: Connection, rule: SweepRule, caps: Caps, *, now: datetime, progress: Progress = no_progress
+) -> Choice:
+    """Read what the rule is about and make the plan; ``progress`` hears how far the reading is. Changes nothing.
 
     Raises NotFound, Denied, IotJobsError: also when evidence is missing that the rule needs.
     """
@@ -63,8 +56,9 @@ def select_targets(connection: Connection, rule: SweepRule, caps: Caps, *, now: 
         statuses=None,
         stuck_after=rule.stuck_after,
         whole_history=True,
+        progress=progress,
     )
-    snapshot = replace(snapshot, executions=_each_once(snapshot.executions))
+    snapshot = replace(snapshot, executions=each_once(snapshot.executions))
     executions = diagnose(snapshot, stuck_after=rule.stuck_after)
     members = {name for group in rule.thing_groups for name in group_members(connection, group)}
     as_of = pd.Timestamp(snapshot.as_of)
@@ -76,7 +70,7 @@ def select_targets(connection: Connection, rule: SweepRule, caps: Caps, *, now: 
     refusals += too_many(len(free), caps.max_deletes)
     if free.empty or refusals:
         return Choice(None, len(free), tuple(left_out), tuple(refusals))
-    described, moved = _describe_each(connection, free)
+    described, moved = _describe_each(connection, free, progress)
     if not described:
         return Choice(None, len(free), tuple(left_out), ())
     whole_jobs = _whole_jobs(connection, snapshot, rule, {key.job_id for key in described})
@@ -102,82 +96,11 @@ def select_targets(connection: Connection, rule: SweepRule, caps: Caps, *, now: 
         targets=(),
         project=connection.project.label,
     )
-    causes = dict(zip(_keys(free), free["cause"], strict=True))
+    causes = dict(zip(keys_of(free), free["cause"], strict=True))
     queues = _QueueTracker(snapshot, whole_jobs, _with_warnings(jobs, described.values()))
     in_order = [described[key] for key in _in_order(described, snapshot.queues)]
     targets = [Target(removal_of(bare, each, queues.context(each)), str(causes[each.key])) for each in in_order]
     return Choice(replace(bare, targets=tuple(targets)), len(free), tuple(left_out), ())
-
-
-def evidence_now(connection: Connection, plan: SweepPlan, *, done: Collection[Identity] = ()) -> Evidence:
-    """What the guards need to know of now: each of a plan's jobs, its executions, and which targets are spent.
-
-    ``done``: the targets to which nothing more is sent. One that a list lacks is looked at, since a list may be late.
-    Raises Denied and IotJobsError where a job cannot be listed, or such a target cannot be described.
-    """
-    job_ids = sorted({each.key.job_id for each in plan.targets})
-    jobs = dict(zip(job_ids, map_concurrently(lambda job_id: read_job(connection, job_id), job_ids), strict=True))
-    listed = _list_jobs(connection, job_ids)
-    lists = {job_id: dict(zip(_keys(rows), rows["queued_at"], strict=True)) for job_id, rows in listed.items()}
-    pending = [each for each in plan.targets if each.identity not in done]
-    unlisted = [each.removal for each in pending if not _is_in(lists, each.identity)]
-    spent = {*done, *_gone(connection, unlisted)}
-    for job_id in [job_id for job_id, facts in jobs.items() if isinstance(facts, NotFound)]:
-        if all(each.identity in spent for each in plan.targets if each.key.job_id == job_id):
-            del jobs[job_id]  # nothing is left to be done there
-    still_listed = Counter(identity.job_id for identity in spent if _is_in(lists, identity))
-    totals = {job_id: len(lists.get(job_id, ())) - still_listed[job_id] for job_id in job_ids}
-    return Evidence(jobs, totals, frozenset(spent))
-
-
-def _is_in(lists: Mapping[str, Mapping[ExecutionKey, datetime]], identity: Identity) -> bool:
-    queued_at = lists.get(identity.job_id, {}).get(identity.key)
-    return queued_at is not None and same_moment(queued_at, identity.queued_at)
-
-
-def _gone(connection: Connection, removals: Collection[Plan]) -> list[Identity]:
-    """Those of which there is nothing more, or another execution. Raises IotJobsError where that cannot be seen."""
-    answers = map_concurrently(lambda each: fetch.describe_execution(connection, each.key), removals)
-    gone = []
-    for removal, answer in zip(removals, answers, strict=True):
-        if isinstance(answer, Execution):
-            is_gone = not same_moment(answer.queued_at, removal.execution.queued_at)
-        elif isinstance(answer, NotFound):
-            is_gone = True
-        else:
-            raise answer
-        if is_gone:
-            gone.append(removal.identity)
-    return gone
-
-
-def cause_now(connection: Connection, removal: Plan, rule: SweepRule) -> str:
-    """The cause that an execution has now, empty when it has none. Raises IotJobsError when it cannot be read."""
-    key = removal.key
-    snapshot = read_fleet(
-        connection, job_id=key.job_id, thing_name=key.thing_name, statuses=None, stuck_after=rule.stuck_after
-    )
-    rows = diagnose(snapshot, stuck_after=rule.stuck_after)
-    rows = rows[rows["execution_number"] == key.execution_number]
-    return str(rows["cause"].iloc[0]) if len(rows) else ""
-
-
-def queue_context(connection: Connection, execution: Execution) -> QueueContext:
-    """The job and the queue around one execution; nothing in the queue follows from the end of a finished one.
-
-    A reading that fails ends the plan: without it neither the owner nor the consequences are known. That there is no
-    such thing any more is an answer, and no failure. Raises Denied, NotFound, IotJobsError.
-    """
-    key = execution.key
-    job = read_job(connection, key.job_id)
-    context = _context_of(job, [execution])
-    if execution.finished:
-        return context
-    try:
-        queue = fetch.thing_queue(connection, key.thing_name)
-    except NotFound:
-        return context
-    return replace(context, unfinished_in_job=job.unfinished, queue=tuple(_keys(queue)), queue_known=True)
 
 
 def _require_whole(snapshot: FleetSnapshot, rule: SweepRule, in_scope: pd.DataFrame) -> None:
@@ -185,9 +108,9 @@ def _require_whole(snapshot: FleetSnapshot, rule: SweepRule, in_scope: pd.DataFr
     for gap in snapshot.gaps:
         if gap.evidence.startswith("the executions of job"):
             raise _incomplete(str(gap), denied=gap.denied)
-    wanted = set(rule.causes) - {Cause.UNKNOWN.value}
+    causes = set(rule.causes) - {Cause.UNKNOWN.value}
     for row in in_scope[in_scope["why_unknown"] != ""].to_dict("records"):
-        if wanted & possible_causes(row["why_unknown"]):
+        if causes & possible_causes(row["why_unknown"]):
             key = ExecutionKey(row["job_id"], row["thing_name"], int(row["execution_number"]))
             denied = any(gap.denied for gap in snapshot.gaps if gap.evidence == row["why_unknown"])
             raise _incomplete(
@@ -207,7 +130,9 @@ def _unprotected(
 
     The owner comes from DescribeJob alone: no list tells a job's namespace (API: JobSummary).
     """
-    by_name = {key: rule.protects(*_names(key)) or connection.project.protects(*_names(key)) for key in _keys(fitting)}
+    by_name = {
+        key: rule.protects(*_names(key)) or connection.project.protects(*_names(key)) for key in keys_of(fitting)
+    }
     undecided = {key.job_id for key, why in by_name.items() if why is None}
     known = {str(row["job_id"]): facts_of(row) for row in _records(jobs) if row["described"] is True}
     missing = sorted(undecided - set(known))
@@ -226,14 +151,22 @@ def _unprotected(
     return fitting[free], left_out, unknown, known
 
 
-def _describe_each(connection: Connection, free: pd.DataFrame) -> tuple[dict[ExecutionKey, Execution], list[str]]:
+def _describe_each(
+    connection: Connection, free: pd.DataFrame, progress: Progress
+) -> tuple[dict[ExecutionKey, Execution], list[str]]:
     """Describe each one, since the lists tell no version; what moved meanwhile is left out, and said."""
-    keys = _keys(free)
+    keys = keys_of(free)
     listed = dict(zip(keys, zip(free["status"], free["queued_at"], strict=True), strict=True))
     described: dict[ExecutionKey, Execution] = {}
     moved = []
-    answers = map_concurrently(lambda key: fetch.describe_execution(connection, key), keys)
-    for key, answer in zip(keys, answers, strict=True):
+
+    def describe(key: ExecutionKey) -> Execution:
+        answer = fetch.describe_execution(connection, key)
+        progress("looked at", 1, 0)
+        return answer
+
+    progress("looked at", 0, len(keys))
+    for key, answer in zip(keys, map_concurrently(describe, keys), strict=True):
         status, queued_at = listed[key]
         if isinstance(answer, NotFound):
             moved.append(f"{key} went away while the plan was made")
@@ -251,25 +184,8 @@ def _whole_jobs(
 ) -> dict[str, pd.DataFrame]:
     """All executions of each job: a fraction of a part would be a lie."""
     if rule.thing_name is not None:
-        return _list_jobs(connection, sorted(job_ids))
+        return list_jobs(connection, sorted(job_ids))
     return {str(job_id): rows for job_id, rows in snapshot.executions.groupby("job_id") if job_id in job_ids}
-
-
-def _list_jobs(connection: Connection, job_ids: Collection[str]) -> dict[str, pd.DataFrame]:
-    """All executions of jobs, each once; a job that is gone has none. Raises Denied, IotJobsError."""
-    listed = map_concurrently(lambda job_id: fetch.job_executions(connection, job_id), job_ids)
-    rows = {}
-    for job_id, answer in zip(job_ids, listed, strict=True):
-        if isinstance(answer, pd.DataFrame):
-            rows[job_id] = _each_once(answer)
-        elif not isinstance(answer, NotFound):
-            raise answer
-    return rows
-
-
-def _each_once(executions: pd.DataFrame) -> pd.DataFrame:
-    """What a page repeats is one execution: counted twice it would widen `max_fraction`."""
-    return executions.drop_duplicates(KEY, keep="last", ignore_index=True)
 
 
 def _in_order(described: Mapping[ExecutionKey, Execution], queues: pd.DataFrame) -> list[ExecutionKey]:
@@ -278,28 +194,17 @@ def _in_order(described: Mapping[ExecutionKey, Execution], queues: pd.DataFrame)
     From its end, because the removal of a head announces the next one to the device, which would then start what is
     about to be taken away.
     """
-    place = {key: number for number, key in enumerate(_keys(queues))}
+    place = {key: number for number, key in enumerate(keys_of(queues))}
     ended = sorted(key for key in described if described[key].finished)
     live = [key for key in described if not described[key].finished]
     return [*ended, *sorted(live, key=lambda key: (key.thing_name, -place.get(key, 0)))]
-
-
-def _context_of(job: JobFacts, executions: Collection[Execution]) -> QueueContext:
-    """What the job says, with the warning for the removal of these executions of it."""
-    return QueueContext(
-        job_status=job.status,
-        target_selection=job.target_selection,
-        owner=job.owner,
-        canceling=job.canceling,
-        abort_warning=job.abort_warning([each.status for each in executions]),
-    )
 
 
 def _with_warnings(jobs: Mapping[str, JobFacts], executions: Iterable[Execution]) -> dict[str, QueueContext]:
     of_job: dict[str, list[Execution]] = {}
     for each in executions:
         of_job.setdefault(each.key.job_id, []).append(each)
-    return {job_id: _context_of(jobs[job_id], mine) for job_id, mine in of_job.items()}
+    return {job_id: context_of(jobs[job_id], of_it) for job_id, of_it in of_job.items()}
 
 
 class _QueueTracker:
@@ -311,7 +216,7 @@ class _QueueTracker:
         self._jobs = jobs
         self._unfinished = {job_id: int(rows["status"].isin(UNFINISHED).sum()) for job_id, rows in whole_jobs.items()}
         self._queues: dict[str, list[ExecutionKey]] = {}
-        for key in _keys(snapshot.queues):
+        for key in keys_of(snapshot.queues):
             self._queues.setdefault(key.thing_name, []).append(key)
         known = snapshot.things[snapshot.things["queue_known"].fillna(value=False).astype(bool)]
         self._known = set(known["thing_name"])
@@ -340,8 +245,3 @@ def _records(frame: pd.DataFrame) -> list[dict[str, object]]:
 
 def _names(key: ExecutionKey) -> tuple[str, str]:
     return key.job_id, key.thing_name
-
-
-def _keys(frame: pd.DataFrame) -> list[ExecutionKey]:
-    rows = frame[KEY].itertuples(index=False)
-    return [ExecutionKey(str(job_id), str(thing_name), int(number)) for job_id, thing_name, number in rows]

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -33,6 +33,7 @@ from iotjobs.run.journal import Journal
 FAILURES_IN_A_ROW = 3
 _ENDS = frozenset({"verified", "cancelled", "drifted", "gone"})
 Progress = Callable[[TargetResult], None]
+Answer = TypeVar("Answer")
 
 
 class SweepExecutor:
@@ -74,6 +75,7 @@ class SweepExecutor:
         first = 0
         while first < len(left) and not self._canary_gone:
             self._raise_if_stopped(stop)
+            self._left_its_queue(left[first])  # what is to show that it is gone must be readable before it is touched
             self._do(left[first], progress, looks=LONG)
             self._raise_after_failures(self.results[left[first].identity].why)
             self._check_canary(left[first])
@@ -130,22 +132,22 @@ class SweepExecutor:
             turns.done(target, was_late=was_late, is_late=is_late)
 
     def _do(self, target: Target, report: Progress, *, looks: int) -> TargetResult:
-        result = self._with_fresh_credentials(target, looks)
+        result = self._with_fresh_credentials(lambda connection: self._run(connection, target, looks))
         self.results[target.identity] = result
         report(result)
         return result
 
-    def _with_fresh_credentials(self, target: Target, looks: int) -> TargetResult:
+    def _with_fresh_credentials(self, work: Callable[[Connection], Answer]) -> Answer:
         connection = self._connection()
         try:
-            return self._run(connection, target, looks)
+            return work(connection)
         except Denied as error:
             if not error.expired:
                 raise
             with self._connecting:
                 if self._connect() is connection:
                     self._reconnect()  # fresh credentials may be there by now
-            return self._run(self._connection(), target, looks)
+            return work(self._connection())
 
     def _run(self, connection: Connection, target: Target, looks: int) -> TargetResult:
         cause = self._cause(target)
@@ -202,8 +204,9 @@ class SweepExecutor:
         self._journal.write("canary", target.identity)
 
     def _left_its_queue(self, target: Target) -> bool:
+        name = target.key.thing_name
         try:
-            listed = fetch.thing_executions(self._connection(), target.key.thing_name)
+            listed = self._with_fresh_credentials(lambda connection: fetch.thing_executions(connection, name))
         except NotFound:  # the thing is no longer registered, and so has no queue
             return True
         rows = fetch.rows_of(listed, target.identity)

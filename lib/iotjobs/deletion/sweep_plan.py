@@ -14,8 +14,8 @@ from typing import Any
 import pandas as pd
 
 from iotjobs.deletion.plan import CANCEL, DELETE, DEVICE_ACTIVE_WORDS, KIND_SWEEP, SCHEMA, Plan, QueueContext, digest_of
-from iotjobs.deletion.rule import SweepRule
 from iotjobs.model import TIME, Action, Execution, ExecutionKey, Identity, Status, exact_text, utc_text
+from iotjobs.sweep_rule import SweepRule
 
 #: So many of those left alone are named in a plan.
 MOST_NAMED = 1000
@@ -152,7 +152,7 @@ class SweepPlan:
                 },
             }
         )
-        fits = replace(rule, thing_groups=()).chooses(frame, as_of=pd.Timestamp(self.reading.as_of))
+        fits = rule.of_plan().chooses(frame, as_of=pd.Timestamp(self.reading.as_of))
         keep = tuple(
             each
             for each, fit in zip(self.targets, fits, strict=True)

@@ -44,10 +44,12 @@ class Crowd(AbstractContextManager["Crowd"]):
             self._inside -= 1
             self._changed.notify()
 
-    def shrink(self) -> None:
-        """Let one less in from now on, but always one."""
+    def shrink(self) -> bool:
+        """Let one less in from now on; False when it is one already, which it always may be."""
         with self._changed:
-            self._most = max(1, self._most - 1)
+            may_shrink = self._most > 1
+            self._most -= may_shrink
+            return may_shrink
 
 
 class Turns:

@@ -15,6 +15,7 @@ import pandas as pd
 from iotjobs.diagnosis.causes import BY_CAUSE, CAUSE_RULES, SELF_RESOLVING
 from iotjobs.diagnosis.service_owners import owner_of
 from iotjobs.model import Cause, Status, Suggestion
+from iotjobs.plurals import agreeing, many
 from iotjobs.snapshot import last_change
 
 #: What waits for the head of its queue and for nothing else.
@@ -55,8 +56,12 @@ class Step:
     @property
     def effect(self) -> str:
         """What the step does, in figures."""
-        own = f"{self.executions} execution{_s(self.executions)}"
-        return f"{own}, and frees {self.frees} more that wait behind" if self.frees else own
+        own = f"{many(self.executions, 'execution')}"
+        return (
+            f"{own}, and frees {self.frees} more that {agreeing(self.frees, 'waits', 'wait')} behind"
+            if self.frees
+            else own
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +150,7 @@ def _what(cause: str, suggestion: str, group: pd.DataFrame, where: str) -> str:
 def _where(group: pd.DataFrame) -> str:
     """How many things, and of which groups: `2 things (pumps)`, `8 things (6 pumps, 2 vans)`."""
     things = group.drop_duplicates("thing_name")
-    total = f"{len(things)} thing{_s(len(things))}"
+    total = f"{many(len(things), 'thing')}"
     if "thing_groups" not in things:
         return total
     counts = things["thing_groups"].fillna("").astype(str).value_counts()
@@ -157,7 +162,3 @@ def _where(group: pd.DataFrame) -> str:
     shown = [f"{count} {name}" for name, count in named[:_MOST_GROUPS]]
     rest = len(things) - sum(count for _, count in named[:_MOST_GROUPS])
     return f"{total} ({', '.join([*shown, *([f'{rest} other'] if rest else [])])})"
-
-
-def _s(count: int) -> str:
-    return "" if count == 1 else "s"

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from iotjobs.model import Cause, Status
+from iotjobs.plurals import agreeing
 
 
 def with_consequences(queue: pd.DataFrame, *, as_of: datetime) -> pd.DataFrame:
@@ -44,7 +45,7 @@ def _when_it_ends(place: int, records: list[dict[Any, Any]]) -> str:
     if not after:
         return "nothing waits behind it"
     more = len(after) - 1
-    wait = f"; {more} more wait{'s' if more == 1 else ''}" if more else ""
+    wait = f"; {more} more {agreeing(more, 'waits', 'wait')}" if more else ""
     return f"{_starts(after[0])}{wait}"
 
 

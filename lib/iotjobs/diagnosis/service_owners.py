@@ -49,6 +49,11 @@ def is_greengrass(job_id: str, namespace_id: Any = None) -> bool:
     return owner_of(job_id, namespace_id) == _GREENGRASS
 
 
+def is_ota_update(job_id: str, namespace_id: Any = None) -> bool:
+    """Whether FreeRTOS made a job, for an OTA update."""
+    return owner_of(job_id, namespace_id) == _OTA
+
+
 @lru_cache(maxsize=4096)
 def _owner(job_id: str, namespace_id: str) -> str | None:
     for prefix, owner in _BY_PREFIX.items():

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from iotjobs.errors import IotJobsError
-from iotjobs.model import Outcome
+from iotjobs.model import Cause, Outcome
 from iotjobs.publish.summary import Summary
 from iotjobs.run import files
 
 NAMESPACE = "iotjobs"
 _CAUSE = "cause_"
+_BY_CAUSE = frozenset(f"{_CAUSE}{cause.value}" for cause in Cause)
 #: The counts of a run that are figures of their own, with what they say.
 _FIGURES = {
     "executions": "executions read",
@@ -56,7 +57,7 @@ def write_prometheus(summary: Summary, path: Path) -> None:
         if name in summary.counts:
             gauge(name, f"{what}, in the last run", summary.counts[name])
     for name, value in summary.counts.items():
-        if name.startswith(_CAUSE):
+        if name in _BY_CAUSE:
             gauge("cause", "executions by cause, in the last run", value, cause=name.removeprefix(_CAUSE))
     try:
         with files.replacing(path) as file:
@@ -67,8 +68,13 @@ def write_prometheus(summary: Summary, path: Path) -> None:
 
 
 def embedded_metrics(summary: Summary) -> str:
-    """One line of CloudWatch's embedded metric format: what an agent or a Lambda's log makes metrics of."""
-    figures = {name: value for name, value in summary.counts.items() if name in _FIGURES or name.startswith(_CAUSE)}
+    """One line of CloudWatch's embedded metric format: what an agent or a Lambda's log makes metrics of.
+
+    A run of many accounts has no account and region of its own: a dimension takes no empty value.
+    """
+    place = {name: value for name in ("account", "region") if (value := getattr(summary, name))}
+    dimensions = [["notebook"], *([["notebook", *place]] if place else [])]
+    figures = {name: value for name, value in summary.counts.items() if name in _FIGURES or name in _BY_CAUSE}
     figures |= {"failures": int(summary.exit_code != 0), "refusals": summary.refused}
     at = _timestamp(summary.finished_at) or datetime.now(UTC).timestamp()
     document: dict[str, Any] = {
@@ -77,14 +83,13 @@ def embedded_metrics(summary: Summary) -> str:
             "CloudWatchMetrics": [
                 {
                     "Namespace": NAMESPACE,
-                    "Dimensions": [["notebook"], ["notebook", "account", "region"]],
+                    "Dimensions": dimensions,
                     "Metrics": [{"Name": name, "Unit": "Count"} for name in sorted(figures)],
                 }
             ],
         },
         "notebook": summary.notebook,
-        "account": summary.account or "",
-        "region": summary.region or "",
+        **place,
         "outcome": summary.outcome,
         "run": summary.run,
         **figures,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
+import time
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import urllib3
@@ -17,10 +19,11 @@ _TIMEOUT_S = 10.0
 _COMMAND_TIMEOUT_S = 60.0
 
 
-def run_command(summary: Summary, command: str, *, tries: int = _TRIES) -> None:
+def run_command(summary: Summary, command: str, *, tries: int = _TRIES, backoff_s: float = 1.0) -> None:
     """Run a command, without a shell, with the summary as JSON on its standard input; try again when it fails.
 
-    Raises InvalidInput for a command that cannot be split into words, IotJobsError when it fails each time.
+    Between two tries is a pause that doubles, ``backoff_s`` at first. Raises InvalidInput for a command that cannot be
+    split into words, IotJobsError when it fails each time.
     """
     try:
         words = shlex.split(command)
@@ -29,7 +32,9 @@ def run_command(summary: Summary, command: str, *, tries: int = _TRIES) -> None:
     if not words:
         raise InvalidInput("the command is empty")
     why = ""
-    for _ in range(tries):
+    for attempt in range(tries):
+        if attempt:
+            time.sleep(backoff_s * 2 ** (attempt - 1))
         try:
             ended = subprocess.run(
                 words, input=json.dumps(summary.as_document()), text=True, timeout=_COMMAND_TIMEOUT_S, check=False
@@ -40,7 +45,9 @@ def run_command(summary: Summary, command: str, *, tries: int = _TRIES) -> None:
             if ended.returncode == 0:
                 return
             why = f"exit code {ended.returncode}"
-    raise IotJobsError(f"the command {words[0]} was not told how the run ended: it failed {tries} times, {why}")
+    raise IotJobsError(
+        f"the command {Path(words[0]).name} was not told how the run ended: it failed {tries} times, {why}"
+    )
 
 
 def post(summary: Summary, url: str, *, backoff_s: float = 1.0) -> None:

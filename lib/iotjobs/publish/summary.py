@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from iotjobs.errors import InvalidInput
+from iotjobs.markup import visible
 from iotjobs.model import Outcome
 from iotjobs.run import files
 
 _LONGEST_REASON = 1000
+_NOTEBOOK = re.compile(r"[a-z_]{1,64}")
+_ACCOUNT = re.compile(r"[0-9]{12}")
+_REGION = re.compile(r"[a-z0-9-]{1,64}")
+_COUNT = re.compile(r"[a-zA-Z_]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +52,32 @@ def read_summary(run_dir: Path) -> Summary:
     try:
         result = files.read_json(path)
         outcome = Outcome(result["outcome"])
-        counts = {str(name): int(value) for name, value in result["counts"].items()}
         return Summary(
-            run=run_dir.resolve().name,
-            notebook=str(result["notebook"]),
+            run=visible(run_dir.resolve().name),
+            notebook=_matching(result["notebook"], _NOTEBOOK),
             outcome=outcome.value,
-            reason=str(result.get("reason") or "")[:_LONGEST_REASON],
+            reason=visible(str(result.get("reason") or "")[:_LONGEST_REASON]),
             exit_code=outcome.exit_code,
-            account=result.get("account"),
-            region=result.get("region"),
-            started_at=result.get("started_at"),
-            finished_at=result.get("finished_at"),
-            counts=counts,
+            account=_optional(result.get("account"), _ACCOUNT),
+            region=_optional(result.get("region"), _REGION),
+            started_at=_moment(result.get("started_at")),
+            finished_at=_moment(result.get("finished_at")),
+            counts={name: int(value) for name, value in result["counts"].items() if _COUNT.fullmatch(name)},
             refused=len(result.get("refusals") or []),
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, OverflowError, KeyError, TypeError, AttributeError) as error:
         raise InvalidInput(f"{run_dir} holds no result of a run that can be read: {error}") from error
+
+
+def _matching(value: object, pattern: re.Pattern[str]) -> str:
+    if not isinstance(value, str) or not pattern.fullmatch(value):
+        raise ValueError("a value is not of a run's own")
+    return value
+
+
+def _optional(value: object, pattern: re.Pattern[str]) -> str | None:
+    return None if value is None else _matching(value, pattern)
+
+
+def _moment(value: object) -> str | None:
+    return None if value is None else datetime.fromisoformat(str(value)).isoformat()

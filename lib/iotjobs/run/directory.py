@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,7 @@ _MOST_STEPS = 7
 _FORMULA = re.compile(r"(^|[;\n\t|])(?=\s*[\"']?[=+\-@\uff1d\uff0b\uff0d\uff20])|^(?=[\t\n])")
 _ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
 _OWNER_ONLY = 0o700
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class RunDirectory:
@@ -159,8 +161,9 @@ class RunDirectory:
             try:
                 yield
             except OSError as error:
+                what_to_do = "make room" if error.errno in _FULL else "see that it can be written there"
                 raise RecordError(
-                    f"{name} cannot be written in {self.path}: {error}; make room, then run again"
+                    f"{name} cannot be written in {self.path}: {error}; {what_to_do}, then run again"
                 ) from error
 
 
@@ -241,17 +244,16 @@ def _require_files_of_runs(path: Path) -> None:
         return  # a run was here: what lies there is its own
 
 
-def ending_before(path: Path) -> dict[str, Any] | None:
-    """How the last run that ended in a directory did: its `outcome` and `finished_at`; None when none did."""
+def ending_before(result: Mapping[str, Any]) -> dict[str, Any] | None:
+    """How the last run that ended did, by a `result.json`: its `outcome` and `finished_at`; None when none did."""
     try:
-        result = files.read_json(path / "result.json")
         ended = result if result["finished_at"] else result["previous"]
         return {"outcome": str(ended["outcome"]), "finished_at": str(ended["finished_at"])}
-    except (OSError, ValueError, LookupError, TypeError):
+    except (LookupError, TypeError):
         return None
 
 
-def blank_result(notebook: str, started_at: datetime, given: Mapping[str, Any]) -> dict[str, Any]:
+def blank_result(notebook: str, started_at: datetime, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The contract's keys, with what is known when a run begins."""
     return {
         "notebook": notebook,
@@ -262,7 +264,7 @@ def blank_result(notebook: str, started_at: datetime, given: Mapping[str, Any]) 
         "caller_arn": None,
         "started_at": utc_text(started_at),
         "finished_at": None,
-        "parameters": dict(given),
+        "parameters": dict(parameters),
         "counts": {},
         "refusals": [],
         "confirm": None,

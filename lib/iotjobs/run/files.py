@@ -75,6 +75,15 @@ def read_json(path: Path, *, most_bytes: int = given_file.MOST_BYTES) -> Any:
     return given_file.parse_json(content)
 
 
+def last_result(directory: Path) -> dict[str, Any]:
+    """What the `result.json` of a run directory holds; nothing where none can be read."""
+    try:
+        result = read_json(directory / "result.json")
+    except (OSError, ValueError):
+        return {}
+    return result if isinstance(result, dict) else {}
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """Write a file atomically and durably; what was there stays when it fails. Raises OSError."""

@@ -23,8 +23,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from iotjobs.errors import RecordError
+from iotjobs.given_file import parse_json
 from iotjobs.model import ExecutionKey, Identity, same_moment, utc_text
-from iotjobs.run.files import open_own, read_json, read_own, sync_names
+from iotjobs.run.files import last_result, open_own, read_own, sync_names
 
 NAME = "journal.jsonl"
 BEFORE = "before.jsonl"
@@ -51,8 +52,7 @@ class Journal:
 
     def __enter__(self) -> Self:
         """Read what is there. Raises RecordError when it was cut or edited."""
-        entries = verify(self.path.parent)
-        lines = _whole_lines(self.path)
+        entries, lines = _verified(self.path.parent, last_result(self.path.parent))
         self._whole = sum(len(line) for line in lines)
         if lines:
             self._last = _digest(lines[-1])
@@ -94,10 +94,6 @@ class Journal:
         """The entries about one execution, oldest first."""
         mine = self._of_key.get(identity.key, [])
         return [entry for entry in mine if same_moment(_queued_at(entry), identity.queued_at)]
-
-    def of_key(self, key: ExecutionKey) -> Sequence[dict[str, Any]]:
-        """The entries about all executions that had a number, one after the other."""
-        return self._of_key.get(key, [])
 
     def about(self, identity: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The entries that hold all of these facts."""
@@ -170,11 +166,11 @@ class _Snapshots:
         return {"bytes": self._length, "sha256": self._digest.hexdigest()}
 
 
-def read(path: Path) -> tuple[list[dict[str, Any]], int]:
-    """The entries of a journal and the length of its whole lines. Raises RecordError when the chain is broken."""
+def read(path: Path) -> tuple[list[dict[str, Any]], list[bytes]]:
+    """The entries of a journal and its whole lines. Raises RecordError when the chain is broken."""
     entries: list[dict[str, Any]] = []
-    previous, whole = _START, 0
-    for number, line in enumerate(_whole_lines(path), start=1):
+    previous, lines = _START, _whole_lines(path)
+    for number, line in enumerate(lines, start=1):
         try:
             entry = json.loads(line)
             chained = entry["previous"] == previous and isinstance(entry["event"], str)
@@ -183,8 +179,8 @@ def read(path: Path) -> tuple[list[dict[str, Any]], int]:
         if not chained:
             raise RecordError(f"{path} was cut or edited: line {number} does not follow from the one before")
         entries.append(entry)
-        previous, whole = _digest(line), whole + len(line)
-    return entries, whole
+        previous = _digest(line)
+    return entries, lines
 
 
 def seal(directory: Path) -> dict[str, Any] | None:
@@ -195,33 +191,34 @@ def seal(directory: Path) -> dict[str, Any] | None:
     return {"lines": len(lines), "sha256": _digest(lines[-1]) if lines else _START}
 
 
-def sealed(directory: Path) -> dict[str, Any] | None:
-    """What the last `result.json` sealed; None when there is none that says."""
+def sealed(result: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What a `result.json` sealed; None when it says nothing of it."""
     try:
-        last = read_json(directory / "result.json").get("journal")
-        return {"lines": int(last["lines"]), "sha256": str(last["sha256"])}
-    except (OSError, ValueError, AttributeError, TypeError, KeyError):
+        return {"lines": int(result["journal"]["lines"]), "sha256": str(result["journal"]["sha256"])}
+    except (ValueError, TypeError, LookupError):
         return None
 
 
-def verify(directory: Path) -> list[dict[str, Any]]:
+def verify(directory: Path, result: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
     """The entries of a run's journal, after checking the chain, the seal in `result.json`, and the snapshots.
 
-    The chain alone does not show a cut or an edit of the last lines. Lines may follow what was sealed: those of a run
-    that was killed. Raises RecordError.
+    ``result``: what `result.json` holds, for whoever has just written it. The chain alone does not show a cut or an
+    edit of the last lines. Lines may follow what was sealed: those of a run that was killed. Raises RecordError.
     """
-    path = directory / NAME
-    entries, _ = read(path)
-    before = sealed(directory)
-    if before is not None:
-        lines = [b"", *_whole_lines(path)]
-        count = before["lines"]
-        if count >= len(lines) or (count and _digest(lines[count]) != before["sha256"]):
+    return _verified(directory, last_result(directory) if result is None else result)[0]
+
+
+def _verified(directory: Path, result: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[bytes]]:
+    entries, lines = read(directory / NAME)
+    seal_before = sealed(result)
+    if seal_before is not None:
+        count = seal_before["lines"]
+        if not 0 <= count <= len(lines) or (count and _digest(lines[count - 1]) != seal_before["sha256"]):
             raise RecordError(
                 f"the journal in {directory} was cut or edited at its end: it is not what result.json sealed"
             )
     _verify_snapshots(directory, entries)
-    return entries
+    return entries, lines
 
 
 def _verify_snapshots(directory: Path, entries: Sequence[Mapping[str, Any]]) -> None:
@@ -243,8 +240,8 @@ def snapshots(path: Path) -> list[dict[str, Any]]:
     lines = []
     for line in _content(path).split(b"\n"):
         try:
-            lines.append(json.loads(line))
-        except (ValueError, RecursionError):
+            lines.append(parse_json(line))
+        except ValueError:
             continue
     return lines
 

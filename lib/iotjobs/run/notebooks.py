@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from iotjobs.errors import InvalidInput
-from iotjobs.parameter_values import text
-from iotjobs.parameters import NOTEBOOKS, Parameter
+from iotjobs.parameter_values import Parameter, text
+from iotjobs.parameters import NOTEBOOKS
 
 #: In a clone this is a link to `notebooks/`; a wheel has the files.
 FOLDER = Path(__file__).parents[1] / "notebooks"

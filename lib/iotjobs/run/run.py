@@ -1,6 +1,6 @@
 """One run of a notebook: its directory, its connection, how it ended.
 
-`start` opens it in a notebook's first cell; `Run.end` is the last cell. `result.json` is written whatever the
+`start.start` opens it in a notebook's first cell; `Run.end` is the last cell. `result.json` is written whatever the
 end: first as unfinished, then by `finish`, and by a hook of IPython when any cell fails.
 """
 
@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from iotjobs import logs, parameters, project_file
 from iotjobs.aws import connection as aws
 from iotjobs.errors import (
     Denied,
@@ -27,102 +26,16 @@ from iotjobs.markup import UpdatingView, View, render, visible
 from iotjobs.model import ConnectionInfo, Outcome, utc_text
 from iotjobs.parameters import Parameters
 from iotjobs.project_file import Project
-from iotjobs.run import journal
+from iotjobs.run import cells, journal
 from iotjobs.run.directory import RunDirectory, Session, blank_result, ending_before
 from iotjobs.run.earlier import EarlierRun, earlier_run
+from iotjobs.run.files import last_result
 from iotjobs.visible_text import visible_text
 
-_ERRORS: dict[Outcome, type[IotJobsError]] = {
-    Outcome.ERROR: IotJobsError,
-    Outcome.INVALID: InvalidInput,
-    Outcome.PARTIAL: PartlyDone,
-    Outcome.DENIED: Denied,
-    Outcome.REFUSED: Refused,
-    Outcome.INTERRUPTED: Interrupted,
-}
-
-
+_ERRORS = {each.outcome: each for each in (IotJobsError, InvalidInput, PartlyDone, Denied, Refused, Interrupted)}
 _PLACE = ("account", "region", "endpoint", "caller_arn", "sandbox", "endpoint_kind")
 _log = logging.getLogger(__name__)
 _watching: list[Run] = []
-
-
-def start(
-    notebook: str,
-    namespace: Mapping[str, object] | None = None,
-    connect: Callable[[], aws.Connection] | None = None,
-    project: Project | None = None,
-    /,
-    **values: object,
-) -> Run:
-    """Open the run directory and read the parameters; nothing is asked of AWS yet.
-
-    Parameters
-    ----------
-    notebook
-        The name of the kit's notebook, such as ``"sweep"``.
-    namespace
-        In a notebook its ``globals()``: its parameters are taken from there by their names, whoever set them.
-    connect
-        How to connect, where it is not by `profile` and `region`: a target of a fleet has a way of its own.
-    project
-        The project file in force; by default that of the working directory, see `project_file.in_force`.
-    values
-        From Python the parameters themselves, as in the notebook's parameters cell.
-
-    Raises
-    ------
-    InvalidInput
-        A parameter that does not exist, is given and empty, or cannot be meant; so of the project file.
-    Refused
-        Another run is at work in the run directory; nothing there was touched.
-    RecordError
-        The journal that lies in the run directory was cut or edited.
-
-    """
-    logs.show_if_asked()
-    started_at = datetime.now(UTC)
-    directory = RunDirectory.open(
-        values.get("run_dir", (namespace or {}).get("run_dir")), notebook=notebook, started_at=started_at
-    )
-    directory.take()
-    problem: InvalidInput | None = None
-    try:
-        read = parameters.read(notebook, _raw(notebook, namespace, values))
-    except InvalidInput as error:
-        read, problem = parameters.unread(notebook, namespace or values), error
-    run = Run(directory, started_at, read, connect)
-    run.watch_cells()
-    with run.recorded():
-        if problem is not None:
-            raise problem
-        run.project = project_file.in_force() if project is None else project
-        journal.verify(directory.path)
-        run.read_earlier()
-        run.require_something_new()
-    return run
-
-
-def start_beside(run: Run, notebook: str, **values: object) -> Run:
-    """Another run in the same notebook, with a directory of its own: what a person does beside what the cells do.
-
-    It connects as the first one does. Nothing of it is closed by a cell: cells that fail are no end of it, and others
-    may work in its directory as soon as it does not. Raises as `start`.
-    """
-    place = {name: run.parameters[name] for name in ("profile", "region")}
-    directory = RunDirectory.open(None, notebook=notebook, started_at=(now := datetime.now(UTC)))
-    directory.take()
-    beside = Run(directory, now, parameters.read(notebook, {**place, **values}), run.connect)
-    beside.project = run.project
-    directory.leave()
-    return beside
-
-
-def _raw(notebook: str, namespace: Mapping[str, object] | None, values: Mapping[str, object]) -> dict[str, object]:
-    if namespace is None:
-        return dict(values)
-    first = not any(isinstance(value, Run) for value in namespace.values())
-    return {**parameters.from_namespace(notebook, namespace, first=first), **values}
 
 
 class Run:
@@ -156,20 +69,21 @@ class Run:
         self._cell_error = ""
         self.ticket: str | None = values.values.get("ticket")
         self.listeners: list[Callable[[], None]] = []
-        self._previous = ending_before(directory.path)
-        self._result = self._blank()
+        last = last_result(directory.path)
+        self._previous = ending_before(last)
+        self._result = self._blank(last)
         directory.write_result(self._result)
 
-    def _blank(self) -> dict[str, Any]:
-        given = self.parameters.as_document()
-        if "ticket" in given:
-            given["ticket"] = self.ticket
-        blank = blank_result(self.notebook, self.started_at, given)
+    def _blank(self, last: Mapping[str, Any]) -> dict[str, Any]:
+        """A result with what is known; a run that is killed leaves the seal of the ``last`` one."""
+        parameters = self.parameters.as_document()
+        if "ticket" in parameters:
+            parameters["ticket"] = self.ticket
+        blank = blank_result(self.notebook, self.started_at, parameters)
         where: dict[str, Any] = {}
         if self._connection is not None:
             where = {name: getattr(self._connection, name) for name in _PLACE}
-        # a run that is killed leaves the earlier seal
-        sealed = journal.sealed(self.directory.path)
+        sealed = journal.sealed(last)
         about = {"reason": "", "project": self.project.as_document(), "journal": sealed, "previous": self._previous}
         return {**blank, **where, **about}
 
@@ -177,7 +91,11 @@ class Run:
         """Read the run that this one is to be compared with, before any call is made. Raises InvalidInput."""
         name = self.parameters.values.get("compare_with")
         if name is not None and self.notebook == "investigate":
-            self.earlier = earlier_run(name, now=datetime.now(UTC), given=self.parameters.as_document())
+            self.earlier = earlier_run(name, now=datetime.now(UTC), parameters=self.parameters.as_document())
+
+    def require_whole_record(self) -> None:
+        """Raise RecordError when the journal that lies here is not the one that the last result sealed."""
+        journal.verify(self.directory.path, self._result)
 
     def require_something_new(self) -> None:
         """Refuse to do nothing, night after night, with the outcome `applied`: a schedule with a fixed run_dir.
@@ -218,6 +136,11 @@ class Run:
         """Where and as whom AWS was asked, as plain values; None while it has not been asked."""
         return None if self._connection is None else ConnectionInfo.of(self._connection)
 
+    @property
+    def brake_now(self) -> str | None:
+        """The operation whose quota calls wait for; None while none has to, or nothing was asked."""
+        return None if self._connection is None else self._connection.brake_now
+
     def _connect_by_parameters(self) -> aws.Connection:
         return aws.connect(
             profile=self.parameters["profile"],
@@ -244,7 +167,7 @@ class Run:
         """Say how the run ended and write it down; said again when a person goes on in the notebook."""
         self.outcome, self.reason, self._cell_error = outcome, reason, ""
         self._result = {
-            **self._blank(),
+            **self._blank(self._result),
             "outcome": outcome.value,
             "reason": reason,
             "finished_at": utc_text(datetime.now(UTC)),
@@ -294,10 +217,11 @@ class Run:
 
     def _seal(self) -> dict[str, Any] | None:
         """The journal's seal; the earlier one stays where the journal contradicts it, as the proof."""
+        last = last_result(self.directory.path)
         try:
-            journal.verify(self.directory.path)
+            journal.verify(self.directory.path, last)
         except RecordError:
-            return journal.sealed(self.directory.path)
+            return journal.sealed(last)
         return journal.seal(self.directory.path)
 
     def end(self) -> UpdatingView:
@@ -316,7 +240,7 @@ class Run:
             self.directory.write_result(self._result)
         self.unwatch_cells()
         self.directory.leave()
-        if self.outcome.exit_code and not (self.listeners and _at_a_notebook()):
+        if self.outcome.exit_code and not (self.listeners and cells.are_a_persons()):
             raise _ERRORS[self.outcome](self.reason or self.outcome.value)
         return self._ending()
 
@@ -339,14 +263,14 @@ class Run:
         outcome, reason = _ending_of(error)
         if (self.outcome, self.reason) == (outcome, reason):
             return
-        kept = {name: self._result[name] for name in ("counts", "refusals", "warnings")}
-        kept["warnings"] = [warning for warning in kept["warnings"] if warning not in self._warnings_of_place()]
+        details = {name: self._result[name] for name in ("counts", "refusals", "warnings")}
+        details["warnings"] = [warning for warning in details["warnings"] if warning not in self._warnings_of_place()]
         if self._result["finished_at"] is None:  # they say that it has not ended
-            kept["warnings"] = []
+            details["warnings"] = []
         if isinstance(error, Refused) and error.guard:
             about = dict.fromkeys(("job_id", "thing_name", "execution_number"))
-            kept["refusals"] = [{"guard": error.guard, "message": reason, **about}]
-        self.finish(outcome, reason=reason, **kept)
+            details["refusals"] = [{"guard": error.guard, "message": reason, **about}]
+        self.finish(outcome, reason=reason, **details)
 
     def cell_failed(self, error: BaseException) -> None:
         """Write down that a cell failed, which may be a person's own: it changes nothing that the run has done.
@@ -366,22 +290,9 @@ class Run:
 
     def watch_cells(self) -> None:
         """Have IPython tell when a cell fails, so that `result.json` says so."""
-        from IPython import get_ipython  # noqa: PLC0415 - the library works without IPython
-
-        shell = get_ipython()
-        if shell is None:
-            return
-
-        def after_cell(result: Any) -> None:
-            error = result.error_in_exec or result.error_before_exec
-            if error is not None:
-                with suppress(IotJobsError):  # the directory is another run's by now, or cannot be written
-                    self.cell_failed(error)
-
         for earlier in _watching:  # a notebook run again from its top: the new run answers for what fails now
             earlier.unwatch_cells()
-        shell.events.register("post_run_cell", after_cell)
-        self._unwatch = lambda: shell.events.unregister("post_run_cell", after_cell)
+        self._unwatch = cells.on_failure(self.cell_failed)
         _watching[:] = [self]
 
     def unwatch_cells(self) -> None:
@@ -407,12 +318,3 @@ def _ending_view(run: Run) -> View:
     html = render("ending.html", outcome=outcome, reason=run.reason, at_work=at_work, directory=directory)
     text = f"Outcome: {outcome}. {run.reason} {at_work}".strip()
     return View(html, f"{visible(text)}\nFiles: {visible(directory)}")
-
-
-def _at_a_notebook() -> bool:
-    """Whether a person's front end asked for the cell that runs: it names the cell, and no headless client does."""
-    from IPython import get_ipython  # noqa: PLC0415 - the library works without IPython
-
-    kernel = getattr(get_ipython(), "kernel", None)
-    request = kernel.get_parent("shell") if kernel is not None else {}
-    return bool((request or {}).get("metadata", {}).get("cellId"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 from typing import Any
 
@@ -45,8 +47,13 @@ class Device:
 
     def vanish(self) -> None:
         """Go without a word, as when power or network fail: the service notes CONNECTION_LOST."""
-        self._client.loop_stop()
+        stopping = threading.Thread(target=self._client.loop_stop)
+        stopping.start()
         line = self._client.socket()
+        if line is not None:
+            with socket.socket(fileno=os.dup(line.fileno())) as same:
+                same.shutdown(socket.SHUT_RDWR)  # paho's loop wakes up at once, and not with its next second
+        stopping.join()
         if line is not None:
             line.close()
 

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import pandas as pd
-
 from iotjobs.markup import visible
 from iotjobs.model import Action, Outcome
 from iotjobs.targets.engine import Failure
@@ -16,8 +14,6 @@ from iotjobs.targets.target import Target
 
 #: Outcomes of one target after which nothing was lost and nothing is left to do for it.
 GOOD = (Outcome.OK, Outcome.PLANNED, Outcome.APPLIED, Outcome.NOTHING_TO_DO)
-
-OVERVIEW_COLUMNS = ["target", "account", "region", "job_id", "cause", "executions", "stuck"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +29,8 @@ class Identity:
 class TargetAnswer:
     """How one target's run ended.
 
-    ``overview``: rows of OVERVIEW_COLUMNS without target, account and region. ``plan_id``, ``planned`` and ``action``
-    are those of a sweep's plan. ``hung``: no answer came, so that the target may still be at work.
+    ``plan_id``, ``planned`` and ``action`` are those of a sweep's plan, ``place`` says whether anything there is real
+    (`model.place_words`; empty: it was not asked). ``hung``: no answer came, so that it may still be at work.
     """
 
     name: str
@@ -43,11 +39,11 @@ class TargetAnswer:
     reason: str
     account: str | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
-    overview: tuple[tuple[str, str, int, int], ...] = ()
     plan_id: str | None = None
     planned: int = 0
     device_active: bool = False
     action: str = Action.DELETE.value
+    place: str = ""
     hung: bool = False
 
     def as_document(self) -> dict[str, Any]:
@@ -100,13 +96,6 @@ def counts_of(answers: Sequence[TargetAnswer]) -> dict[str, int]:
         total.update(answer.counts)
     good = sum(Outcome(answer.outcome) in GOOD for answer in answers)
     return {"targets": len(answers), "targets_failed": len(answers) - good, **total}
-
-
-def overview_of(answers: Sequence[TargetAnswer]) -> pd.DataFrame:
-    """One row a target, job and cause (OVERVIEW_COLUMNS), the most stuck first."""
-    rows = [(answer.name, answer.account, answer.region, *row) for answer in answers for row in answer.overview]
-    table = pd.DataFrame(rows, columns=OVERVIEW_COLUMNS)
-    return table.sort_values(["stuck", "executions"], ascending=False, kind="stable", ignore_index=True)
 
 
 def reason_of(answers: Sequence[TargetAnswer]) -> str:

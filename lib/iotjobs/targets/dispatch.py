@@ -18,6 +18,7 @@ from iotjobs.model import Outcome, utc_text
 from iotjobs.targets import tasks
 from iotjobs.targets.answers import Identity, TargetAnswer, failed, left_alone, named
 from iotjobs.targets.engine import Failure, NoScheduler, OnInterrupt, Work, cluster, dask_version, run_tasks
+from iotjobs.targets.history import read_there
 from iotjobs.targets.target import Target, read_targets, twice, unique
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def on_every_target(
         more = options(target, who)
         if isinstance(more, TargetAnswer):
             return more
-        values = {**_values(run), **_compared_with(run, target), **more.get("values", {})}
+        values = {**_values(run), **_compared_with(run, target, who.account), **more.get("values", {})}
         common = {"run_dir": str(run_dir), "account": who.account, "project": run.project}
         return Work(task, {**common, **more, "values": values}, timeout_s)
 
@@ -155,12 +156,14 @@ def _give_up(run_dir: Path, target: Target) -> None:
             tasks.leave_stop(directory)
 
 
-def _compared_with(run: Run, target: Target) -> dict[str, Any]:
+def _compared_with(run: Run, target: Target, account: str) -> dict[str, Any]:
+    """What a target's run is compared with: the earlier run of this account and region, by this name if there is."""
     earlier = run.parameters.values.get("compare_with")
     if earlier is None:
         return {}
-    directory = tasks.directory_of(Path(earlier).expanduser().absolute(), target.name)
-    return {"compare_with": str(directory)} if (directory / "result.json").exists() else {}
+    above = Path(earlier).expanduser().absolute()
+    name = read_there(above, name=target.name, account=account, region=target.region)
+    return {} if name is None else {"compare_with": str(tasks.directory_of(above, name))}
 
 
 def _values(run: Run) -> dict[str, Any]:

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_CONNECT_TIMEOUT_S = 15
 _POLL_S = 0.2
+_OF_WORKERS = "all"  # Dask's own topic: workers that come and go (distributed: Client.get_events)
 _LOOK_FOR_WORKERS_S = 5.0
-_NO_WORKERS_S = 120.0
+_NO_WORKERS_S = 60.0
 _AT_ONCE_LOCALLY = 16
 
 Answer = TypeVar("Answer")
@@ -55,13 +55,14 @@ _WORKER_LOST = Failure("its worker process died again and again", hung=True)
 def cluster(scheduler: str | None, *, tasks: int) -> Iterator[Client]:
     """A client of the scheduler at an address, or of a local cluster of processes for as long as it is needed.
 
-    Raises InvalidInput for what is no address, NoScheduler when none answers there, or one of another release of Dask.
+    How long an answer is waited for is Dask's own setting, `distributed.comm.timeouts.connect` (30 s). Raises
+    InvalidInput for what is no address, NoScheduler when none answers there, or one of another release of Dask.
     """
     from distributed import Client, LocalCluster  # noqa: PLC0415 - slow to import
 
     if scheduler is not None:
         try:
-            client = Client(scheduler, timeout=_CONNECT_TIMEOUT_S, set_as_default=False)
+            client = Client(scheduler, set_as_default=False)
         except (ValueError, TypeError) as error:
             raise InvalidInput(f"scheduler is {scheduler!r}; it takes an address such as tcp://HOST:8786") from error
         except OSError as error:
@@ -127,18 +128,24 @@ class OnInterrupt:
 
 
 def run_tasks(
-    client: Client, work: Mapping[Target, Work], on_interrupt: OnInterrupt | None = None
+    client: Client,
+    work: Mapping[Target, Work],
+    on_interrupt: OnInterrupt | None = None,
+    *,
+    no_workers_s: float = _NO_WORKERS_S,
 ) -> Iterator[tuple[Target, Any]]:
     """Do each target's work side by side; yield each target's answer as it comes.
 
-    A task whose worker died is given to another one, a few times; Dask then blames every task of that worker, so those
-    are tried once more, one at a time. A task that raises, that is lost for good, or that gives no answer for
-    ``timeout_s`` seconds after its start is yielded as a Failure; so is what is left when the scheduler is gone or has
-    no worker, and what did not end in time after an interrupt (``on_interrupt``; the second one is raised).
+    A task whose worker died is given to another one, a few times, and its time begins anew; Dask then blames every
+    task of that worker, so those are tried once more, one at a time. A task that raises, that is lost for good, or that
+    gives no answer for ``timeout_s`` seconds after its start is yielded as a Failure; so is what is left when the
+    scheduler is gone or has had no worker for ``no_workers_s``, and what did not end in time after an interrupt
+    (``on_interrupt``; a second one is raised).
     """
     interrupt = _Interrupt(on_interrupt)
     suspects: list[tuple[Target, Work]] = []
-    for target, one, answer in _side_by_side(client, work, interrupt):
+    workers = _Workers(client, no_workers_s)
+    for target, one, answer in _side_by_side(client, work, interrupt, workers):
         if answer == _WORKER_LOST and not interrupt.came:
             suspects.append((target, one))
         else:
@@ -147,7 +154,7 @@ def run_tasks(
         if interrupt.came:
             yield suspect, _INTERRUPTED
         else:
-            for target, _, answer in _side_by_side(client, {suspect: one}, interrupt):
+            for target, _, answer in _side_by_side(client, {suspect: one}, interrupt, workers):
                 yield target, answer
 
 
@@ -179,10 +186,9 @@ class _Interrupt:
 
 
 def _side_by_side(
-    client: Client, work: Mapping[Target, Work], interrupt: _Interrupt
+    client: Client, work: Mapping[Target, Work], interrupt: _Interrupt, workers: _Workers
 ) -> Iterator[tuple[Target, Work, Any]]:
     topic = f"iotjobs-{uuid.uuid4().hex}"
-    started: dict[str, float] = {}
     running: dict[Any, tuple[Target, Work]] = {}
 
     def submit(target: Target, one: Work) -> None:
@@ -190,11 +196,9 @@ def _side_by_side(
         future = client.submit(_announced, one.function, target, dict(one.options), topic, key, key=key, pure=False)
         running[future] = target, one
 
-    client.subscribe_topic(topic, lambda event: started.__setitem__(event[1]["key"], time.monotonic()))
-    for target, one in work.items():
-        submit(target, one)
-    workers = _Workers(client)
-    try:
+    with _start_times(client, topic) as started:
+        for target, one in work.items():
+            submit(target, one)
         while running:
             for future in [future for future in running if future.done()]:
                 target, one = running.pop(future)
@@ -211,9 +215,26 @@ def _side_by_side(
             with interrupt.caught():
                 if running:
                     time.sleep(_POLL_S)
+
+
+@contextmanager
+def _start_times(client: Client, topic: str) -> Iterator[Mapping[str, float]]:
+    """When each running task began, as tasks announce it; those of a worker that died wait for another one."""
+    started: dict[str, float] = {}
+
+    def lost(event: tuple[float, Any]) -> None:
+        if isinstance(event[1], Mapping) and event[1].get("action") == "remove-worker":
+            for key in event[1].get("processing-tasks") or ():
+                started.pop(key, None)
+
+    client.subscribe_topic(topic, lambda event: started.__setitem__(event[1]["key"], time.monotonic()))
+    client.subscribe_topic(_OF_WORKERS, lost)
+    try:
+        yield started
     finally:
         if client.status == "running":
             client.unsubscribe_topic(topic)
+            client.unsubscribe_topic(_OF_WORKERS)
 
 
 def _given_up(
@@ -238,8 +259,9 @@ def _answer_or_next(target: Target, one: Work, future: Any) -> Any:
 class _Workers:
     """Whether there is anybody to do the work: a scheduler without workers for a while will not get any."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, patience_s: float) -> None:
         self._client = client
+        self._patience_s = patience_s
         self._last_there = self._last_look = time.monotonic()
 
     def none(self) -> Failure | None:
@@ -247,7 +269,7 @@ class _Workers:
         if self._client.status not in ("running", "connecting"):
             return Failure("the Dask scheduler went away before this target gave an answer", hung=True)
         now = time.monotonic()
-        if self._client.status == "connecting" or now - self._last_look < _LOOK_FOR_WORKERS_S:
+        if self._client.status == "connecting" or now - self._last_look < min(_LOOK_FOR_WORKERS_S, self._patience_s):
             return None
         self._last_look = now
         try:
@@ -256,8 +278,11 @@ class _Workers:
             return None
         if there:
             self._last_there = now
-        elif now - self._last_there > _NO_WORKERS_S:
-            return Failure(f"the Dask scheduler has had no worker for {_NO_WORKERS_S:.0f} s: start one, `dask worker`")
+        elif now - self._last_there > self._patience_s:
+            address = self._client.scheduler.address  # type: ignore[union-attr]
+            return Failure(
+                f"the Dask scheduler has had no worker for {self._patience_s:.0f} s: start one, `dask worker {address}`"
+            )
         return None
 
 

@@ -17,11 +17,13 @@ from typing import Any
 from iotjobs.errors import InvalidInput
 from iotjobs.model import Action, Outcome
 from iotjobs.targets.answers import TargetAnswer
+from iotjobs.targets.target import ACCOUNT, REGION, TARGET_NAME
 
 SCHEMA = 3
 KIND = "fleet_sweep"
 _ID_LENGTH = 32
-_NAME = r"[A-Za-z0-9_-][A-Za-z0-9@._+-]*"
+_PLAN_ID = re.compile(r"[0-9a-f]{32,64}")
+_MOST = 10**9  # executions, far more than any fleet has
 _ACTIVE = " while it works"
 
 
@@ -131,13 +133,16 @@ def from_document(document: Mapping[str, Any]) -> SetPlan:
             raise InvalidInput(f"this is no plan of a fleet sweep of schema {SCHEMA}: make a new one")
         plan = SetPlan(
             tuple(_target(each) for each in document["targets"]),
-            int(document["max_total_deletes"]),
+            _count(document["max_total_deletes"], "max_total_deletes"),
             tuple(_unplanned(each) for each in document["unplanned"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidInput(f"the plan of the fleet sweep cannot be read ({error!r}): make a new one") from error
     if len({target.action for target in plan.targets}) > 1:
         raise InvalidInput("the plan of the fleet sweep deletes in some targets and cancels in others: make a new one")
+    names = [*(each.name for each in plan.targets), *(each.name for each in plan.unplanned)]
+    if len(set(names)) < len(names):
+        raise InvalidInput("the plan of the fleet sweep names a target twice: make a new one")
     if plan.plans_id != document.get("plans_id") or plan.phrase != document.get("phrase"):
         raise InvalidInput("the plan of the fleet sweep was edited since it was made: make a new one")
     return plan
@@ -145,18 +150,31 @@ def from_document(document: Mapping[str, Any]) -> SetPlan:
 
 def _unplanned(document: Mapping[str, Any]) -> Unplanned:
     target = Unplanned(**document)
-    if not re.fullmatch(_NAME, target.name):
-        raise ValueError(f"name is {target.name!r}")
+    _matches(target.name, TARGET_NAME, "name")
+    _matches(target.region, REGION, "region")
+    if target.account is not None:
+        _matches(target.account, ACCOUNT, "account")
+    if not isinstance(target.reason, str):
+        raise TypeError(f"reason is {target.reason!r}")
     return replace(target, outcome=Outcome(target.outcome).value)
 
 
 def _target(document: Mapping[str, Any]) -> PlannedTarget:
     target = PlannedTarget(**document)
-    Action(target.action)
-    patterns = {"name": _NAME, "account": r"\d{12}", "plan_id": r"[0-9a-f]{32,64}"}
+    patterns = {"name": TARGET_NAME, "account": ACCOUNT, "region": REGION, "plan_id": _PLAN_ID}
     for name, pattern in patterns.items():
-        if not re.fullmatch(pattern, getattr(target, name)):
-            raise ValueError(f"{name} is {getattr(target, name)!r}")
-    if isinstance(target.count, bool) or not isinstance(target.count, int) or target.count < 1:
-        raise ValueError(f"count is {target.count!r}")
-    return target
+        _matches(getattr(target, name), pattern, name)
+    if _count(target.count, "count") < 1 or not isinstance(target.device_active, bool):
+        raise ValueError(f"count is {target.count!r}, and device_active {target.device_active!r}")
+    return replace(target, action=Action(target.action).value)
+
+
+def _matches(value: object, pattern: re.Pattern[str], name: str) -> None:
+    if not isinstance(value, str) or not pattern.fullmatch(value):
+        raise ValueError(f"{name} is {value!r}")
+
+
+def _count(value: object, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST:
+        raise ValueError(f"{name} is {value!r}")
+    return value

@@ -16,13 +16,14 @@ from urllib.parse import urlsplit
 from iotjobs.errors import InvalidInput
 from iotjobs.given_file import read_given
 
-_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9@._+-]{0,127}")
-_REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}")
-_ACCOUNT = re.compile(r"\d{12}")
+TARGET_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9@._+-]{0,127}")
+REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}")
+ACCOUNT = re.compile(r"[0-9]{12}")
 #: Source: IAM API reference, AssumeRole: RoleArn, ExternalId, RoleSessionName.
-_ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):role/[\w+=,.@/-]{1,512}")
-_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}")
-_SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}")
+_ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):role/[\w+=,.@/-]{1,512}", re.ASCII)
+_ROLE_NAME = re.compile(r"[\w+=,.@/-]{1,512}", re.ASCII)
+_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
+_SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 MOST_TARGETS = 1000
 _MOST_BYTES = 4 * 1024 * 1024
 _NOT_QUOTED = {"external_id", "endpoint_url"}  # may hold what is nobody else's business
@@ -162,13 +163,13 @@ def _tables(document: Mapping[str, Any], name: str, path: Path) -> list[Mapping[
 def _checked(table: Mapping[str, Any], where: str) -> Target:
     _known(table, [each.name for each in fields(Target)], where)
     target = Target(
-        name=_text(table, "name", _NAME, where, "letters, digits and @ . _ + -, not beginning with a dot"),
-        region=_text(table, "region", _REGION, where, "an AWS region such as eu-west-1"),
+        name=_text(table, "name", TARGET_NAME, where, "letters, digits and @ . _ + -, not beginning with a dot"),
+        region=_text(table, "region", REGION, where, "an AWS region such as eu-west-1"),
         profile=_optional(table, "profile", re.compile(r"[^\x00-\x1f]{1,128}"), where, "the name of a profile"),
         role_arn=_optional(table, "role_arn", _ROLE_ARN, where, "arn:aws:iam::ACCOUNT:role/NAME"),
         external_id=_optional(table, "external_id", _EXTERNAL_ID, where, "2 to 1224 of letters, digits and =,.@:/-"),
         session_name=_optional(table, "session_name", _SESSION_NAME, where, "2 to 64 of letters, digits and =,.@-"),
-        account=_optional(table, "account", _ACCOUNT, where, "twelve digits, as text"),
+        account=_optional(table, "account", ACCOUNT, where, "twelve digits, as text"),
         endpoint_url=_endpoint(table, where),
     )
     if target.profile is None and target.role_arn is None:
@@ -187,8 +188,8 @@ def _organization(table: Mapping[str, Any], where: str) -> Organization:
     if not isinstance(regions, list) or not regions:
         raise InvalidInput(f"{where} has no regions: it takes a list such as regions = ['eu-west-1']")
     return Organization(
-        role_name=_text(table, "role_name", re.compile(r"[\w+=,.@/-]{1,512}"), where, "the name of a role"),
-        regions=tuple(_text({"region": region}, "region", _REGION, where, "an AWS region") for region in regions),
+        role_name=_text(table, "role_name", _ROLE_NAME, where, "the name of a role"),
+        regions=tuple(_text({"region": region}, "region", REGION, where, "an AWS region") for region in regions),
         profile=_optional(table, "profile", re.compile(r"[^\x00-\x1f]{1,128}"), where, "the name of a profile"),
         external_id=_optional(table, "external_id", _EXTERNAL_ID, where, "2 to 1224 of letters, digits and =,.@:/-"),
         session_name=_optional(table, "session_name", _SESSION_NAME, where, "2 to 64 of letters, digits and =,.@-"),

@@ -16,8 +16,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 import iotjobs
 from iotjobs.aws.connection import Connection, connect
 from iotjobs.aws.credentials import Role
@@ -25,23 +23,24 @@ from iotjobs.deletion import plan_file
 from iotjobs.deletion.results import counts_of, result_from_journal
 from iotjobs.deletion.sweep_plan import SweepPlan
 from iotjobs.errors import IotJobsError, Refused
-from iotjobs.model import Outcome
+from iotjobs.model import ConnectionInfo, Outcome
 from iotjobs.project_file import Project
 from iotjobs.run import files
 from iotjobs.run.directory import RunDirectory
 from iotjobs.run.journal import Journal
-from iotjobs.run.run import Run, start
+from iotjobs.run.run import Run
+from iotjobs.run.start import start
 from iotjobs.targets.answers import Identity, TargetAnswer
 from iotjobs.targets.engine import dask_version
 from iotjobs.targets.target import Organization, Target
 
 _log = logging.getLogger(__name__)
 
-_MOST_ROWS = 500
 _PATIENCE_S = 300.0  # a worker that lost its client or was given up may still be at work in the directory
 _PAUSE_S = 2.0
 _STOP = "stop"
 _STOP_TEXT = "left by a fleet's run that was interrupted or gave this up; the next one removes it\n"
+_TOUCHED_S = 2.0  # what one write may take
 
 
 def identify(
@@ -100,21 +99,16 @@ def accounts_of(organization: Organization, project: Project) -> list[str]:
 def investigate_target(
     target: Target, *, run_dir: str, account: str, values: Mapping[str, Any], project: Project
 ) -> TargetAnswer:
-    """Investigate one target; its table is a partition of `RUN_DIR/executions/` as well."""
-    from iotjobs.workflows.investigate import investigate  # noqa: PLC0415 - a worker imports what its task needs
-
-    overview: list[tuple[str, str, int, int]] = []
+    """Investigate one target; its rows are a part of the fleet's table as well."""
+    from iotjobs.targets import table  # noqa: PLC0415 - a worker imports what its task needs
+    from iotjobs.workflows.investigate import investigate  # noqa: PLC0415
 
     def work(run: Run) -> None:
-        findings = investigate(run)
-        overview.extend(_overview(findings.executions))
-        partition = Path(run_dir) / "executions" / f"account={account}" / f"region={target.region}"
-        files.make_directories(partition, below=Path(run_dir))
-        with files.replacing(partition / f"{target.name}.parquet") as file:
-            findings.executions.assign(target=target.name, account_id=account).to_parquet(file, index=False)
+        rows = investigate(run).executions
+        table.write(Path(run_dir), rows, target=target.name, account=account, region=target.region)
 
     result = _in_its_directory(target, "investigate", project, run_dir=run_dir, values=values, work=work)
-    return replace(_answer(target, result, account=account), overview=tuple(overview))
+    return _answer(target, result, account=account)
 
 
 def plan_target(
@@ -124,11 +118,13 @@ def plan_target(
     from iotjobs.workflows.sweep import make_plan  # noqa: PLC0415
 
     plans: list[SweepPlan] = []
+    places: list[str] = []
 
     def work(run: Run) -> None:
         view = make_plan(run)
         if view.plan is not None and view.open:
             plans.append(view.plan)
+            places.append(ConnectionInfo.of(run.connection).place)
 
     result = _in_its_directory(target, "sweep", project, run_dir=run_dir, values=values, work=work)
     answer = _answer(target, result, account=account)
@@ -136,7 +132,7 @@ def plan_target(
         return answer
     plan = plans[0]
     planned = replace(answer, plan_id=plan.plan_id, planned=len(plan.targets), action=plan.rule.action)
-    return replace(planned, device_active=plan.device_active)
+    return replace(planned, device_active=plan.device_active, place=places[0])
 
 
 def apply_target(
@@ -209,14 +205,17 @@ def leave_stop(directory: Path) -> None:
     with suppress(FileExistsError):
         handle = files.open_own(directory / _STOP, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(_STOP_TEXT)
+            written_at = os.fstat(handle).st_mtime  # by the clock of the file system
+            file.write(f"{_STOP_TEXT}at {written_at}\n")
 
 
 def remove_stop(directory: Path) -> None:
-    """Take away what `leave_stop` left; a person's own stays."""
-    with suppress(OSError):
-        if files.read_own(directory / _STOP) == _STOP_TEXT.encode():
-            (directory / _STOP).unlink()
+    """Take away what `leave_stop` left; a person's own stays, and so does one that a person has touched since."""
+    stop = directory / _STOP
+    with suppress(OSError, ValueError):
+        text, _, written_at = files.read_own(stop).decode().rpartition("at ")
+        if text == _STOP_TEXT and stop.lstat().st_mtime <= float(written_at) + _TOUCHED_S:
+            stop.unlink()
 
 
 def _in_its_directory(
@@ -270,13 +269,3 @@ def _answer(target: Target, result: Mapping[str, Any], *, account: str) -> Targe
         account=account,
         counts={str(name): int(value) for name, value in result["counts"].items()},
     )
-
-
-def _overview(executions: pd.DataFrame) -> list[tuple[str, str, int, int]]:
-    unfinished = executions[executions["cause"] != ""]
-    by_job = unfinished.groupby(["job_id", "cause"])["stuck"].agg(["size", "sum"]).reset_index()
-    by_job = by_job.sort_values(["sum", "size"], ascending=False).head(_MOST_ROWS)
-    return [
-        (str(job_id), str(cause), int(size), int(stuck))
-        for job_id, cause, size, stuck in by_job.itertuples(index=False)
-    ]

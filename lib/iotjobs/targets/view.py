@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from iotjobs.deletion.guards import Refusal
+from iotjobs.diagnosis.changes import Change
 from iotjobs.errors import Interrupted
-from iotjobs.model import Outcome
+from iotjobs.model import NOT_AWS, SANDBOX, Outcome
 from iotjobs.targets.answers import GOOD, TargetAnswer, counts_of, outcome_of, reason_of
 from iotjobs.targets.set_plan import SetPlan
 
@@ -22,17 +23,41 @@ if TYPE_CHECKING:
 class FleetView:
     """A fleet's run as it stands.
 
-    ``answers``: how each target's run ended, in the order of their names. ``overview``: OVERVIEW_COLUMNS, most stuck
-    first. ``plan``: the plans of a sweep as one, None without any. ``refusals``: why it may not be confirmed.
+    ``answers``: how each target's run ended, in the order of their names. ``overview``: `table.OVERVIEW_COLUMNS`, most
+    stuck first. ``history``: `history.HISTORY_COLUMNS`, the runs before this one. ``plan``: the plans of a sweep as
+    one, None without any. ``refusals``: why it may not be confirmed.
     ``applied``: whether it was carried out.
     """
 
     answers: tuple[TargetAnswer, ...] = ()
     overview: pd.DataFrame | None = None
+    history: pd.DataFrame | None = None
     plan: SetPlan | None = None
     refusals: tuple[Refusal, ...] = ()
     dashboard: str = ""
     applied: bool = False
+
+    @property
+    def place(self) -> str:
+        """SANDBOX where each target with a plan proved to be it, else LIVE and where: what stands beside the phrase."""
+        planned = {} if self.plan is None else {each.name: each for each in self.plan.targets}
+        places = {each.name: each.place for each in self.answers if each.name in planned and each.place}
+        live = [place for place in places.values() if place != SANDBOX]
+        if planned and not live and places.keys() == planned.keys():
+            return SANDBOX
+        accounts = sorted({each.account for each in planned.values()})
+        foreign = sorted(place for place in live if NOT_AWS in place)
+        return "; ".join([f"LIVE: account{'s' * (len(accounts) > 1)} {', '.join(accounts)}", *foreign])
+
+    @property
+    def changes(self) -> pd.DataFrame:
+        """One row a target with an earlier run: how many executions changed since in which way (`changes.Change`)."""
+        rows = {
+            answer.name: {change.value: answer.counts.get(f"changes_{change.value}", 0) for change in Change}
+            for answer in self.answers
+            if f"changes_{Change.NEW.value}" in answer.counts
+        }
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("target").reset_index()
 
     @property
     def targets(self) -> pd.DataFrame:

@@ -14,8 +14,9 @@ from markupsafe import Markup
 
 from iotjobs.diagnosis.evidence_text import duration_text
 from iotjobs.diagnosis.overview import AGE_EDGES, by_group, by_job, unfinished_of
-from iotjobs.markup import exact, many, render
+from iotjobs.markup import exact, render
 from iotjobs.model import UNFINISHED, Cause, Status
+from iotjobs.plurals import agreeing, many
 
 _MOST_BARS = 12
 _MOST_IN_TIMELINE = 15
@@ -150,8 +151,8 @@ def _span(start: pd.Timestamp, end: pd.Timestamp, look: str, scale: _Scale, titl
 def _ages(unfinished: pd.DataFrame) -> Markup:
     counts = pd.crosstab(unfinished["age"].astype(str), unfinished["cause"]).reindex(list(AGE_EDGES), fill_value=0)
     old = int((unfinished["age_s"] >= 7 * _DAY).sum())
-    verb = "is" if old == 1 else "are"
-    return _stacks(f"Age since queued: {old} of {many(len(unfinished), 'execution')} {verb} older than 7 days", counts)
+    are = agreeing(old, "is", "are")
+    return _stacks(f"Age since queued: {old} of {many(len(unfinished), 'execution')} {are} older than 7 days", counts)
 
 
 def _causes(counted: pd.DataFrame, *, whose: str) -> Markup:

@@ -9,8 +9,9 @@ from markupsafe import Markup
 
 from iotjobs.diagnosis.evidence_text import duration_text
 from iotjobs.diagnosis.next_steps import Step
-from iotjobs.markup import View, many, render, visible
+from iotjobs.markup import View, render, visible
 from iotjobs.model import UNFINISHED
+from iotjobs.plurals import agreeing, many
 from iotjobs.ui.callbacks import report_errors
 from iotjobs.ui.changes_view import changes_sentence
 from iotjobs.ui.model import Selection, select_job, select_step
@@ -59,7 +60,7 @@ class StepsView(ipywidgets.GridBox):
 
 def step_html(step: Step, rank: int) -> Markup:
     """One step: what, the figures, and why."""
-    waits = f"{many(step.holds_back, 'execution')} wait{'s' if step.holds_back == 1 else ''}"
+    waits = f"{many(step.holds_back, 'execution')} {agreeing(step.holds_back, 'waits', 'wait')}"
     holds = f", where {waits} behind it" if step.holds_back else ""
     begin = f"Begin with {step.begin_with}{holds}." if step.things > 1 else f"It is {step.begin_with}{holds}."
     return render("step.html", step=step, rank=rank, begin=begin, since=duration_text(step.oldest_s))
@@ -89,7 +90,19 @@ def summary_html(findings: Findings) -> Markup:
 
 
 def what_to_do(findings: Findings) -> View:
-    """The ranked steps, what needs none, and what could not be read: a list without buttons."""
+    """Show the ranked steps, what needs none, and what could not be read: a list without buttons.
+
+    Parameters
+    ----------
+    findings
+        What `investigate` found.
+
+    Returns
+    -------
+    View
+        Shown by Jupyter; the same as static HTML in a report.
+
+    """
     steps = findings.steps.ranked[:MOST_STEPS]
     lines = [f"{rank}. {step.what}: {step.effect}" for rank, step in enumerate(steps, start=1)]
     html = summary_html(findings) + steps_html(findings) + after_steps_html(findings)
@@ -105,12 +118,12 @@ def _after_steps(findings: Findings) -> list[str]:
     smaller = steps.ranked[MOST_STEPS:]
     if smaller:
         count = sum(step.executions + step.frees for step in smaller)
-        verb = "is" if len(smaller) == 1 else "are"
-        lines.append(f"{many(len(smaller), 'smaller step')}, {many(count, 'execution')}, {verb} in the table below.")
+        are = agreeing(len(smaller), "is", "are")
+        lines.append(f"{many(len(smaller), 'smaller step')}, {many(count, 'execution')}, {are} in the table below.")
     alone = sum(steps.self_resolving.values())
     if alone:
         causes = ", ".join(f"{count} {cause}" for cause, count in steps.self_resolving.items())
         behind = steps.behind_self_resolving
-        rest = f"; {behind} more wait{'s' if behind == 1 else ''} behind" if behind else ""
+        rest = f"; {behind} more {agreeing(behind, 'waits', 'wait')} behind" if behind else ""
         lines.append(f"Leave alone what goes on by itself: {many(alone, 'execution')} ({causes}){rest}.")
     return lines

@@ -12,8 +12,9 @@ import pandas as pd
 from markupsafe import Markup
 
 from iotjobs.deletion.plan import CANCEL, DELETE
-from iotjobs.markup import UpdatingView, View, many, render, visible
+from iotjobs.markup import UpdatingView, View, render, visible
 from iotjobs.model import UNFINISHED, Action, Status
+from iotjobs.plurals import many
 from iotjobs.ui import static
 from iotjobs.ui.banner import banner_line, place_of, run_banner
 from iotjobs.ui.static import Column, badge, cause, html_table, moment
@@ -202,7 +203,19 @@ def _first(messages: Sequence[str]) -> str:
 
 
 def sweep_report(sweep: Sweep) -> UpdatingView:
-    """How a sweep stands, failures first; it follows what is done in the panel."""
+    """Show the plan of a sweep, and what became of each target once it was carried out, failures first.
+
+    Parameters
+    ----------
+    sweep
+        What `sweep` returned.
+
+    Returns
+    -------
+    UpdatingView
+        Shown by Jupyter; the same as static HTML in a report. It follows the run.
+
+    """
 
     def report() -> View:
         text = f"{sweep.run.outcome}: {sweep.run.reason}"

@@ -10,8 +10,9 @@ from markupsafe import Markup
 from iotjobs.diagnosis import commands
 from iotjobs.diagnosis.evidence_text import NO_TIME_ON_RECORD, duration_text
 from iotjobs.diagnosis.queue_effects import with_consequences
-from iotjobs.markup import macro, many, render
+from iotjobs.markup import macro, render
 from iotjobs.model import UNFINISHED, Action, Status, Suggestion
+from iotjobs.plurals import many
 from iotjobs.ui.advice import advice
 from iotjobs.ui.charts import timeline_of
 from iotjobs.ui.grid import Grid, GridColumn

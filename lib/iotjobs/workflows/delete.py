@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 from iotjobs.aws import executions as fetch
 from iotjobs.aws.rights import rights
 from iotjobs.deletion import guards, plan_file, request
+from iotjobs.deletion.evidence import queue_context
 from iotjobs.deletion.executor import Executor
 from iotjobs.deletion.guards import ApplyContext, Refusal
 from iotjobs.deletion.plan import CANCEL, DELETE, Plan
 from iotjobs.deletion.request import CancelRequest, DeleteRequest
 from iotjobs.deletion.results import TargetResult, TargetState, counts_of, outcome_of
-from iotjobs.deletion.select import queue_context
 from iotjobs.errors import Denied, InvalidInput, IotJobsError, NotFound
 from iotjobs.markup import visible
 from iotjobs.model import ConnectionInfo, Execution, ExecutionKey, Outcome, utc_text
@@ -107,10 +107,26 @@ def apply_plan(run: Run, view: DeletionView, phrase: str) -> DeletionView:
 
 
 def delete_job_execution(run: Run) -> Deletion:
-    """Take the reference's request from the run's parameters. Makes no call; raises InvalidInput.
+    """Take the request of one delete from the run's parameters, as the AWS CLI does; makes no call.
 
     Without any name a person is to choose one in the panel: the notebook then ends as `invalid`, with the
-    missing parameters, unless somebody did.
+    missing parameters, unless somebody did. Source: API DeleteJobExecution; its guards are in `deletion/guards.py`.
+
+    Parameters
+    ----------
+    run
+        A run of "delete_job_execution".
+
+    Returns
+    -------
+    Deletion
+        `plan` describes the execution and what follows, `apply` deletes it with the plan's phrase.
+
+    Raises
+    ------
+    InvalidInput
+        The request cannot be meant: a name, the number, or JSON input that does not fit the API.
+
     """
     with run.recorded():
         deletion = Deletion(run)
@@ -129,7 +145,24 @@ def delete_job_execution(run: Run) -> Deletion:
 
 
 def cancel_job_execution(run: Run) -> Deletion:
-    """Take the request of a cancel from the run's parameters, as `delete_job_execution` does. Raises InvalidInput."""
+    """Take the request of one cancel from the run's parameters; makes no call. Source: API CancelJobExecution.
+
+    Parameters
+    ----------
+    run
+        A run of "cancel_job_execution".
+
+    Returns
+    -------
+    Deletion
+        As of `delete_job_execution`, but its `apply` cancels by the version of the plan and keeps the record.
+
+    Raises
+    ------
+    InvalidInput
+        The request cannot be meant.
+
+    """
     with run.recorded():
         deletion = Deletion(run, keeps_record=True)
         named = {name: run.parameters[name] for name in request.CANCEL_NAMES}
@@ -219,7 +252,26 @@ class Deletion:
         return self
 
     def apply(self, confirm: str | None = None) -> Deletion:
-        """Carry the plan out if it is confirmed, see `apply_plan`; without a phrase it stays a plan."""
+        """Carry the plan out if it is confirmed; without a phrase it stays a plan.
+
+        Parameters
+        ----------
+        confirm
+            The plan's phrase, by default the run's parameter.
+
+        Returns
+        -------
+        Deletion
+            This one: `view.result` has what became of it, `run.outcome` how it ended.
+
+        Raises
+        ------
+        Refused
+            Another run is at work in the run directory. What a guard refuses is not raised: it is in `refusals`.
+        RecordError
+            The journal cannot be written; nothing more was called.
+
+        """
         phrase = confirm if confirm is not None else self._confirm
         if self.view.open and phrase is not None:
             self.view = apply_plan(self.run, self.view, phrase)
@@ -374,16 +426,15 @@ def _finish(run: Run, view: DeletionView, ending: IotJobsError | None, *, alread
     assert result is not None  # noqa: S101 - for the type checker
     counts = counts_of([result])
     outcome, key = outcome_of([result], ending), result.removal.key
-    if outcome is Outcome.DENIED and result.touched:
-        outcome = Outcome.PARTIAL
     refusals: tuple[Refusal, ...] = ()
     if outcome is Outcome.APPLIED:
         done = result.state.value
         reason = f"{key} was {done} already, in this run directory" if already else f"{done} {key}"
     else:
         so_far = f"{key} was cancelled, {result.only_cancelled}: " if result.only_cancelled else ""
-        if ending is not None and result.delete_sent and not so_far:
-            so_far = f"the delete of {key} was sent, and whether it acted is not known yet: "
+        if ending is not None and result.touched and not so_far:
+            verb = _VERB[result.removal.deletes]
+            so_far = f"the {verb} of {key} was sent, and whether it acted is not known yet: "
         reason = f"{so_far}{ending or result.why}"
         refusals = (Refusal(result.guard or result.state, reason, key),)
     run.finish(

@@ -12,11 +12,12 @@ import pandas as pd
 
 from iotjobs.errors import Refused
 from iotjobs.model import UNFINISHED, Action, ExecutionKey, Status, Suggestion, utc_text
-from iotjobs.run.run import Run, start_beside
+from iotjobs.run.start import start_beside
 from iotjobs.workflows.delete import Deletion, cancel_job_execution, delete_job_execution
 from iotjobs.workflows.sweep import Sweep, sweep
 
 if TYPE_CHECKING:
+    from iotjobs.run.run import Run
     from iotjobs.workflows.investigate import Findings
 
 _DELETES = (Suggestion.DELETE, Suggestion.FORCE_DELETE)

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from iotjobs.deletion import guards, plan_file, plan_signature, rule
+from iotjobs import sweep_rule
+from iotjobs.deletion import guards, plan_file, plan_signature
+from iotjobs.deletion.evidence import Evidence, cause_now, evidence_now
 from iotjobs.deletion.executor import Executor
 from iotjobs.deletion.guards import ApplyContext, Refusal
 from iotjobs.deletion.results import (
@@ -28,13 +30,14 @@ from iotjobs.deletion.results import (
     results_table,
     sentence_of,
 )
-from iotjobs.deletion.rule import SweepRule
-from iotjobs.deletion.select import Evidence, cause_now, evidence_now, select_targets
+from iotjobs.deletion.select import select_targets
 from iotjobs.deletion.sweep_executor import SweepExecutor, afterwards
 from iotjobs.deletion.sweep_plan import Caps, SweepPlan
 from iotjobs.errors import InvalidInput, IotJobsError, RecordError
 from iotjobs.markup import visible
 from iotjobs.model import Action, ExecutionKey, Identity, Outcome, utc_text
+from iotjobs.run.progress import Meter, told
+from iotjobs.sweep_rule import SweepRule
 
 if TYPE_CHECKING:
     from iotjobs.run.directory import Session
@@ -140,17 +143,34 @@ def rule_of(run: Run, *, action: Action | None = None) -> SweepRule:
     Raises InvalidInput when they name nothing.
     """
     chosen = {} if action is None else {"action": action}
-    asked = rule.from_parameters({**run.parameters.values, **chosen})
+    asked = sweep_rule.from_parameters({**run.parameters.values, **chosen})
     if run.parameters["plan_file"] is None and not asked.names_something:
         raise InvalidInput(
-            "nothing is named: give at least one of job_id, thing_name, causes, statuses, thing_groups; a sweep of "
+            f"nothing is named: give at least one of {', '.join(sweep_rule.SELECTORS)}; a sweep of "
             "everything must be meant"
         )
     return asked
 
 
 def sweep(run: Run) -> Sweep:
-    """Take the rule and the caps from the run's parameters. Makes no call; raises InvalidInput."""
+    """Take the rule and the caps of a sweep from the run's parameters; makes no call.
+
+    Parameters
+    ----------
+    run
+        A run of "sweep". The rule is `sweep_rule.SweepRule`, the caps are `max_deletes` and `max_fraction` (0 to 1).
+
+    Returns
+    -------
+    Sweep
+        `plan` says which executions and what follows, `apply` carries the plan out with its phrase.
+
+    Raises
+    ------
+    InvalidInput
+        The rule names nothing or cannot be meant.
+
+    """
     with run.recorded():
         rule_of(run)
     return Sweep(run)
@@ -220,7 +240,30 @@ class Sweep:
         stop: Callable[[], bool] = lambda: False,
         progress: Callable[[TargetResult], None] = lambda _result: None,
     ) -> Sweep:
-        """Carry the plan out if it is approved, see `apply_plan`; without a phrase it stays a plan."""
+        """Carry the plan out if it is approved; without a phrase it stays a plan.
+
+        Parameters
+        ----------
+        confirm
+            The plan's phrase, by default the run's parameter.
+        stop
+            Asked before each execution; True ends the sweep, and the same run directory goes on with it.
+        progress
+            Gets each target's result.
+
+        Returns
+        -------
+        Sweep
+            This one: `results` has what became of each target, `run.outcome` how it ended.
+
+        Raises
+        ------
+        Refused
+            Another run is at work in the run directory. What a guard refuses is not raised: it is in `refusals`.
+        RecordError
+            The journal cannot be written; nothing more was called.
+
+        """
         phrase = confirm if confirm is not None else self.run.parameters["confirm"]
         if self.view.open and (phrase is not None or self.run.parameters["unattended"]):
             self.view = apply_plan(self.run, self.view, phrase, stop=stop, progress=progress)
@@ -271,16 +314,15 @@ def _another_than(run: Run, asked: SweepRule, plan: SweepPlan, action: Action | 
 def _from_file(run: Run, action: Action | None) -> tuple[SweepPlan | None, list[Refusal]]:
     """The plan of `plan_file`, which the parameters given beside it may only tighten. Raises InvalidInput."""
     given = run.parameters.given
-    if "thing_groups" in given:
-        raise InvalidInput("thing_groups cannot be given beside plan_file: a plan names its things")
+    sweep_rule.require_in_plan(given)
     path = Path(run.parameters["plan_file"]).expanduser()
     plan, refused = plan_file.load(path)
     if not isinstance(plan, SweepPlan):
         if refused:
             return None, refused
         raise InvalidInput(f"{path.name} holds no plan of a sweep: it takes the plan.json of a sweep's run directory")
-    beside = {name: run.parameters[name] for name in rule.NAMES if name in given}
-    stricter, wider = rule.restricted(plan.rule, beside | ({} if action is None else {"action": action}))
+    beside = {each.name: run.parameters[each.name] for each in sweep_rule.PARAMETERS if each.name in given}
+    stricter, wider = sweep_rule.restricted(plan.rule, beside | ({} if action is None else {"action": action}))
     wider += [name for name in _CAPS if name in given and run.parameters[name] > getattr(plan.caps, name)]
     if "action" in wider:
         why = f"the plan is to {plan.rule.action}, and action is the other one: leave it out, or make a new plan"
@@ -307,7 +349,9 @@ def _from_directory(session: Session, asked: SweepRule) -> tuple[SweepPlan | Non
 
 def _choose(run: Run, session: Session, asked: SweepRule, only: Chosen | None) -> SweepView:
     caps = Caps(run.parameters["max_deletes"], run.parameters["max_fraction"])
-    choice = select_targets(run.connection, asked, caps, now=_now(run))
+    meter = Meter("Reading", lambda: run.brake_now)
+    with told(meter.line):
+        choice = select_targets(run.connection, asked, caps, now=_now(run), progress=meter)
     view = SweepView(left_out=guards.left_alone(choice.left_out))
     if choice.plan is not None:
         return _offer(run, session, choice.plan if only is None else choice.plan.without(_others(choice.plan, only)))
@@ -408,9 +452,12 @@ def _carry_out(
 ) -> IotJobsError | None:
     """Do what is left; the error that ended it before its time. `results` is brought up to date."""
     noted_at = float("-inf")
+    meter = Meter("Sweeping", lambda: run.brake_now)
+    meter("done", 0, sum(not result.state.is_final for result in results.values()))
 
     def done(result: TargetResult) -> None:
         nonlocal noted_at
+        meter("done", int(result.state.is_final), 0)
         if time.monotonic() - noted_at > _SECONDS_BETWEEN_NOTES:
             noted_at = time.monotonic()
             run.note(counts=counts_of(results.values()))
@@ -426,7 +473,8 @@ def _carry_out(
         reconnect=run.reconnect,
     )
     try:
-        executor.run(stop=stop, progress=done)
+        with told(meter.line):
+            executor.run(stop=stop, progress=done)
     except IotJobsError as error:
         return error
     finally:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from iotjobs.aws.pace import Pace
 from iotjobs.deletion import executor
 from iotjobs.run.journal import Journal
 from tests.faults.harness.fault_injection import Killed
@@ -88,12 +89,21 @@ def executor_times(sleep: Callable[[float], None], clock: Callable[[], float]) -
 
 @contextmanager
 def in_no_time() -> Iterator[None]:
-    """All pauses of this process pass at once, those between the transport's attempts too."""
+    """All pauses of this process pass at once: between attempts, and for a quota that a refused call showed."""
+    passed_s = [0.0]
 
-    def sleep(_seconds: float) -> None:
-        return
+    def sleep(seconds: float) -> None:
+        passed_s[0] += seconds
 
-    with patch.object(time, "sleep", sleep), executor_times(sleep, time.monotonic):
+    def clock() -> float:
+        return time.monotonic() + passed_s[0]
+
+    paces = patch.dict(Pace.__init__.__kwdefaults__, sleep=sleep, clock=clock)
+    with (
+        patch.object(time, "sleep", lambda _seconds: None),
+        executor_times(lambda _seconds: None, time.monotonic),
+        paces,
+    ):
         yield
 
 

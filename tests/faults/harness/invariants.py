@@ -17,7 +17,7 @@ from tests.faults.harness.fault_injection import Attempt
 from tests.faults.harness.service_model import LIVE, AcceptedCall, ExecutionRecord
 
 #: Outcomes that say that the run changed nothing.
-UNCHANGED = ("planned", "refused", "invalid", "nothing_to_do")
+UNCHANGED = ("planned", "refused", "invalid", "nothing_to_do", "denied")
 _FAILURES_IN_A_ROW = 3
 
 
