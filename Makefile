@@ -42,8 +42,8 @@ $(READY): requirements.lock pyproject.toml
 demo: setup  ## a sandbox fleet, investigated and cleaned up headlessly
 	$(BIN)/iotjobs sandbox -- $(BIN)/python -m iotjobs.sandbox.demo
 
-lab: setup  ## the same fleet in JupyterLab, open on the investigation
-	$(BIN)/iotjobs sandbox -- $(BIN)/jupyter lab --notebook-dir=notebooks --LabApp.default_url=/lab/tree/investigate.ipynb \
+lab: setup  ## the same fleet in JupyterLab, open on its start page
+	$(BIN)/iotjobs sandbox -- $(BIN)/jupyter lab --notebook-dir=notebooks --LabApp.default_url=/lab/tree/start.ipynb \
 	  --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate $(AS_ROOT) $(LAB_OPTIONS)
 
 browser: setup  ## a Chromium for the browser tests

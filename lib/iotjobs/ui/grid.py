@@ -44,7 +44,8 @@ class GridColumn:
 class Grid(anywidget.AnyWidget):
     """A live table of a frame; its rows are known by their places in it. Observe `chosen`, and `matched`.
 
-    `matched` changes with `matches`. With ``reveal`` the view that it is in is scrolled to when it is first shown. ``frame``: all rows, numbered from 0.
+    `matched` changes with `matches`. With ``reveal`` the view that it is in is scrolled to when it is first shown.
+    ``frame``: all rows, numbered from 0.
     ``crossed``: the places of rows that are dealt with, and how. A ``plain`` one keeps the order of its rows, and has
     its tools only where there are more than a page; ``below`` is the column whose text stands under its row, ``strong``
     the flag of rows that are set apart.
