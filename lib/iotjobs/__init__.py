@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from iotjobs.ui.fleet_report import fleet_report
     from iotjobs.ui.prevention_view import prevention
     from iotjobs.ui.restoration_view import removed
-    from iotjobs.ui.screens import explore
+    from iotjobs.ui.screens import explore, investigate
     from iotjobs.ui.steps_view import what_to_do
     from iotjobs.ui.sweep_panel import sweep_panel
     from iotjobs.ui.sweep_view import sweep_report
     from iotjobs.workflows.delete import cancel_job_execution, delete_job_execution
-    from iotjobs.workflows.investigate import Findings, investigate
+    from iotjobs.workflows.investigate import Findings
     from iotjobs.workflows.sweep import Sweep, sweep
 
 __all__ = [
@@ -56,37 +56,27 @@ __all__ = [
 
 __version__ = metadata.version("iotjobs")
 
+#: Where a name lies; the views, all that is not named here, are in `ui`.
 _MODULES = {
-    "iotjobs.run.run": ("Run",),
-    "iotjobs.run.start": ("start",),
-    "iotjobs.targets.workflow": ("FleetSweep", "fleet", "fleet_sweep"),
-    "iotjobs.ui": (
-        "banner",
-        "delete_panel",
-        "deletion_report",
-        "fleet_overview",
-        "explore",
-        "fleet_report",
-        "prevention",
-        "removed",
-        "sweep_panel",
-        "sweep_report",
-        "what_changed",
-        "what_to_do",
-    ),
-    "iotjobs.workflows.delete": ("cancel_job_execution", "delete_job_execution"),
-    "iotjobs.workflows.investigate": ("Findings", "investigate"),
-    "iotjobs.workflows.sweep": ("Sweep", "sweep"),
+    "FleetSweep": "iotjobs.targets.workflow",
+    "Findings": "iotjobs.workflows.investigate",
+    "Run": "iotjobs.run.run",
+    "Sweep": "iotjobs.workflows.sweep",
+    "cancel_job_execution": "iotjobs.workflows.delete",
+    "delete_job_execution": "iotjobs.workflows.delete",
+    "fleet": "iotjobs.targets.workflow",
+    "fleet_sweep": "iotjobs.targets.workflow",
+    "start": "iotjobs.run.start",
+    "sweep": "iotjobs.workflows.sweep",
 }
 
 
 def __getattr__(name: str) -> object:
-    for module, names in _MODULES.items():
-        if name in names:
-            value = getattr(import_module(module), name)
-            globals()[name] = value
-            return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_MODULES.get(name, "iotjobs.ui")), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:

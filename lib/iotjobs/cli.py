@@ -60,8 +60,8 @@ class _Notebooks(click.Group):
         def run(**values: Any) -> None:
             from iotjobs.run import notebook_runner  # noqa: PLC0415 - slow to import
 
-            given = {name: value for name, value in values.items() if value is not None}
-            sys.exit(notebook_runner.run(path, given))
+            options = {name: value for name, value in values.items() if value is not None}
+            sys.exit(notebook_runner.run(path, options))
 
         return _Notebook(
             path.stem,
@@ -101,9 +101,9 @@ def restore(run_dir: Path, out: Path | None, *, also_ended: bool) -> None:
     """
     from iotjobs.deletion.restore import restoration  # noqa: PLC0415 - slow to import
 
-    found = restoration(run_dir, out=out, also_ended=also_ended)
-    echo(repr(found))
-    sys.exit(0 if found.complete else Outcome.PARTIAL.exit_code)
+    requests = restoration(run_dir, out=out, also_ended=also_ended)
+    echo(repr(requests))
+    sys.exit(0 if requests.complete else Outcome.PARTIAL.exit_code)
 
 
 @cli.command("notebooks")

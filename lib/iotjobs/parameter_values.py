@@ -67,7 +67,17 @@ class Parameter:
 
 
 def text(value: object, *, name: str) -> str | None:
-    """Text or nothing; a number, a boolean, a date or NaN that somebody's reader made of it is refused."""
+    """Text or nothing; a number, a boolean, a date or NaN that somebody's reader made of it is refused.
+
+    So is text that no file can hold: bytes of a command line that are not UTF-8.
+    """
+    if isinstance(value, str) and not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise InvalidInput(
+                f"{name} is {value!r}, which is not UTF-8: give it in UTF-8, or without that character"
+            ) from None
     if value is None or isinstance(value, str):
         return value
     raise InvalidInput(_not_text(name, value))
@@ -160,14 +170,14 @@ def thing_groups(value: object, *, name: str = "thing_groups") -> tuple[str, ...
 
 def path(value: object, *, name: str) -> str | None:
     """A path as text, `~` allowed; that it leads to something is seen by whoever opens it."""
-    given = text(value, name=name)
+    where = text(value, name=name)
     try:
-        Path(given or "").expanduser()
+        Path(where or "").expanduser()
     except RuntimeError as error:
-        raise InvalidInput(f"{name} is {shown(given)}: {error}") from error
-    if "\0" in (given or ""):
-        raise InvalidInput(f"{name} is {shown(given)}, which no path can be")
-    return given
+        raise InvalidInput(f"{name} is {shown(where)}: {error}") from error
+    if "\0" in (where or ""):
+        raise InvalidInput(f"{name} is {shown(where)}, which no path can be")
+    return where
 
 
 def statuses(value: object, *, name: str = "statuses") -> tuple[Status, ...] | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import operator
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from functools import reduce
@@ -44,13 +44,15 @@ class _Member(NamedTuple):
     """What a field of the rule is: ``fits`` is None where it chooses nothing by itself.
 
     ``narrows``: whether a value given beside a plan (second) is no wider than the plan's (first). ``adds``: it does not
-    take the place of the plan's but is added to it.
+    take the place of the plan's but is added to it. ``in_plan``: a plan holds what it chooses by, so that it can be
+    given beside one.
     """
 
     parameter: Parameter
     narrows: Callable[[Any, Any], bool]
     fits: Callable[[_Table, Any], pd.Series] | None = None
     adds: bool = False
+    in_plan: bool = True
 
 
 def _within(plan: Any, beside: Any) -> bool:
@@ -69,6 +71,7 @@ def _field(
     fits: Callable[[_Table, Any], pd.Series] | None = None,
     narrows: Callable[[Any, Any], bool] = _within,
     adds: bool = False,
+    in_plan: bool = True,
 ) -> Any:
     """A field of the rule. ``default``: its parameter's; without one the field holds ``empty`` when none is given.
 
@@ -76,10 +79,10 @@ def _field(
     """
     if column:
         fits = lambda table, value: table.rows[column].isin(_listed(value))  # noqa: E731
-    kind = bool if isinstance(default, bool) else str
+    kind = str if default is None else type(default)
     parameter = Parameter(name, parse, help, default=default, type=kind, cell_has_none=default is not None)
     value = empty if default is None else _plain(parameter.read(default))
-    return field(default=value, metadata={"member": _Member(parameter, narrows, fits, adds)})
+    return field(default=value, metadata={"member": _Member(parameter, narrows, fits, adds, in_plan)})
 
 
 def _listed(value: Any) -> tuple[Any, ...]:
@@ -137,6 +140,7 @@ class SweepRule:
         "only things of these groups or of the groups below them, comma-separated",
         empty=(),
         fits=lambda table, _groups: table.rows["thing_name"].isin(table.members),
+        in_plan=False,
     )
     older_than_s: int = _field(
         "older_than",
@@ -172,16 +176,17 @@ class SweepRule:
     @property
     def names_something(self) -> bool:
         """Whether the rule says more than an age: a sweep of everything must be meant, not forgotten."""
-        return any(
-            getattr(self, name)
-            for name, member in _MEMBERS.items()
-            if member.fits is not None and member.parameter.default is None
-        )
+        return any(getattr(self, name) for name in SELECTORS)
 
     @property
     def stuck_after(self) -> timedelta:
         """After how long without a change an unfinished execution counts as stuck."""
         return timedelta(seconds=self.stuck_after_s)
+
+    def of_plan(self) -> SweepRule:
+        """The rule without what a plan's targets do not tell."""
+        untold: dict[str, Any] = {each.name: each.default for each in fields(self) if not _MEMBERS[each.name].in_plan}
+        return replace(self, **untold)
 
     def as_document(self) -> dict[str, Any]:
         """The rule as JSON can hold it."""
@@ -213,6 +218,8 @@ class SweepRule:
 _MEMBERS: dict[str, _Member] = {each.name: each.metadata["member"] for each in fields(SweepRule)}
 #: The parameters of a sweep that make its rule, in the order of its parameters cell.
 PARAMETERS = tuple(member.parameter for member in _MEMBERS.values())
+#: Those that say more than an age.
+SELECTORS = tuple(name for name, member in _MEMBERS.items() if member.fits and member.parameter.default is None)
 
 
 def from_parameters(parameters: Mapping[str, Any]) -> SweepRule:
@@ -237,6 +244,13 @@ def from_document(document: Mapping[str, Any]) -> SweepRule:
     if json.dumps(rule.as_document()) != json.dumps({name: document[name] for name in _MEMBERS}):
         raise ValueError(f"{dict(document)} is no rule that the kit writes")
     return rule
+
+
+def require_in_plan(names: Collection[str]) -> None:
+    """Raise InvalidInput for a parameter of the rule that cannot be given beside a plan."""
+    for member in _MEMBERS.values():
+        if member.parameter.name in names and not member.in_plan:
+            raise InvalidInput(f"{member.parameter.name} cannot be given beside plan_file: a plan names its things")
 
 
 def restricted(rule: SweepRule, beside: Mapping[str, Any]) -> tuple[SweepRule, list[str]]:

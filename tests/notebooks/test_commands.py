@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import subprocess
@@ -53,6 +54,17 @@ def test_every_public_name_is_there() -> None:
     assert all(getattr(iotjobs, name) for name in iotjobs.__all__)
     with pytest.raises(AttributeError, match="no attribute"):
         _ = iotjobs.no_such_name
+
+
+@pytest.mark.parametrize("name", [name for name in iotjobs.__all__ if inspect.isfunction(getattr(iotjobs, name))])
+def test_a_public_function_says_what_it_takes_and_what_it_gives(name: str) -> None:
+    function = getattr(iotjobs, name)
+    documented = inspect.getdoc(function) or ""
+    assert "Returns\n-------" in documented
+    takes = documented.partition("Parameters\n----------\n")[2].partition("\n\n")[0]
+    assert [line for line in takes.splitlines() if not line.startswith(" ")] == [
+        *inspect.signature(function).parameters
+    ]
 
 
 def test_notebooks_are_copied_and_a_changed_one_is_not_overwritten(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_a_plan_targets_or_a_request_like_that_is_invalid(tmp_path: Path, put: C
 
 def test_a_run_directory_with_such_a_result_is_no_earlier_run(tmp_path: Path, put: Callable[[Path], None]) -> None:
     put(tmp_path / "result.json")
-    for read in (lambda: earlier_run(str(tmp_path), now=AS_OF, given={}), lambda: read_summary(tmp_path)):
+    for read in (lambda: earlier_run(str(tmp_path), now=AS_OF, parameters={}), lambda: read_summary(tmp_path)):
         with pytest.raises(InvalidInput):
             read()
     assert files.last_result(tmp_path) == {}
@@ -115,7 +115,7 @@ def test_tables_like_that_are_not_compared_with(tmp_path: Path, put: Callable[[P
         (tmp_path / name).unlink()
         put(tmp_path / name)
     with pytest.raises(InvalidInput, match=r"executions"):
-        earlier_run(str(tmp_path), now=AS_OF, given={})
+        earlier_run(str(tmp_path), now=AS_OF, parameters={})
 
 
 @pytest.mark.parametrize("packed", [True, False])
@@ -128,11 +128,11 @@ def test_a_small_table_that_unfolds_is_not_unfolded(tmp_path: Path, *, packed: b
     pq.write_table(table, tmp_path / "executions.parquet", store_schema=packed)
     assert (tmp_path / "executions.parquet").stat().st_size < 4_000_000
     with pytest.raises(InvalidInput, match="far more than an investigation writes"):
-        earlier_run(str(tmp_path), now=AS_OF, given={})
+        earlier_run(str(tmp_path), now=AS_OF, parameters={})
 
 
 def test_an_ordinary_table_is_compared_with(tmp_path: Path) -> None:
-    assert len(earlier_run(str(_write(tmp_path)), now=AS_OF, given={}).executions) == len(ROWS)
+    assert len(earlier_run(str(_write(tmp_path)), now=AS_OF, parameters={}).executions) == len(ROWS)
 
 
 def test_a_temporary_name_is_not_to_be_guessed_and_private(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def _write(path: Path, **changes: Any) -> Path:
 
 
 def _read(path: Any, **given: Any) -> EarlierRun:
-    return earlier_run(str(path), now=AS_OF, given={"job_id": None, "stuck_after": "24h", **given})
+    return earlier_run(str(path), now=AS_OF, parameters={"job_id": None, "stuck_after": "24h", **given})
 
 
 def test_the_csv_alone_compares_as_the_parquet_does(tmp_path: Path) -> None:

@@ -53,6 +53,7 @@ _MOST_PAGES = 8_000
 _MOST_ROWS = 2_000_000
 _MOST_EMPTY_PAGES = 100
 _PAGES_AT_ONCE = 16
+_A_MOMENT_S = 3.0
 _READING_ERRORS = (AttributeError, KeyError, TypeError, ValueError, RecursionError, ResponseParserError)
 
 
@@ -200,6 +201,11 @@ class Connection:
     def brake(self) -> str | None:
         """The operation whose quota the calls waited for longest, None while none had to wait."""
         return self._transport.traffic.brake()
+
+    @property
+    def brake_now(self) -> str | None:
+        """The same, of the operations whose quota was waited for a moment ago."""
+        return self._transport.traffic.brake(within_s=_A_MOMENT_S)
 
     def now(self) -> datetime:
         """The time at the service, aware, in UTC: this host's clock may be wrong."""

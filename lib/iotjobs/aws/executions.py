@@ -33,16 +33,24 @@ Page = list[dict[str, Any]] | RawPage
 
 
 def job_executions(
-    connection: Connection, job_id: str, *, statuses: Sequence[Status] | None = None, most: int | None = None
+    connection: Connection,
+    job_id: str,
+    *,
+    statuses: Sequence[Status] | None = None,
+    most: int | None = None,
+    on_rows: Callable[[int], None] = lambda _count: None,
 ) -> pd.DataFrame:
     """The executions of a job (EXECUTION_COLUMNS); with `statuses`, only those, asked for by status.
 
     The statuses are asked for in the order of an execution's life, so that one which moves on meanwhile is listed twice
-    rather than never; it is in the table once, as it is newest. Raises NotFound, and IotJobsError when there are more
-    than `most` or a row is not understood.
+    rather than never; it is in the table once, as it is newest. `on_rows` hears how many rows came.
+
+    Raises NotFound, and IotJobsError when there are more than `most` or a row is not understood.
     """
     filters = [{"status": status.value} for status in Status if status in statuses] if statuses else [{}]
-    parts = [part for only in filters for part in _listed(connection, job_id=job_id, most=most, **only)]
+    parts = [
+        part for only in filters for part in _listed(connection, job_id=job_id, most=most, on_rows=on_rows, **only)
+    ]
     return newest_states(executions_table(parts))
 
 
@@ -69,7 +77,7 @@ def newest_states(executions: pd.DataFrame) -> pd.DataFrame:
     """
     if not executions.duplicated(KEY).any():
         return executions.reset_index(drop=True)
-    life = executions["status"].map({Status.QUEUED.value: 0, Status.IN_PROGRESS.value: 1}).fillna(2)
+    life = executions["status"].astype("str").map({Status.QUEUED.value: 0, Status.IN_PROGRESS.value: 1}).fillna(2)
     by_age = executions.assign(life=life).sort_values(
         ["queued_at", "life", "last_updated_at"], kind="stable", na_position="first"
     )
@@ -115,7 +123,7 @@ def sort_by_delivery_order(
     in_order = queue.assign(waits=waits).sort_values(
         ["thing_name", "waits", "queued_at", "delivery"], kind="stable", ignore_index=True
     )
-    return in_order[list(QUEUE_COLUMNS)]
+    return in_order[list(QUEUE_COLUMNS)].astype(QUEUE_COLUMNS)
 
 
 def describe_execution(connection: Connection, key: ExecutionKey) -> Execution:
@@ -167,6 +175,7 @@ def _listed(
     job_id: str | None = None,
     thing_name: str | None = None,
     most: int | None = None,
+    on_rows: Callable[[int], None] = lambda _count: None,
     **only: str,
 ) -> list[pa.Table]:
     """All rows of a job's or a thing's listing as columns. Raises IotJobsError for one that has no end."""
@@ -183,6 +192,7 @@ def _listed(
                 raise odd_answer(operation, what)
             for _, alike in groupby(pages, type):
                 parts.append(_columns(connection, operation, list(alike), job_id=job_id, thing_name=thing_name))
+                on_rows(len(parts[-1]))
         return parts
 
     try:

@@ -36,6 +36,7 @@ _BURST_S = 0.3  # a caller that comes late makes up for so much
 _FAST = 50.0  # calls a second: many are on their way when the first of them is refused
 _HALF_A_CALL = 0.5
 _REMEMBERED = 2_000
+_A_WAIT_S = 0.01
 
 
 def default_limit(service: str, operation: str) -> float:
@@ -233,6 +234,7 @@ class Traffic:
     def __init__(self) -> None:
         self.throttled: Counter[str] = Counter()
         self.waited_s: dict[str, float] = {}
+        self._waited_at: dict[str, float] = {}
         self._counting = threading.Lock()
 
     def note_throttled(self, operation: str) -> None:
@@ -244,9 +246,16 @@ class Traffic:
         """Add what a call waited before it went out."""
         with self._counting:
             self.waited_s[operation] = self.waited_s.get(operation, 0.0) + seconds
+            if seconds > _A_WAIT_S:
+                self._waited_at[operation] = time.monotonic()
 
-    def brake(self) -> str | None:
-        """The operation whose quota calls waited for longest, None when none waited for a second."""
+    def brake(self, *, within_s: float = math.inf) -> str | None:
+        """The operation whose quota calls waited for longest, None when none waited for a second.
+
+        ``within_s``: of those for whose quota a call waited in the last so many seconds.
+        """
         with self._counting:
-            longest = max(self.waited_s, key=lambda name: self.waited_s[name], default=None)
+            since = time.monotonic() - within_s
+            waited = {name for name, at in self._waited_at.items() if at >= since}
+            longest = max(waited, key=lambda name: self.waited_s[name], default=None)
             return longest if longest is not None and self.waited_s[longest] >= 1 else None

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import pandas as pd
+from pandas.api.types import union_categoricals
 
 from iotjobs.aws.concurrency import map_concurrently
 from iotjobs.aws.connection import Connection
@@ -23,6 +24,7 @@ from iotjobs.snapshot import Evidence, Gap
 #: For so few things a call each is taken without asking whether the jobs would be fewer.
 FEW_THINGS = 25
 _MOST_CALLS_INSTEAD = 1000
+_ALIKE = ("job_id", "status")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +70,14 @@ def read_queues(
 
 
 def together(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Executions tables as one (EXECUTION_COLUMNS)."""
-    filled = [one[list(EXECUTION_COLUMNS)] for one in tables if not one.empty]
-    return pd.concat(filled, ignore_index=True) if filled else table(EXECUTION_COLUMNS)
+    """Executions tables as one (EXECUTION_COLUMNS), in as little memory; jobs and statuses are categories."""
+    filled = [one[list(EXECUTION_COLUMNS)].astype(dict.fromkeys(_ALIKE, "category")) for one in tables if not one.empty]
+    if not filled:
+        return table(EXECUTION_COLUMNS)
+    for name in _ALIKE:
+        values = union_categoricals([one[name].array for one in filled], ignore_order=True).categories
+        filled = [one.assign(**{name: one[name].cat.set_categories(values)}) for one in filled]
+    return pd.concat(filled, ignore_index=True)
 
 
 def _by_thing(

@@ -6,7 +6,7 @@ executions that needed it are `unknown`. The number of calls is kept down: see `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -34,10 +34,17 @@ from iotjobs.errors import Denied, IotJobsError, NotFound
 from iotjobs.model import ENDED_JOBS, TERMINAL, UNFINISHED, ExecutionKey, JobStatus, Status, table
 from iotjobs.snapshot import KEY, TIMER_COLUMNS, Evidence, FleetSnapshot, Gap, Place, last_change
 
+#: Hears how far a reading is: of what, so many more that are done, and so many more that there are to do.
+Progress = Callable[[str, int, int], None]
+_EXECUTIONS, _TIMERS = "executions read", "timers looked up"
 #: A job grows while it is read, but not to twice its size and more.
 _GROWTH = 10_000
 #: Of a job with more executions what is unfinished is read first: the whole takes two seconds at AWS's quota.
 _LONG = 20 * PAGE_ROWS
+
+
+def no_progress(_what: str, _done: int, _total: int) -> None:
+    """Hear nothing."""
 
 
 def read_fleet(
@@ -48,6 +55,7 @@ def read_fleet(
     statuses: Sequence[Status] | None,
     stuck_after: timedelta,
     whole_history: bool = False,
+    progress: Progress = no_progress,
     on_unfinished: Callable[[FleetSnapshot], None] = lambda _snapshot: None,
 ) -> FleetSnapshot:
     """Read what a diagnosis needs about a job, a thing, both, or all that is unfinished.
@@ -61,10 +69,10 @@ def read_fleet(
     if thing_name is not None:
         scope = _thing(connection, thing_name, job_id)
     elif job_id is not None:
-        scope = _job(connection, job_id, statuses)
+        scope = _job(connection, job_id, statuses, progress)
     else:
-        scope = _account(connection, statuses, whole_history=whole_history)
-    read_evidence = partial(_with_evidence, connection, scope, statuses, stuck_after=stuck_after, as_of=as_of)
+        scope = _account(connection, statuses, progress, whole_history=whole_history)
+    read_evidence = partial(_with_evidence, connection, scope, statuses, progress, stuck_after=stuck_after, as_of=as_of)
     if scope.read_ended is None:
         return read_evidence()
     with threads(1) as beside:
@@ -78,6 +86,7 @@ def _with_evidence(
     connection: Connection,
     scope: _Scope,
     statuses: Sequence[Status] | None,
+    progress: Progress,
     *,
     stuck_after: timedelta,
     as_of: datetime,
@@ -98,7 +107,7 @@ def _with_evidence(
     (queues, order_gaps), (things_table, thing_gaps), (timers, timer_gaps) = side_by_side(
         lambda: _in_order_of_delivery(connection, waiting),
         lambda: read_things(connection, things, known_queues=readings.known, place=place),
-        lambda: _timers(connection, waiting, jobs, as_of=as_of, stuck_after=stuck_after),
+        lambda: _timers(connection, waiting, jobs, progress, as_of=as_of, stuck_after=stuck_after),
     )
     in_order = [name for name in jobs.rows if name in job_ids]
     gaps = [
@@ -168,45 +177,71 @@ def _thing(connection: Connection, thing_name: str, job_id: str | None) -> _Scop
     return _Scope(executions, readings, jobs, job_ids, tuple(gaps))
 
 
-def _job(connection: Connection, job_id: str, statuses: Sequence[Status] | None) -> _Scope:
+def _job(connection: Connection, job_id: str, statuses: Sequence[Status] | None, progress: Progress) -> _Scope:
     jobs = jobs_of.require(connection, job_id)
     long = statuses is None and (jobs.counted(job_id, None) or 0) > _LONG
     first = jobs.cheapest(job_id) if long else statuses
-    executions, gaps = _executions_of(connection, jobs, job_id, first)
+    progress(_EXECUTIONS, 0, jobs.counted(job_id, statuses) or 0)
+    executions, gaps = _executions_of(connection, jobs, job_id, first, progress)
     readings = Readings().with_job(job_id, executions, first)
     scope = _Scope(executions, readings, jobs, frozenset({job_id}), tuple(gaps))
     if first == statuses:
         return scope
-    return replace(scope, read_ended=lambda: _executions_of(connection, jobs, job_id, TERMINAL))
+    return replace(scope, read_ended=lambda: _executions_of(connection, jobs, job_id, TERMINAL, progress))
 
 
-def _account(connection: Connection, statuses: Sequence[Status] | None, *, whole_history: bool) -> _Scope:
+def _account(
+    connection: Connection, statuses: Sequence[Status] | None, progress: Progress, *, whole_history: bool
+) -> _Scope:
     """Every execution of every job; or those that can be unfinished, and jobs that are as cheap to read whole."""
     if whole_history:
         jobs, gaps = jobs_of.list_all(connection, Jobs())
         job_ids = list(jobs.listed or {})
     else:
         jobs, job_ids, gaps = jobs_of.find_alive(connection, Jobs())
-    jobs = jobs_of.describe(connection, jobs, job_ids)
-    asked: dict[str, Sequence[Status] | None] = dict.fromkeys(job_ids)
-    if not whole_history:
-        asked = {
-            job_id: statuses or jobs.cheapest(job_id)
-            for job_id in job_ids
-            if jobs.may_have(job_id, statuses or UNFINISHED)
-        }
-    scope = _of_jobs(connection, jobs, asked)
+
+    def which(described: Jobs, job_id: str) -> tuple[bool, Sequence[Status] | None]:
+        if whole_history:
+            return True, None
+        return described.may_have(job_id, statuses or UNFINISHED), statuses or described.cheapest(job_id)
+
+    scope = _of_jobs(connection, jobs, job_ids, which, progress)
     whole = scope.whole_account and not gaps and (whole_history or statuses is None)
     return replace(scope, job_ids=frozenset(job_ids), gaps=(*gaps, *scope.gaps), whole_account=whole)
 
 
-def _of_jobs(connection: Connection, jobs: Jobs, asked: Mapping[str, Sequence[Status] | None]) -> _Scope:
-    """The executions of jobs in the statuses asked for. Raises the first error when none could be read."""
-    answers = map_concurrently(lambda job_id: _executions_of(connection, jobs, job_id, asked[job_id]), asked)
+def _of_jobs(
+    connection: Connection,
+    jobs: Jobs,
+    job_ids: Sequence[str],
+    which: Callable[[Jobs, str], tuple[bool, Sequence[Status] | None]],
+    progress: Progress,
+) -> _Scope:
+    """Describe jobs and read their executions, both quotas at once; ``which``: whether, and in which statuses.
+
+    Raises the first error when none could be read.
+    """
+    described: dict[str, Jobs] = {}
+    asked: dict[str, Sequence[Status] | None] = {}
+
+    def read(job_id: str) -> tuple[pd.DataFrame, list[Gap]] | None:
+        own = jobs if job_id in jobs.rows else jobs_of.describe(connection, Jobs(), [job_id])
+        described[job_id] = own
+        wanted, asked[job_id] = which(own, job_id)
+        if not wanted:
+            return None
+        progress(_EXECUTIONS, 0, own.counted(job_id, asked[job_id]) or 0)
+        return _executions_of(connection, own, job_id, asked[job_id], progress)
+
+    in_order = sorted(job_ids)
+    answers = map_concurrently(read, in_order)
+    of_each = [(job_id, described[job_id]) for job_id in in_order if job_id in described]
+    rows = dict(jobs.rows) | {job_id: own.rows[job_id] for job_id, own in of_each if job_id in own.rows}
+    failures = dict(jobs.errors) | {job_id: own.errors[job_id] for job_id, own in of_each if job_id in own.errors}
     readings, gaps, errors = Readings(), list[Gap](), list[IotJobsError]()
-    for job_id, answer in zip(asked, answers, strict=True):
-        if isinstance(answer, NotFound):
-            continue  # it was deleted since it was listed
+    for job_id, answer in zip(in_order, answers, strict=True):
+        if answer is None or isinstance(answer, NotFound):
+            continue  # it has nothing of what is asked for, or was deleted since it was listed
         if isinstance(answer, IotJobsError):
             errors.append(answer)
             gaps.append(error_gap(f"{UNREAD_JOB} {job_id}", answer))
@@ -216,11 +251,14 @@ def _of_jobs(connection: Connection, jobs: Jobs, asked: Mapping[str, Sequence[St
             gaps += some
     if errors and not readings.tables:
         raise errors[0]
-    return _Scope(together(readings.tables), readings, jobs, gaps=tuple(gaps), whole_account=not errors)
+    executions = together(readings.tables)
+    readings = replace(readings, tables=(executions,))
+    jobs = replace(jobs, rows=rows, errors=failures)
+    return _Scope(executions, readings, jobs, gaps=tuple(gaps), whole_account=not errors)
 
 
 def _executions_of(
-    connection: Connection, jobs: Jobs, job_id: str, statuses: Sequence[Status] | None
+    connection: Connection, jobs: Jobs, job_id: str, statuses: Sequence[Status] | None, progress: Progress
 ) -> tuple[pd.DataFrame, list[Gap]]:
     """The executions of a job, read once more where its own counts say that some are missing.
 
@@ -229,15 +267,15 @@ def _executions_of(
     """
     counted = jobs.counted(job_id, statuses)
     most = None if counted is None else 2 * counted + _GROWTH
-    executions = job_executions(connection, job_id, statuses=statuses, most=most)
+    read = partial(job_executions, connection, job_id, statuses=statuses, most=most)
+    executions = read(on_rows=lambda rows: progress(_EXECUTIONS, rows, 0))
     if counted is None or counted <= PAGE_ROWS or len(executions) >= counted:
         return executions, []
     jobs = jobs_of.describe(connection, jobs, [job_id], anew=True)
     least = min(counted, jobs.counted(job_id, statuses) or 0)
     if len(executions) >= least:
         return executions, []
-    again = job_executions(connection, job_id, statuses=statuses, most=most)
-    executions = newest_states(together([executions, again]))
+    executions = newest_states(together([executions, read()]))
     if len(executions) >= least:
         return executions, []
     why = f"its list has {len(executions)} where the job itself counts {least}"
@@ -286,12 +324,20 @@ def _in_order_of_delivery(connection: Connection, waiting: pd.DataFrame) -> tupl
 
 def _as_newest(executions: pd.DataFrame, readings: Readings, statuses: Sequence[Status] | None) -> pd.DataFrame:
     """The executions asked for, as they were when they were last read."""
-    newest = executions[KEY].merge(readings.executions(), on=KEY, how="inner")[list(executions.columns)]
+    newest = readings.executions()
+    asked = pd.MultiIndex.from_frame(newest[KEY]).isin(pd.MultiIndex.from_frame(executions[KEY]))
+    newest = newest[asked].reset_index(drop=True)
     return _rows(newest, newest["status"].isin(statuses)) if statuses else newest
 
 
 def _timers(
-    connection: Connection, queues: pd.DataFrame, jobs: Jobs, *, as_of: datetime, stuck_after: timedelta
+    connection: Connection,
+    queues: pd.DataFrame,
+    jobs: Jobs,
+    progress: Progress,
+    *,
+    as_of: datetime,
+    stuck_after: timedelta,
 ) -> tuple[pd.DataFrame, list[Gap]]:
     """What is left of each running execution's timer; only a describe has it.
 
@@ -303,8 +349,15 @@ def _timers(
     ended = running["job_id"].map(jobs.status).isin(ENDED_JOBS)
     old = _rows(running, (pd.Timestamp(as_of) - last_change(running) >= stuck_after) & ~ended)
     keys = [ExecutionKey(str(job), str(thing), int(number)) for job, thing, number in old[KEY].to_numpy()]
+
+    def ask(key: ExecutionKey) -> tuple[float | None, int | None]:
+        left = time_left(connection, key)
+        progress(_TIMERS, 1, 0)
+        return left
+
+    progress(_TIMERS, 0, len(keys))
     rows, gaps = [], []
-    for key, answer in zip(keys, map_concurrently(lambda key: time_left(connection, key), keys), strict=True):
+    for key, answer in zip(keys, map_concurrently(ask, keys), strict=True):
         if isinstance(answer, NotFound):
             why = "it ended or went away while it was read"
             gaps.append(Gap(Evidence.TIMER, why, "run this again", frozenset({str(key)})))

@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from iotjobs.aws import raw_pages
 from iotjobs.errors import IotJobsError
@@ -47,6 +48,12 @@ _COUNTS = {
 _STATUSES = [status.value for status in Status]
 _JOB_STATUSES = frozenset(status.value for status in JobStatus)
 _SHOWN = 80
+_WHOLE_NUMBERS = {
+    pa.int8(): pd.Int8Dtype(),
+    pa.int16(): pd.Int16Dtype(),
+    pa.int32(): pd.Int32Dtype(),
+    pa.int64(): pd.Int64Dtype(),
+}
 
 
 def name_in_arn(operation: str, arn: Any) -> str:
@@ -77,13 +84,20 @@ def executions_columns(operation: str, rows: Sequence[Row]) -> pa.Table:
 
 
 def executions_table(parts: Sequence[pa.Table]) -> pd.DataFrame:
-    """Columns of executions (LISTED) as a table (EXECUTION_COLUMNS)."""
-    listed = pa.concat_tables([raw_pages.LISTED.empty_table(), *parts])
-    for at, name in enumerate(listed.column_names):
-        if pa.types.is_dictionary(listed.schema.field(at).type):
-            listed = listed.set_column(at, name, listed.column(at).cast(pa.string()))
-    executions: pd.DataFrame = listed.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
-    return executions.assign(version_number=pd.array([None] * len(executions), dtype="Int64"))
+    """Columns of executions (LISTED) as a table (EXECUTION_COLUMNS) in little memory.
+
+    Numbers are as short as they can be, jobs and statuses are categories: `together` adds such tables, and `astype`
+    makes the declared types of them.
+    """
+    listed = pa.concat_tables([raw_pages.LISTED.empty_table(), *parts], promote_options="none").unify_dictionaries()
+    listed = listed.append_column("version_number", pa.nulls(len(listed), pa.int64()))
+    for at, field in enumerate(listed.schema):
+        if pa.types.is_int64(field.type):
+            largest = pc.max(listed.column(at)).as_py() or 0
+            short = next(each for each in _WHOLE_NUMBERS if largest < 1 << (each.bit_width - 1))
+            listed = listed.set_column(at, field.name, listed.column(at).cast(short))
+    executions: pd.DataFrame = listed.to_pandas(types_mapper=_WHOLE_NUMBERS.get)
+    return executions
 
 
 def execution(answer: Mapping[str, Any], *, job_id: str, thing: str, number: int | None) -> Execution:

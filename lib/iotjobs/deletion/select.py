@@ -14,7 +14,7 @@ import pandas as pd
 from iotjobs.aws import executions as fetch
 from iotjobs.aws.concurrency import map_concurrently
 from iotjobs.aws.connection import Connection
-from iotjobs.aws.read_fleet import read_fleet
+from iotjobs.aws.read_fleet import Progress, no_progress, read_fleet
 from iotjobs.aws.things import group_members
 from iotjobs.deletion.evidence import context_of, each_once, keys_of, list_jobs
 from iotjobs.deletion.guards import Refusal, protection_unknown, too_many, unmatched_patterns
@@ -42,8 +42,10 @@ class Choice:
     refusals: tuple[Refusal, ...]
 
 
-def select_targets(connection: Connection, rule: SweepRule, caps: Caps, *, now: datetime) -> Choice:
-    """Read what the rule is about and make the plan. Changes nothing.
+def select_targets(
+    connection: Connection, rule: SweepRule, caps: Caps, *, now: datetime, progress: Progress = no_progress
+) -> Choice:
+    """Read what the rule is about and make the plan; ``progress`` hears how far the reading is. Changes nothing.
 
     Raises NotFound, Denied, IotJobsError: also when evidence is missing that the rule needs.
     """
@@ -54,6 +56,7 @@ def select_targets(connection: Connection, rule: SweepRule, caps: Caps, *, now: 
         statuses=None,
         stuck_after=rule.stuck_after,
         whole_history=True,
+        progress=progress,
     )
     snapshot = replace(snapshot, executions=each_once(snapshot.executions))
     executions = diagnose(snapshot, stuck_after=rule.stuck_after)
@@ -67,7 +70,7 @@ def select_targets(connection: Connection, rule: SweepRule, caps: Caps, *, now: 
     refusals += too_many(len(free), caps.max_deletes)
     if free.empty or refusals:
         return Choice(None, len(free), tuple(left_out), tuple(refusals))
-    described, moved = _describe_each(connection, free)
+    described, moved = _describe_each(connection, free, progress)
     if not described:
         return Choice(None, len(free), tuple(left_out), ())
     whole_jobs = _whole_jobs(connection, snapshot, rule, {key.job_id for key in described})
@@ -105,9 +108,9 @@ def _require_whole(snapshot: FleetSnapshot, rule: SweepRule, in_scope: pd.DataFr
     for gap in snapshot.gaps:
         if gap.evidence.startswith("the executions of job"):
             raise _incomplete(str(gap), denied=gap.denied)
-    wanted = set(rule.causes) - {Cause.UNKNOWN.value}
+    causes = set(rule.causes) - {Cause.UNKNOWN.value}
     for row in in_scope[in_scope["why_unknown"] != ""].to_dict("records"):
-        if wanted & possible_causes(row["why_unknown"]):
+        if causes & possible_causes(row["why_unknown"]):
             key = ExecutionKey(row["job_id"], row["thing_name"], int(row["execution_number"]))
             denied = any(gap.denied for gap in snapshot.gaps if gap.evidence == row["why_unknown"])
             raise _incomplete(
@@ -148,14 +151,22 @@ def _unprotected(
     return fitting[free], left_out, unknown, known
 
 
-def _describe_each(connection: Connection, free: pd.DataFrame) -> tuple[dict[ExecutionKey, Execution], list[str]]:
+def _describe_each(
+    connection: Connection, free: pd.DataFrame, progress: Progress
+) -> tuple[dict[ExecutionKey, Execution], list[str]]:
     """Describe each one, since the lists tell no version; what moved meanwhile is left out, and said."""
     keys = keys_of(free)
     listed = dict(zip(keys, zip(free["status"], free["queued_at"], strict=True), strict=True))
     described: dict[ExecutionKey, Execution] = {}
     moved = []
-    answers = map_concurrently(lambda key: fetch.describe_execution(connection, key), keys)
-    for key, answer in zip(keys, answers, strict=True):
+
+    def describe(key: ExecutionKey) -> Execution:
+        answer = fetch.describe_execution(connection, key)
+        progress("looked at", 1, 0)
+        return answer
+
+    progress("looked at", 0, len(keys))
+    for key, answer in zip(keys, map_concurrently(describe, keys), strict=True):
         status, queued_at = listed[key]
         if isinstance(answer, NotFound):
             moved.append(f"{key} went away while the plan was made")
@@ -193,7 +204,7 @@ def _with_warnings(jobs: Mapping[str, JobFacts], executions: Iterable[Execution]
     of_job: dict[str, list[Execution]] = {}
     for each in executions:
         of_job.setdefault(each.key.job_id, []).append(each)
-    return {job_id: context_of(jobs[job_id], mine) for job_id, mine in of_job.items()}
+    return {job_id: context_of(jobs[job_id], of_it) for job_id, of_it in of_job.items()}
 
 
 class _QueueTracker:

@@ -152,7 +152,7 @@ class SweepPlan:
                 },
             }
         )
-        fits = replace(rule, thing_groups=()).chooses(frame, as_of=pd.Timestamp(self.reading.as_of))
+        fits = rule.of_plan().chooses(frame, as_of=pd.Timestamp(self.reading.as_of))
         keep = tuple(
             each
             for each, fit in zip(self.targets, fits, strict=True)

@@ -14,7 +14,7 @@ from iotjobs.diagnosis.causes import BY_CAUSE, CAUSE_RULES, SELF_RESOLVING, Queu
 from iotjobs.diagnosis.evidence_text import sentence
 from iotjobs.diagnosis.facts import EvidenceContext, facts_of
 from iotjobs.diagnosis.service_owners import must_not_be_changed
-from iotjobs.model import Cause, Status, Suggestion
+from iotjobs.model import EXECUTION_COLUMNS, Cause, Status, Suggestion
 from iotjobs.snapshot import KEY, Evidence, FleetSnapshot, last_change
 
 __all__ = ["diagnose", "diagnose_executions", "diagnose_queues", "possible_causes"]
@@ -43,7 +43,7 @@ def diagnose_executions(snapshot: FleetSnapshot, queues: pd.DataFrame) -> pd.Dat
     DIAGNOSIS_COLUMNS added, in the same order. Finished executions have an empty cause and are not stuck. `age_s`
     counts from `queued_at`. `unblocks` is missing where the thing's queue, or the place in it, is not known.
     """
-    table = snapshot.executions.merge(queues[[*KEY, *_ADDED]], on=KEY, how="left")
+    table = snapshot.executions.astype(EXECUTION_COLUMNS).merge(queues[[*KEY, *_ADDED]], on=KEY, how="left")
     versions = snapshot.timers[[*KEY, "version_number"]].rename(columns={"version_number": "seen_version"})
     table = table.merge(versions, on=KEY, how="left")
     table["version_number"] = table["version_number"].fillna(table.pop("seen_version"))

@@ -253,7 +253,7 @@ def ending_before(result: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
 
 
-def blank_result(notebook: str, started_at: datetime, given: Mapping[str, Any]) -> dict[str, Any]:
+def blank_result(notebook: str, started_at: datetime, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The contract's keys, with what is known when a run begins."""
     return {
         "notebook": notebook,
@@ -264,7 +264,7 @@ def blank_result(notebook: str, started_at: datetime, given: Mapping[str, Any]) 
         "caller_arn": None,
         "started_at": utc_text(started_at),
         "finished_at": None,
-        "parameters": dict(given),
+        "parameters": dict(parameters),
         "counts": {},
         "refusals": [],
         "confirm": None,

@@ -62,10 +62,10 @@ class EarlierRun:
             )
 
 
-def earlier_run(directory: Any, *, now: datetime, given: Mapping[str, Any]) -> EarlierRun:
+def earlier_run(directory: Any, *, now: datetime, parameters: Mapping[str, Any]) -> EarlierRun:
     """Read an earlier investigation from its run directory; asks nothing of AWS.
 
-    ``now`` is the present moment, ``given`` this run's parameters. Raises InvalidInput for what is not the
+    ``now`` is the present moment, ``parameters`` this run's parameters. Raises InvalidInput for what is not the
     directory of an investigation that ended before now, or cannot share an execution with this one.
     """
     path = _directory(directory)
@@ -83,7 +83,7 @@ def earlier_run(directory: Any, *, now: datetime, given: Mapping[str, Any]) -> E
         warnings=warnings,
     )
     for name in ("job_id", "thing_name"):
-        then, this = run.parameters.get(name), given.get(name)
+        then, this = run.parameters.get(name), parameters.get(name)
         if then is not None and this is not None and then != this:
             raise InvalidInput(
                 f"compare_with: the earlier run looked at {name} {then} only and this one at {this}: they have no "

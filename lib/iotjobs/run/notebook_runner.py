@@ -14,12 +14,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from iotjobs import parameter_values
 from iotjobs.errors import InvalidInput, Refused
 from iotjobs.model import Outcome, place_words, utc_text
 from iotjobs.run import files, journal
 from iotjobs.run.directory import RunDirectory, blank_result, ending_before, numbered_steps
 from iotjobs.run.lock import NAMES, locked
 from iotjobs.run.process import echo, undisturbed
+from iotjobs.run.progress import on_terminal
 from iotjobs.run.report import write_report
 
 _KERNEL = "iotjobs"
@@ -30,19 +32,23 @@ _NEVER_STARTED = "Kernel died before replying to kernel_info"
 _RUN_DIR = re.compile(r'^(run_dir = ").*/')
 
 
-def run(path: Path, given: Mapping[str, Any]) -> int:
+def run(path: Path, options: Mapping[str, Any]) -> int:
     """Run a notebook and return the exit code of its outcome."""
     started_at = datetime.now(UTC)
     os.umask(0o077)  # what papermill and the kernel write is for the owner only
-    directory = RunDirectory.open(given.get("run_dir"), notebook=path.stem, started_at=started_at)
+    directory = RunDirectory.open(options.get("run_dir"), notebook=path.stem, started_at=started_at)
     _lock, _ = locked(directory.path, _RUNNER_LOCK)  # held until this process ends
-    values = {**given, "run_dir": given.get("run_dir") or os.path.relpath(directory.path)}
+    values = {**options, "run_dir": options.get("run_dir") or os.path.relpath(directory.path)}
     executed = directory.path / path.name
     with _taken(directory):  # no kernel may be at work there; the one of this run takes it next
         blank = blank_result(path.stem, started_at, values)
         last = files.last_result(directory.path)
         before = {"journal": journal.sealed(last), "previous": ending_before(last)}
         directory.write_result({**blank, **before})
+        if not_text := _not_text(options):
+            _record(directory, Outcome.INVALID, not_text)
+            echo(f"Error: {not_text}", err=True)
+            return Outcome.INVALID.exit_code
         files.make_fresh(executed)  # papermill writes to whatever has that name
     try:
         problem = _execute(path, executed, values)
@@ -57,6 +63,17 @@ def run(path: Path, given: Mapping[str, Any]) -> int:
     return Outcome(_result(directory)["outcome"]).exit_code
 
 
+def _not_text(options: Mapping[str, Any]) -> str:
+    """Which parameter no notebook can hold, and why; empty where all can."""
+    try:
+        for name, value in options.items():
+            if isinstance(value, str):
+                parameter_values.text(value, name=name)
+    except InvalidInput as error:
+        return str(error)
+    return ""
+
+
 def _execute(path: Path, executed: Path, values: Mapping[str, Any]) -> str:
     """Run the notebook; says what ended it, where that was not its end."""
     # jsonschema's check of IRIs, which no notebook has, compiles 38 grammars on import: a second or two of every run
@@ -66,13 +83,13 @@ def _execute(path: Path, executed: Path, values: Mapping[str, Any]) -> str:
 
     for starts_left in reversed(range(_KERNEL_STARTS)):
         try:
-            with _this_python():
+            with on_terminal() as progress, _this_python(**progress):
                 papermill.execute_notebook(
                     _unformatted(path),
                     _unformatted(executed),
                     dict(values),
                     kernel_name=_KERNEL,
-                    progress_bar=sys.stderr.isatty(),
+                    progress_bar=False,
                     cwd=str(Path.cwd()),
                 )
         except PapermillException as error:
@@ -139,7 +156,7 @@ def _taken(directory: RunDirectory) -> Iterator[None]:
 
 
 @contextmanager
-def _this_python() -> Iterator[None]:
+def _this_python(**environment: str) -> Iterator[None]:
     """A kernel of this very interpreter, whatever kernels the machine has installed."""
     with tempfile.TemporaryDirectory() as folder:
         spec = Path(folder) / "kernels" / _KERNEL
@@ -150,7 +167,9 @@ def _this_python() -> Iterator[None]:
             json.dumps({"argv": argv, "display_name": "iotjobs", "language": "python"}), encoding="utf-8"
         )
         paths = os.pathsep.join(filter(None, [folder, os.environ.get("JUPYTER_PATH")]))
-        with _environment(JUPYTER_PATH=paths, MPLBACKEND="agg"):  # figures depend on nothing of the caller's
+        with _environment(
+            JUPYTER_PATH=paths, MPLBACKEND="agg", **environment
+        ):  # figures depend on nothing of the caller's
             yield
 
 

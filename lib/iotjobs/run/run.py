@@ -75,10 +75,10 @@ class Run:
 
     def _blank(self, last: Mapping[str, Any]) -> dict[str, Any]:
         """A result with what is known; a run that is killed leaves the seal of the ``last`` one."""
-        given = self.parameters.as_document()
-        if "ticket" in given:
-            given["ticket"] = self.ticket
-        blank = blank_result(self.notebook, self.started_at, given)
+        parameters = self.parameters.as_document()
+        if "ticket" in parameters:
+            parameters["ticket"] = self.ticket
+        blank = blank_result(self.notebook, self.started_at, parameters)
         where: dict[str, Any] = {}
         if self._connection is not None:
             where = {name: getattr(self._connection, name) for name in _PLACE}
@@ -90,7 +90,7 @@ class Run:
         """Read the run that this one is to be compared with, before any call is made. Raises InvalidInput."""
         name = self.parameters.values.get("compare_with")
         if name is not None and self.notebook == "investigate":
-            self.earlier = earlier_run(name, now=datetime.now(UTC), given=self.parameters.as_document())
+            self.earlier = earlier_run(name, now=datetime.now(UTC), parameters=self.parameters.as_document())
 
     def require_whole_record(self) -> None:
         """Raise RecordError when the journal that lies here is not the one that the last result sealed."""
@@ -134,6 +134,11 @@ class Run:
     def connection_info(self) -> ConnectionInfo | None:
         """Where and as whom AWS was asked, as plain values; None while it has not been asked."""
         return None if self._connection is None else ConnectionInfo.of(self._connection)
+
+    @property
+    def brake_now(self) -> str | None:
+        """The operation whose quota calls wait for; None while none has to, or nothing was asked."""
+        return None if self._connection is None else self._connection.brake_now
 
     def _connect_by_parameters(self) -> aws.Connection:
         return aws.connect(
@@ -257,14 +262,14 @@ class Run:
         outcome, reason = _ending_of(error)
         if (self.outcome, self.reason) == (outcome, reason):
             return
-        kept = {name: self._result[name] for name in ("counts", "refusals", "warnings")}
-        kept["warnings"] = [warning for warning in kept["warnings"] if warning not in self._warnings_of_place()]
+        details = {name: self._result[name] for name in ("counts", "refusals", "warnings")}
+        details["warnings"] = [warning for warning in details["warnings"] if warning not in self._warnings_of_place()]
         if self._result["finished_at"] is None:  # they say that it has not ended
-            kept["warnings"] = []
+            details["warnings"] = []
         if isinstance(error, Refused) and error.guard:
             about = dict.fromkeys(("job_id", "thing_name", "execution_number"))
-            kept["refusals"] = [{"guard": error.guard, "message": reason, **about}]
-        self.finish(outcome, reason=reason, **kept)
+            details["refusals"] = [{"guard": error.guard, "message": reason, **about}]
+        self.finish(outcome, reason=reason, **details)
 
     def cell_failed(self, error: BaseException) -> None:
         """Write down that a cell failed, which may be a person's own: it changes nothing that the run has done.

@@ -36,6 +36,11 @@ def start(
     values
         From Python the parameters themselves, as in the notebook's parameters cell.
 
+    Returns
+    -------
+    Run
+        What every other function takes; `Run.end` closes it.
+
     Raises
     ------
     InvalidInput

@@ -115,7 +115,7 @@ class Fleet:
     def _wait_until_gone(self, things: Sequence[str]) -> None:
         for name in things:
             for _ in range(200):
-                found = self.iot.search_index(queryString=f'thingName:"{name}"')["things"]
-                if not found or not found[0].get("connectivity", {}).get("connected"):
+                rows = self.iot.search_index(queryString=f'thingName:"{name}"')["things"]
+                if not rows or not rows[0].get("connectivity", {}).get("connected"):
                     break
                 time.sleep(0.01)

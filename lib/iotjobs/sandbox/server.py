@@ -175,14 +175,14 @@ async def _respond(send: Any, status: http.HTTPStatus, text: str) -> None:
     await send({"type": "http.response.body", "body": text.encode()})
 
 
-def _listen(wanted: int | None) -> socket.socket:
+def _listen(port: int | None) -> socket.socket:
     """Take the port at once, so that nobody can have it between the choice and the service's start."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((HOST, wanted or 0))
+        listener.bind((HOST, port or 0))
         listener.listen(128)
     except (OSError, OverflowError) as error:
         listener.close()
-        raise InvalidInput(f"port {wanted} on {HOST} cannot be used: {error}; choose another") from error
+        raise InvalidInput(f"port {port} on {HOST} cannot be used: {error}; choose another") from error
     return listener

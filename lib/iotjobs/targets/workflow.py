@@ -18,6 +18,7 @@ from iotjobs.deletion import plan_file, plan_signature
 from iotjobs.deletion.guards import Refusal
 from iotjobs.errors import InvalidInput, RecordError, Refused
 from iotjobs.model import Action, Outcome
+from iotjobs.sweep_rule import require_in_plan
 from iotjobs.targets import table, tasks
 from iotjobs.targets.answers import Identity, TargetAnswer, left_alone
 from iotjobs.targets.dispatch import Everywhere, Progress, on_every_target, targets_of
@@ -40,9 +41,27 @@ _DONE = ("deleted", "gone", "drifted", "failed", "unsettled", "cancelled")
 def fleet(run: Run, *, progress: Progress = lambda _line: None) -> FleetView:
     """Investigate every target, and put the tables side by side in `executions/`, by account and region.
 
-    ``progress`` gets a line when a target has ended. Raises InvalidInput for targets that cannot be meant, for no
-    scheduler at the address and for no such run to compare with, and Denied where an Organization's accounts may not be
-    listed. A target that fails is in the answers.
+    Parameters
+    ----------
+    run
+        A run of "fleet": `targets`, `scheduler`, and the parameters of an investigation.
+    progress
+        Gets a line when a target has ended.
+
+    Returns
+    -------
+    FleetView
+        An answer of each target, one that failed among them, and the overview of all.
+
+    Raises
+    ------
+    InvalidInput
+        Targets that cannot be meant, no scheduler at the address, or no such run to compare with.
+    Denied
+        An Organization's accounts may not be listed.
+    Interrupted
+        A person stopped it; what was answered by then is on record.
+
     """
     with run.session(needs_lock=False) as session:
         path = session.directory.path
@@ -129,7 +148,26 @@ def _apply_everywhere(run: Run, plan: SetPlan, phrase: str | None, *, progress: 
 
 
 def fleet_sweep(run: Run, *, progress: Progress = lambda _line: None) -> FleetSweep:
-    """A sweep of every target; makes no call. ``progress`` gets a line when a target has ended."""
+    """Take one sweep of every target from the run's parameters; makes no call.
+
+    Parameters
+    ----------
+    run
+        A run of "fleet_sweep": `targets`, `max_total_deletes`, and the parameters of a sweep.
+    progress
+        Gets a line when a target has ended.
+
+    Returns
+    -------
+    FleetSweep
+        `plan` makes the plans of all targets, `apply` carries them out with the phrase of the whole.
+
+    Raises
+    ------
+    InvalidInput
+        The rule names nothing or cannot be meant.
+
+    """
     with run.recorded():
         _rule(run)
     return FleetSweep(run, progress)
@@ -161,8 +199,8 @@ class FleetSweep:
 
 def _rule(run: Run) -> None:
     """Check what the targets would each find wrong. Raises InvalidInput."""
-    if run.parameters["plan_file"] is not None and "thing_groups" in run.parameters.given:
-        raise InvalidInput("thing_groups cannot be given beside plan_file: a plan names its things")
+    if run.parameters["plan_file"] is not None:
+        require_in_plan(run.parameters.given)
     rule_of(run)
 
 

@@ -8,7 +8,7 @@ from iotjobs.ui.fleet_overview import fleet_overview
 from iotjobs.ui.fleet_report import fleet_report
 from iotjobs.ui.prevention_view import prevention
 from iotjobs.ui.restoration_view import removed
-from iotjobs.ui.screens import explore
+from iotjobs.ui.screens import explore, investigate
 from iotjobs.ui.steps_view import what_to_do
 from iotjobs.ui.sweep_panel import sweep_panel
 from iotjobs.ui.sweep_view import sweep_report
@@ -20,6 +20,7 @@ __all__ = [
     "explore",
     "fleet_overview",
     "fleet_report",
+    "investigate",
     "prevention",
     "removed",
     "sweep_panel",

@@ -23,7 +23,19 @@ _MEANINGS = {
 
 
 def banner(run: Run) -> View:
-    """The banner of a run's connection, the same live and in a report; where a run changes things, what you may."""
+    """Show where and as whom AWS is asked; where a run changes things, what the caller may.
+
+    Parameters
+    ----------
+    run
+        The run that `start` opened, with its parameters.
+
+    Returns
+    -------
+    View
+        Shown by Jupyter; the same as static HTML in a report.
+
+    """
     return connection_banner(ConnectionInfo.of(run.connection), rights_of(run))
 
 

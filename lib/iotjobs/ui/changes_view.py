@@ -22,7 +22,19 @@ _COLUMNS = (
 
 
 def what_changed(findings: Findings) -> View:
-    """What got stuck, what moved, what is gone and what is new since the run that `compare_with` names."""
+    """Show what got stuck, what moved, what is gone and what is new since the run that `compare_with` names.
+
+    Parameters
+    ----------
+    findings
+        What `investigate` found.
+
+    Returns
+    -------
+    View
+        Shown by Jupyter; the same as static HTML in a report.
+
+    """
     changes = findings.changes
     table = None
     if changes is not None and len(changes.table):

@@ -154,7 +154,19 @@ class DeletePanel(static.StaticForm, ipywidgets.VBox):
 
 
 def delete_panel(deletion: Deletion) -> DeletePanel:
-    """The panel over a deletion; the fields start with what the parameters name, else empty."""
+    """Show the panel over a deletion; its fields start with what the parameters name, else empty.
+
+    Parameters
+    ----------
+    deletion
+        What `delete_job_execution` or `cancel_job_execution` returned.
+
+    Returns
+    -------
+    DeletePanel
+        A widget; in a report the static form of the plan stands for it.
+
+    """
     return DeletePanel(deletion)
 
 

@@ -63,7 +63,19 @@ def plan_html(plan: Plan, *, refusals: dict[str, str]) -> Markup:
 
 
 def deletion_report(deletion: Deletion) -> UpdatingView:
-    """How the deletion stands; it follows what is done in the panel."""
+    """Show the plan of one execution, and what became of it once it was carried out.
+
+    Parameters
+    ----------
+    deletion
+        What `delete_job_execution` or `cancel_job_execution` returned.
+
+    Returns
+    -------
+    UpdatingView
+        Shown by Jupyter; the same as static HTML in a report. It follows the run.
+
+    """
     view = UpdatingView(lambda: _report(deletion))
     deletion.run.listeners.append(view.refresh)
     return view

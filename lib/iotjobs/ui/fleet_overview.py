@@ -33,7 +33,19 @@ _QUEUE_COLUMNS = (
 
 
 def fleet_overview(findings: Findings) -> View:
-    """Which jobs and device groups hurt most and why, which queues hold most back, and the figures."""
+    """Show which jobs and device groups hurt most and why, which queues hold most back, and the figures.
+
+    Parameters
+    ----------
+    findings
+        What `investigate` found.
+
+    Returns
+    -------
+    View
+        Shown by Jupyter; the same as static HTML in a report.
+
+    """
     parts = [matrix_html(findings.executions), heaviest_html(findings)]
     figures = figures_of(findings.executions)
     return View(

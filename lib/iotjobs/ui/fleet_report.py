@@ -46,7 +46,19 @@ _CHANGE_COLUMNS = (
 
 
 def fleet_report(of: FleetView | FleetSweep) -> View:
-    """The page of a fleet's investigation, of its plans, or of what became of them; the same live and in a report."""
+    """Show a fleet's investigation, its plans, or what became of them.
+
+    Parameters
+    ----------
+    of
+        What `fleet` or `fleet_sweep` returned.
+
+    Returns
+    -------
+    View
+        Shown by Jupyter; the same as static HTML in a report.
+
+    """
     view = of if isinstance(of, FleetView) else of.view
     lines = [f"{answer.name}: {answer.outcome}. {answer.reason}" for answer in view.answers]
     if view.plan is not None and not view.refusals and view.plan.targets:

@@ -15,7 +15,19 @@ _MOST_NAMES = 5
 
 
 def prevention(findings: Findings) -> View:
-    """The jobs that can hang again: what each lacks, the command that changes it, and what the next one should have."""
+    """Show the jobs that can hang again: what each lacks, the command that changes it, what the next should have.
+
+    Parameters
+    ----------
+    findings
+        What `investigate` found.
+
+    Returns
+    -------
+    View
+        Shown by Jupyter; the same as static HTML in a report.
+
+    """
     found = findings.preventions
     jobs, unread = found.jobs[:MOST_JOBS], found.unread[:_MOST_NAMES]
     html = render(

@@ -24,7 +24,19 @@ _COLUMNS = (
 
 
 def removed(run: Run) -> UpdatingView:
-    """What the run removed so far, and the requests that queue it again, in `restore/` of its directory."""
+    """Show what the run removed so far; the requests that queue it again are in `restore/` of its directory.
+
+    Parameters
+    ----------
+    run
+        The run that `start` opened, with its parameters.
+
+    Returns
+    -------
+    UpdatingView
+        Shown by Jupyter; the same as static HTML in a report. It follows the run.
+
+    """
     view = UpdatingView(lambda: restoration_view(restoration(run.directory.path)))
     run.listeners.append(view.refresh)
     return view

@@ -4,17 +4,69 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iotjobs.run.progress import Meter
 from iotjobs.ui.explorer import Explorer
+from iotjobs.ui.progress import ReadingView
 
 if TYPE_CHECKING:
     from iotjobs.run.run import Run
     from iotjobs.workflows.investigate import Findings
 
 
+def investigate(run: Run) -> Findings:
+    """Read a job, a thing, or all that is unfinished, and say of each execution why it has not finished.
+
+    Writes `executions.csv` and `executions.parquet` into the run directory, and `changes.csv` where the run has an
+    earlier one to compare with. Changes nothing in AWS. Shows how far the reading is, and what a long job has
+    unfinished while what has ended is still read.
+
+    Parameters
+    ----------
+    run
+        A run of "investigate". Its parameters say what is read: `job_id`, `thing_name`, `stuck_after`, `statuses`.
+
+    Returns
+    -------
+    Findings
+        The tables, each with the columns and dtypes of `model.py`, and what to do next.
+
+    Raises
+    ------
+    InvalidInput
+        The earlier run of `compare_with` is of another place or cannot be read.
+    NotFound
+        There is no such job or thing in the account and region.
+    Denied
+        No usable credentials, or a permission without which nothing can be said. What else is denied is a gap.
+    Refused
+        Another run is at work in the run directory.
+    Interrupted
+        A person stopped it.
+
+    """
+    from iotjobs.workflows import investigate as workflow  # noqa: PLC0415 - a view alone needs no workflow
+
+    meter = Meter("Reading", lambda: run.brake_now)
+    view = ReadingView(meter)
+    with view.shown():
+        return workflow.investigate(run, progress=meter, on_unfinished=view.first_answer)
+
+
 def explore(findings: Findings, run: Run | None = None) -> Explorer:
     """Show findings to choose from: a job, an execution or a thing; the rest of the view follows.
 
-    With the ``run`` there are buttons that ask AWS, about what a person is looking at and nothing else.
+    Parameters
+    ----------
+    findings
+        What `investigate` found.
+    run
+        With it there are buttons that ask AWS, about what a person is looking at and nothing else.
+
+    Returns
+    -------
+    Explorer
+        A widget; in a report its static form stands for it.
+
     """
     if run is None:
         return Explorer(findings)

@@ -90,7 +90,19 @@ def summary_html(findings: Findings) -> Markup:
 
 
 def what_to_do(findings: Findings) -> View:
-    """The ranked steps, what needs none, and what could not be read: a list without buttons."""
+    """Show the ranked steps, what needs none, and what could not be read: a list without buttons.
+
+    Parameters
+    ----------
+    findings
+        What `investigate` found.
+
+    Returns
+    -------
+    View
+        Shown by Jupyter; the same as static HTML in a report.
+
+    """
     steps = findings.steps.ranked[:MOST_STEPS]
     lines = [f"{rank}. {step.what}: {step.effect}" for rank, step in enumerate(steps, start=1)]
     html = summary_html(findings) + steps_html(findings) + after_steps_html(findings)

@@ -19,11 +19,11 @@ from markupsafe import Markup
 from iotjobs.markup import render
 from iotjobs.model import Action, Identity
 from iotjobs.plurals import many
+from iotjobs.run.progress import progress_sentence
 from iotjobs.ui import static, sweep_view
 from iotjobs.ui.callbacks import in_background, report_errors
 from iotjobs.ui.grid import Grid, GridColumn
 from iotjobs.ui.layout import row
-from iotjobs.ui.progress import progress_sentence
 
 if TYPE_CHECKING:
     from iotjobs.deletion.results import TargetResult
@@ -268,7 +268,19 @@ class SweepPanel(static.StaticForm, ipywidgets.VBox):
 
 
 def sweep_panel(sweep: Sweep) -> SweepPanel:
-    """The panel over a sweep whose plan was made."""
+    """Show the panel over a sweep whose plan was made.
+
+    Parameters
+    ----------
+    sweep
+        What `sweep` returned, with `plan` called.
+
+    Returns
+    -------
+    SweepPanel
+        A widget; in a report the static form of the plan stands for it.
+
+    """
     return SweepPanel(sweep)
 
 

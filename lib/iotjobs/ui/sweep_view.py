@@ -202,7 +202,19 @@ def _first(messages: Sequence[str]) -> str:
 
 
 def sweep_report(sweep: Sweep) -> UpdatingView:
-    """How a sweep stands, failures first; it follows what is done in the panel."""
+    """Show the plan of a sweep, and what became of each target once it was carried out, failures first.
+
+    Parameters
+    ----------
+    sweep
+        What `sweep` returned.
+
+    Returns
+    -------
+    UpdatingView
+        Shown by Jupyter; the same as static HTML in a report. It follows the run.
+
+    """
 
     def report() -> View:
         text = f"{sweep.run.outcome}: {sweep.run.reason}"

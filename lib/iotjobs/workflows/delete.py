@@ -107,10 +107,26 @@ def apply_plan(run: Run, view: DeletionView, phrase: str) -> DeletionView:
 
 
 def delete_job_execution(run: Run) -> Deletion:
-    """Take the reference's request from the run's parameters. Makes no call; raises InvalidInput.
+    """Take the request of one delete from the run's parameters, as the AWS CLI does; makes no call.
 
     Without any name a person is to choose one in the panel: the notebook then ends as `invalid`, with the
-    missing parameters, unless somebody did.
+    missing parameters, unless somebody did. Source: API DeleteJobExecution; its guards are in `deletion/guards.py`.
+
+    Parameters
+    ----------
+    run
+        A run of "delete_job_execution".
+
+    Returns
+    -------
+    Deletion
+        `plan` describes the execution and what follows, `apply` deletes it with the plan's phrase.
+
+    Raises
+    ------
+    InvalidInput
+        The request cannot be meant: a name, the number, or JSON input that does not fit the API.
+
     """
     with run.recorded():
         deletion = Deletion(run)
@@ -129,7 +145,24 @@ def delete_job_execution(run: Run) -> Deletion:
 
 
 def cancel_job_execution(run: Run) -> Deletion:
-    """Take the request of a cancel from the run's parameters, as `delete_job_execution` does. Raises InvalidInput."""
+    """Take the request of one cancel from the run's parameters; makes no call. Source: API CancelJobExecution.
+
+    Parameters
+    ----------
+    run
+        A run of "cancel_job_execution".
+
+    Returns
+    -------
+    Deletion
+        As of `delete_job_execution`, but its `apply` cancels by the version of the plan and keeps the record.
+
+    Raises
+    ------
+    InvalidInput
+        The request cannot be meant.
+
+    """
     with run.recorded():
         deletion = Deletion(run, keeps_record=True)
         named = {name: run.parameters[name] for name in request.CANCEL_NAMES}
@@ -214,7 +247,26 @@ class Deletion:
         return self
 
     def apply(self, confirm: str | None = None) -> Deletion:
-        """Carry the plan out if it is confirmed, see `apply_plan`; without a phrase it stays a plan."""
+        """Carry the plan out if it is confirmed; without a phrase it stays a plan.
+
+        Parameters
+        ----------
+        confirm
+            The plan's phrase, by default the run's parameter.
+
+        Returns
+        -------
+        Deletion
+            This one: `view.result` has what became of it, `run.outcome` how it ended.
+
+        Raises
+        ------
+        Refused
+            Another run is at work in the run directory. What a guard refuses is not raised: it is in `refusals`.
+        RecordError
+            The journal cannot be written; nothing more was called.
+
+        """
         phrase = confirm if confirm is not None else self._confirm
         if self.view.open and phrase is not None:
             self.view = apply_plan(self.run, self.view, phrase)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from iotjobs.aws.read_fleet import read_fleet
+from iotjobs.aws.read_fleet import Progress, no_progress, read_fleet
 from iotjobs.diagnosis.changes import Changes
 from iotjobs.diagnosis.diagnose import diagnose_executions, diagnose_queues
 from iotjobs.diagnosis.next_steps import NextSteps, next_steps
 from iotjobs.diagnosis.overview import worst_causes
 from iotjobs.diagnosis.prevention import Preventions, preventions
+from iotjobs.errors import Interrupted
 from iotjobs.model import (
     DIAGNOSIS_COLUMNS,
     EXECUTION_COLUMNS,
@@ -96,36 +98,53 @@ _WORST_LAST = (
 )
 
 
-def investigate(run: Run) -> Findings:
+def investigate(
+    run: Run,
+    *,
+    progress: Progress = no_progress,
+    on_unfinished: Callable[[Findings], None] = lambda _findings: None,
+) -> Findings:
     """Read a job, a thing, or all that is unfinished, and say of each execution why it has not finished.
 
-    What to read are the run's parameters (`parameters.NOTEBOOKS`). Writes `executions.csv` and `executions.parquet`
-    into the run directory, and where the run has an earlier one to compare with, `changes.csv`. Raises InvalidInput,
-    NotFound, Denied, and Refused when another run is at work in the run directory.
+    What it reads, writes and raises: `iotjobs.investigate`, which shows besides how far it is. ``progress`` hears that,
+    and ``on_unfinished`` gets what a long job has unfinished while what has ended is still read.
     """
     with run.session(needs_lock=False):
-        return _investigate(run)
+        try:
+            return _investigate(run, progress, on_unfinished)
+        except KeyboardInterrupt:
+            raise Interrupted("the reading was stopped before its end; nothing was changed: run it again") from None
 
 
-def _investigate(run: Run) -> Findings:
+def _investigate(run: Run, progress: Progress, on_unfinished: Callable[[Findings], None]) -> Findings:
     values, connection, earlier = run.parameters, run.connection, run.earlier
     if earlier is not None:
         earlier.require_same_place(account=connection.account, region=connection.region)
-    stuck_after: timedelta = values["stuck_after"]
     snapshot = read_fleet(
         connection,
         job_id=values["job_id"],
         thing_name=values["thing_name"],
         statuses=values["statuses"],
-        stuck_after=stuck_after,
+        stuck_after=values["stuck_after"],
+        progress=progress,
+        on_unfinished=lambda first: on_unfinished(_findings(run, first)),
     )
+    findings = _findings(run, snapshot)
+    if earlier is not None:
+        given = values.as_document()
+        changes = changes_since(earlier, connection, findings.executions, findings.jobs, given=given)
+        findings = replace(findings, changes=changes)
+    _record(run, findings)
+    return findings
+
+
+def _findings(run: Run, snapshot: FleetSnapshot) -> Findings:
+    values = run.parameters
+    stuck_after: timedelta = values["stuck_after"]
     queues = diagnose_queues(snapshot, stuck_after=stuck_after)
-    executions = _executions(snapshot, queues)
-    jobs = _jobs(snapshot, queues)
-    given = values.as_document()
-    findings = Findings(
-        executions=executions,
-        jobs=jobs,
+    return Findings(
+        executions=_executions(snapshot, queues),
+        jobs=_jobs(snapshot, queues),
         queues=queues,
         connectivity=snapshot.things[["thing_name", "connected", "changed_at", "reason"]],
         steps=next_steps(queues, as_of=snapshot.as_of),
@@ -134,15 +153,12 @@ def _investigate(run: Run) -> Findings:
         job_id=values["job_id"],
         thing_name=values["thing_name"],
         stuck_after=stuck_after,
-        connection=ConnectionInfo.of(connection),
+        connection=ConnectionInfo.of(run.connection),
         place=snapshot.place,
         run_dir=run.directory.display_path,
         statuses=tuple(values["statuses"] or ()),
         jobs_listed=snapshot.jobs_listed,
-        changes=None if earlier is None else changes_since(earlier, connection, executions, jobs, given=given),
     )
-    _record(run, findings)
-    return findings
 
 
 def summarise(executions: pd.DataFrame) -> str:

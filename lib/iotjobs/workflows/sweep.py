@@ -36,6 +36,7 @@ from iotjobs.deletion.sweep_plan import Caps, SweepPlan
 from iotjobs.errors import InvalidInput, IotJobsError, RecordError
 from iotjobs.markup import visible
 from iotjobs.model import Action, ExecutionKey, Identity, Outcome
+from iotjobs.run.progress import Meter, told
 from iotjobs.sweep_rule import SweepRule
 
 if TYPE_CHECKING:
@@ -142,14 +143,31 @@ def rule_of(run: Run, *, action: Action | None = None) -> SweepRule:
     asked = sweep_rule.from_parameters({**run.parameters.values, **chosen})
     if run.parameters["plan_file"] is None and not asked.names_something:
         raise InvalidInput(
-            "nothing is named: give at least one of job_id, thing_name, causes, statuses, thing_groups; a sweep of "
+            f"nothing is named: give at least one of {', '.join(sweep_rule.SELECTORS)}; a sweep of "
             "everything must be meant"
         )
     return asked
 
 
 def sweep(run: Run) -> Sweep:
-    """Take the rule and the caps from the run's parameters. Makes no call; raises InvalidInput."""
+    """Take the rule and the caps of a sweep from the run's parameters; makes no call.
+
+    Parameters
+    ----------
+    run
+        A run of "sweep". The rule is `sweep_rule.SweepRule`, the caps are `max_deletes` and `max_fraction` (0 to 1).
+
+    Returns
+    -------
+    Sweep
+        `plan` says which executions and what follows, `apply` carries the plan out with its phrase.
+
+    Raises
+    ------
+    InvalidInput
+        The rule names nothing or cannot be meant.
+
+    """
     with run.recorded():
         rule_of(run)
     return Sweep(run)
@@ -215,7 +233,30 @@ class Sweep:
         stop: Callable[[], bool] = lambda: False,
         progress: Callable[[TargetResult], None] = lambda _result: None,
     ) -> Sweep:
-        """Carry the plan out if it is approved, see `apply_plan`; without a phrase it stays a plan."""
+        """Carry the plan out if it is approved; without a phrase it stays a plan.
+
+        Parameters
+        ----------
+        confirm
+            The plan's phrase, by default the run's parameter.
+        stop
+            Asked before each execution; True ends the sweep, and the same run directory goes on with it.
+        progress
+            Gets each target's result.
+
+        Returns
+        -------
+        Sweep
+            This one: `results` has what became of each target, `run.outcome` how it ended.
+
+        Raises
+        ------
+        Refused
+            Another run is at work in the run directory. What a guard refuses is not raised: it is in `refusals`.
+        RecordError
+            The journal cannot be written; nothing more was called.
+
+        """
         phrase = confirm if confirm is not None else self.run.parameters["confirm"]
         if self.view.open and (phrase is not None or self.run.parameters["unattended"]):
             self.view = apply_plan(self.run, self.view, phrase, stop=stop, progress=progress)
@@ -266,8 +307,7 @@ def _another_than(run: Run, asked: SweepRule, plan: SweepPlan, action: Action | 
 def _from_file(run: Run, action: Action | None) -> tuple[SweepPlan | None, list[Refusal]]:
     """The plan of `plan_file`, which the parameters given beside it may only tighten. Raises InvalidInput."""
     given = run.parameters.given
-    if "thing_groups" in given:
-        raise InvalidInput("thing_groups cannot be given beside plan_file: a plan names its things")
+    sweep_rule.require_in_plan(given)
     path = Path(run.parameters["plan_file"]).expanduser()
     plan, refused = plan_file.load(path)
     if not isinstance(plan, SweepPlan):
@@ -302,7 +342,9 @@ def _from_directory(session: Session, asked: SweepRule) -> tuple[SweepPlan | Non
 
 def _choose(run: Run, session: Session, asked: SweepRule) -> SweepView:
     caps = Caps(run.parameters["max_deletes"], run.parameters["max_fraction"])
-    choice = select_targets(run.connection, asked, caps, now=_now(run))
+    meter = Meter("Reading", lambda: run.brake_now)
+    with told(meter.line):
+        choice = select_targets(run.connection, asked, caps, now=_now(run), progress=meter)
     view = SweepView(left_out=guards.left_alone(choice.left_out))
     if choice.plan is not None:
         return _offer(run, session, choice.plan)
@@ -397,9 +439,12 @@ def _carry_out(
 ) -> IotJobsError | None:
     """Do what is left; the error that ended it before its time. `results` is brought up to date."""
     noted_at = float("-inf")
+    meter = Meter("Sweeping", lambda: run.brake_now)
+    meter("done", 0, sum(not result.state.is_final for result in results.values()))
 
     def done(result: TargetResult) -> None:
         nonlocal noted_at
+        meter("done", int(result.state.is_final), 0)
         if time.monotonic() - noted_at > _SECONDS_BETWEEN_NOTES:
             noted_at = time.monotonic()
             run.note(counts=counts_of(results.values()))
@@ -415,7 +460,8 @@ def _carry_out(
         reconnect=run.reconnect,
     )
     try:
-        executor.run(stop=stop, progress=done)
+        with told(meter.line):
+            executor.run(stop=stop, progress=done)
     except IotJobsError as error:
         return error
     finally:
