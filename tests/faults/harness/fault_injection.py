@@ -227,7 +227,7 @@ def connection_to(injector: FaultInjector) -> Connection:
 
 def _on_device_plane(found: dict[str, Any]) -> dict[str, Any]:
     """An execution as the device's plane tells it: whole seconds, the thing's name and no ARN, the details as they are."""
-    told = {name: int(value) if name.endswith("At") else value for name, value in found.items()}
+    told: dict[str, Any] = {name: int(value) if name.endswith("At") else value for name, value in found.items()}
     arn, details = told.pop("thingArn"), told.pop("statusDetails")
     more = {"statusDetails": details["detailsMap"]} if details else {}
     return told | {"thingName": arn.rpartition("/")[2]} | more
