@@ -1,5 +1,7 @@
 """Airflow: investigate every night and plan a sweep; a person approves the plan; or let it sweep unattended.
 
+`iotjobs_fleet` does the first for many accounts and regions, those of `targets.toml`.
+
 Copy into the DAGs folder. Needs apache-airflow-providers-papermill, and the kit's environment as a kernel:
 
     /srv/iotjobs/.venv/bin/python -m ipykernel install --user --name iotjobs
@@ -44,6 +46,13 @@ def notebook(name: str, **parameters: Any) -> PapermillOperator:
 with DAG("iotjobs_plan", schedule="10 3 * * *", start_date=START, catchup=False, max_active_runs=1, default_args=RETRY):
     # The plan lies in the sweep's run directory: plan.json, and the phrase as `confirm` in result.json.
     notebook("investigate") >> notebook("sweep", **RULE, **CAPS)
+
+with DAG(
+    "iotjobs_fleet", schedule="30 3 * * *", start_date=START, catchup=False, max_active_runs=1, default_args=RETRY
+):
+    # Many accounts at once; a target that fails is named, and the task fails as `partial`: its plans can be confirmed.
+    targets = {"targets": f"{HOME}/targets.toml", "target_timeout": "30m"}
+    notebook("fleet", **targets) >> notebook("fleet_sweep", **targets, **RULE, **CAPS, max_total_deletes=200)
 
 with DAG(
     "iotjobs_apply",

@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import stat
 from pathlib import Path
 from typing import Any, BinaryIO
 
+_HALVES = re.compile(rb"\\u[dD][89a-fA-F]")
 MOST_BYTES = 64 * 1024 * 1024
 _UNHINDERED = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 
@@ -30,10 +32,20 @@ def bounded(file: BinaryIO, path: Path, most_bytes: int) -> bytes:
     return content
 
 
-def parse_json(content: bytes) -> Any:
-    """What JSON says. Raises ValueError, also for what is nested too deep."""
+def with_whole_characters(content: bytes) -> bytes:
+    r"""JSON with `?` for each half of a character (`\ud800`): no table, file or page can hold one."""
+    if not _HALVES.search(content):
+        return content
     try:
-        return json.loads(content)
+        return json.dumps(json.loads(content), ensure_ascii=False).encode(errors="replace")
+    except (ValueError, RecursionError):  # who reads it says what is odd about it
+        return content
+
+
+def parse_json(content: bytes) -> Any:
+    """What JSON says, see `with_whole_characters`. Raises ValueError, also for what is nested too deep."""
+    try:
+        return json.loads(with_whole_characters(content))
     except RecursionError:
         raise ValueError("it is nested too deep") from None
     except ValueError as error:

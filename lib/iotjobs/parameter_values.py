@@ -67,7 +67,17 @@ class Parameter:
 
 
 def text(value: object, *, name: str) -> str | None:
-    """Text or nothing; a number, a boolean, a date or NaN that somebody's reader made of it is refused."""
+    """Text or nothing; a number, a boolean, a date or NaN that somebody's reader made of it is refused.
+
+    So is text that no file can hold: bytes of a command line that are not UTF-8.
+    """
+    if isinstance(value, str) and not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise InvalidInput(
+                f"{name} is {value!r}, which is not UTF-8: give it in UTF-8, or without that character"
+            ) from None
     if value is None or isinstance(value, str):
         return value
     raise InvalidInput(_not_text(name, value))

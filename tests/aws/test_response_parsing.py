@@ -49,6 +49,14 @@ def test_what_is_not_as_expected_is_left_to_botocore(body: bytes) -> None:
     assert _taken(body) == ({}, body)
 
 
+def test_half_a_character_becomes_a_question_mark_and_whole_ones_stay() -> None:
+    """JSON may escape what no text of UTF-8 can hold; a table or a file fails on it, far from here."""
+    _, left = _taken(
+        b'{"a": "x\\ud800y", "b": "\\uDC9b", "c": "\\ud83d\\ude00", "d": ["\\ud800"]}', operation="DescribeJob"
+    )
+    assert json.loads(left) == {"a": "x?y", "b": "?", "c": "\U0001f600", "d": ["?"]}
+
+
 def test_an_error_keeps_its_body() -> None:
     body = json.dumps({"executionSummaries": [ROW]}).encode()
     assert _taken(body, status=429) == ({"FromAws": False}, body)

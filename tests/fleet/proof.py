@@ -2,9 +2,10 @@
 
 Eight embedded services in processes of their own, a real scheduler, two workers. One service throttles, one login ends
 in mid-sweep; more targets hang, are dead, have expired credentials, no profile, another account than the file says, or
-are one of the eight again. A worker, the client and the scheduler are killed in mid-sweep, and the sweep goes on. Then
-every target is accounted for, nothing was deleted that was not planned and nothing twice, by the services' own lists and
-logs and by the journals; and no secret is in a task graph, a result, a log or a file.
+are one of the eight again. The sweep is interrupted and stopped by a file; a worker, the client and the scheduler are
+killed in mid-sweep; and it goes on. Then every target is accounted for, nothing was deleted that was not planned and
+nothing twice, by the services' own lists and logs and by the journals; and no secret is in a task graph, a result, a log
+or a file.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -140,6 +142,7 @@ def main(things: int) -> int:
         proof.cluster.start()
         investigate_while_a_worker_dies(proof)
         phrase = plan(proof)
+        interrupt_and_stop(proof, phrase)
         kill_worker_client_and_scheduler(proof, phrase)
         go_on_to_the_end(proof, phrase)
         return check_every_execution(proof) + check_secrets(proof)
@@ -160,6 +163,24 @@ def plan(proof: Proof) -> str:
     result = proof.run("fleet_sweep", proof.run_dir, *RULE)
     check_targets(result, dict.fromkeys(NAMES, "planned"))
     return str(result["confirm"])
+
+
+def interrupt_and_stop(proof: Proof, phrase: str) -> None:
+    client = proof.start("fleet_sweep", proof.run_dir, *RULE, "--confirm", phrase)
+    proof.wait_for_deletes(5, client)
+    client.send_signal(signal.SIGINT)
+    code = client.wait(120)
+    result = json.loads((proof.run_dir / "result.json").read_text())
+    print(f"  interrupted: {result['outcome']} (exit {code}) {result['counts']}", flush=True)
+    assert (result["outcome"], code) == ("interrupted", 130), result["reason"]
+    assert {target["name"] for target in result["targets"]} == NAMES | set(OTHERS), result["targets"]
+
+    (proof.run_dir / "stop").write_text("")  # a person's; the interrupt left one of its own
+    before = proof.deleted()
+    result = proof.run("fleet_sweep", proof.run_dir, *RULE, "--confirm", phrase)
+    assert (result["outcome"], proof.deleted()) == ("interrupted", before), result["reason"]
+    assert (proof.run_dir / "stop").exists(), "a person's own stop stays"
+    (proof.run_dir / "stop").unlink()
 
 
 def kill_worker_client_and_scheduler(proof: Proof, phrase: str) -> None:

@@ -29,7 +29,9 @@ def main(kit_python: str) -> int:
         conf = {"plan_file": str(planned["run_dir"] / "plan.json"), "confirm": planned["confirm"]}
         _ended(dags["iotjobs_apply"].test(run_conf=conf), home, "sweep", "applied")
         _ended(dags["iotjobs_unattended"].test(), home, "sweep", "nothing_to_do")
-    print("airflow: planned, approved and applied, then found nothing left")
+        _ended(dags["iotjobs_fleet"].test(), home, "fleet", "ok")
+        _ended(None, home, "fleet_sweep", "nothing_to_do")
+    print("airflow: planned, approved and applied, then found nothing left; a fleet investigated and planned")
     return 0
 
 
@@ -39,6 +41,10 @@ def _settings(home: Path, kit_python: str) -> None:
     argv = [kit_python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     (spec / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "iotjobs", "language": "python"}))
     (home / "runs").mkdir()
+    (home / "config").write_text("[profile plant]\n")
+    (home / "targets.toml").write_text(
+        f'[[target]]\nname = "plant"\nregion = "{os.environ["AWS_DEFAULT_REGION"]}"\nprofile = "plant"\n'
+    )
     os.environ |= {
         "AIRFLOW_HOME": str(home / "airflow"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",

@@ -158,7 +158,7 @@ def tasks(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def test_each_task_of_airflow_gives_parameters_that_its_notebook_has(tasks: list[Any]) -> None:
-    assert len(tasks) == 5
+    assert len(tasks) == 7
     for task in tasks:
         there = {parameter.name for parameter in kit.parameters_of(Path(task.input_nb))}
         assert task.parameters.keys() <= there, task.task_id

@@ -32,6 +32,13 @@ def test_a_name_that_papermill_coerced_says_how_to_give_it(name: str, bad: Any) 
         getattr(parameters, name)(bad)
 
 
+def test_text_that_no_file_can_hold_is_invalid() -> None:
+    """A command line's bytes that are not UTF-8, as Python has them."""
+    with pytest.raises(InvalidInput, match=r"ticket is .* not UTF-8"):
+        parameter_values.text("a\udcffb", name="ticket")
+    assert parameter_values.text("Änderung 🚀", name="ticket") == "Änderung 🚀"
+
+
 @pytest.mark.parametrize("name", ["job_id", "thing_name", "namespace_id"])
 @pytest.mark.parametrize("bad", ["", "a\n", "\na", "a b", "a/b", "ä", "a\x00", "${HOME}"])
 def test_a_name_must_fit_as_a_whole(name: str, bad: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from iotjobs.aws.raw_pages import ROWS, TIMES, raw_page
+from iotjobs.given_file import with_whole_characters
 
 #: The operations whose rows are taken past botocore's parser, and the member that holds them: it checks every member
 #: of every row against its model, which takes most of the time of a long listing.
@@ -84,6 +85,7 @@ def before_parse(
     that asks for a login.
     """
     name = operation_model.name
+    response_dict["body"] = with_whole_characters(response_dict["body"])
     if response_dict["status_code"] >= _ERRORS:
         customized_response_dict["FromAws"] = _has_error_type(response_dict)
         if name == "GetCallerIdentity":

@@ -23,6 +23,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from iotjobs.errors import RecordError
+from iotjobs.given_file import parse_json
 from iotjobs.model import ExecutionKey, Identity, same_moment, utc_text
 from iotjobs.run.files import last_result, open_own, read_own, sync_names
 
@@ -239,8 +240,8 @@ def snapshots(path: Path) -> list[dict[str, Any]]:
     lines = []
     for line in _content(path).split(b"\n"):
         try:
-            lines.append(json.loads(line))
-        except (ValueError, RecursionError):
+            lines.append(parse_json(line))
+        except ValueError:
             continue
     return lines
 

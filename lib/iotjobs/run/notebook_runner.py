@@ -14,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from iotjobs import parameter_values
 from iotjobs.errors import InvalidInput, Refused
 from iotjobs.model import Outcome, place_words, utc_text
 from iotjobs.run import files, journal
@@ -44,6 +45,10 @@ def run(path: Path, options: Mapping[str, Any]) -> int:
         last = files.last_result(directory.path)
         before = {"journal": journal.sealed(last), "previous": ending_before(last)}
         directory.write_result({**blank, **before})
+        if not_text := _not_text(options):
+            _record(directory, Outcome.INVALID, not_text)
+            echo(f"Error: {not_text}", err=True)
+            return Outcome.INVALID.exit_code
         files.make_fresh(executed)  # papermill writes to whatever has that name
     try:
         problem = _execute(path, executed, values)
@@ -56,6 +61,17 @@ def run(path: Path, options: Mapping[str, Any]) -> int:
         _finish(executed, directory)
         _say(_result(directory), directory, executed)
     return Outcome(_result(directory)["outcome"]).exit_code
+
+
+def _not_text(options: Mapping[str, Any]) -> str:
+    """Which parameter no notebook can hold, and why; empty where all can."""
+    try:
+        for name, value in options.items():
+            if isinstance(value, str):
+                parameter_values.text(value, name=name)
+    except InvalidInput as error:
+        return str(error)
+    return ""
 
 
 def _execute(path: Path, executed: Path, values: Mapping[str, Any]) -> str:

@@ -40,6 +40,7 @@ _PATIENCE_S = 300.0  # a worker that lost its client or was given up may still b
 _PAUSE_S = 2.0
 _STOP = "stop"
 _STOP_TEXT = "left by a fleet's run that was interrupted or gave this up; the next one removes it\n"
+_TOUCHED_S = 2.0  # what one write may take
 
 
 def identify(
@@ -204,14 +205,17 @@ def leave_stop(directory: Path) -> None:
     with suppress(FileExistsError):
         handle = files.open_own(directory / _STOP, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(_STOP_TEXT)
+            written_at = os.fstat(handle).st_mtime  # by the clock of the file system
+            file.write(f"{_STOP_TEXT}at {written_at}\n")
 
 
 def remove_stop(directory: Path) -> None:
-    """Take away what `leave_stop` left; a person's own stays."""
-    with suppress(OSError):
-        if files.read_own(directory / _STOP) == _STOP_TEXT.encode():
-            (directory / _STOP).unlink()
+    """Take away what `leave_stop` left; a person's own stays, and so does one that a person has touched since."""
+    stop = directory / _STOP
+    with suppress(OSError, ValueError):
+        text, _, written_at = files.read_own(stop).decode().rpartition("at ")
+        if text == _STOP_TEXT and stop.lstat().st_mtime <= float(written_at) + _TOUCHED_S:
+            stop.unlink()
 
 
 def _in_its_directory(
