@@ -47,7 +47,7 @@ def test_calls_are_counted_whichever_thread_makes_them(aws: StandIn, log_in: Log
 
 
 def test_every_call_has_the_kits_version_and_the_run_in_its_user_agent(aws: StandIn, log_in: LogIn) -> None:
-    log_in(aws)
+    log_in(aws, AWS_SDK_UA_APP_ID="ops")
     connection = connect(run_id="2026-11-25T10:00:00Z sweep\r\nX: y ü")
     connection.read("ListJobs")
     connection.read_device_plane("DescribeJobExecution", **PUMP)
@@ -56,3 +56,4 @@ def test_every_call_has_the_kits_version_and_the_run_in_its_user_agent(aws: Stan
         assert f"iotjobs/{iotjobs.__version__ if hasattr(iotjobs, '__version__') else ''}" in call.user_agent
         assert call.user_agent.endswith("iotjobs-run/2026-11-25T10-00-00Z-sweep--X--y--")
         assert call.user_agent.startswith("Boto")
+        assert "app/ops" in call.user_agent

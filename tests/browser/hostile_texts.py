@@ -9,6 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 import iotjobs
 from iotjobs.deletion.guards import Refusal
 from iotjobs.deletion.plan import QueueContext
@@ -22,11 +24,16 @@ from iotjobs.run.directory import RunDirectory, blank_result
 from iotjobs.run.journal import Journal
 from iotjobs.run.report import head_html
 from iotjobs.sweep_rule import SweepRule
+from iotjobs.targets.answers import TargetAnswer
+from iotjobs.targets.history import HISTORY_COLUMNS
+from iotjobs.targets.table import OVERVIEW_COLUMNS
+from iotjobs.targets.view import FleetView
 from iotjobs.ui import (
     delete_panel,
     deletion_report,
     explore,
     fleet_overview,
+    fleet_report,
     sweep_panel,
     sweep_report,
     what_changed,
@@ -122,6 +129,14 @@ def sweep(text: str, directory: Path) -> Sweep:
     return made
 
 
+def fleet(text: str) -> FleetView:
+    """A fleet's run whose targets, reasons, jobs and runs before have the text."""
+    answer = TargetAnswer(text, text, Outcome.OK, text, account=text, counts={"changes_new": 1})
+    overview = pd.DataFrame([[text, text, text, text, text, 2, 1]], columns=OVERVIEW_COLUMNS)
+    history = pd.DataFrame([[text, text, "ok", 1, 0, 2, 1]], columns=HISTORY_COLUMNS)
+    return FleetView((answer,), overview, history, dashboard=text, refusals=(Refusal("protected", text),))
+
+
 def deletion(text: str, directory: Path) -> Deletion:
     """A deletion of an execution with the text everywhere."""
     key = ExecutionKey(text, text, 1)
@@ -194,6 +209,7 @@ def views(name: str, directory: Path) -> Iterator[tuple[str, Any]]:
     yield "plan of a delete", page(panel.static_html())
     yield "report of a delete", deletion_report(deleted)
     yield "end of a run", swept.run.end()
+    yield "report of a fleet", fleet_report(fleet(text))
     yield "report's head", page(head_html(result(text), run_id=text))
     yield "restoration", restoration_view(restored(text, directory / "restore"))
 

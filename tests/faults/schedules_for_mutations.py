@@ -105,6 +105,22 @@ def next_number_beside_it(directory: Path) -> Sweep:
     return sweep
 
 
+def next_number_beside_the_second(directory: Path) -> Sweep:
+    """The second thing gets number 2 of the job once the first is gone: its look is the device plane's by then."""
+    sweep = planned(directory, Job(("QUEUED", "QUEUED"), continuous=True))
+    before: list[str] = []
+
+    def gets_another(operation: str) -> None:
+        if before.count(DELETE) == 1 and operation != DELETE:
+            sweep.simulation.service._queue("job-0", "thing-1")
+            before.clear()
+        before.append(operation)
+
+    sweep.simulation.before_call = gets_another
+    sweep.apply()
+    return sweep
+
+
 def last_look_is_slow(directory: Path) -> Sweep:
     """It takes 25 s, after which the number is another execution's."""
     sweep = planned(directory, Job(("FAILED",), continuous=True))

@@ -108,6 +108,11 @@ MUTATIONS = {
     "an old look is a look": Mutation(
         f"{DELETION}.executor.FRESH_S", lambda _real: float("inf"), play.last_look_is_slow
     ),
+    "what the device's plane says is not compared": Mutation(
+        f"{DELETION}.executor._Step._unmoved_on_device_plane",
+        lambda _real: lambda step: step._plan.execution,
+        play.next_number_beside_the_second,
+    ),
     "a cancel hits the newest": Mutation(
         f"{DELETION}.executor._Step._newest", lambda _real: lambda step: step._look(), play.next_number_beside_it
     ),

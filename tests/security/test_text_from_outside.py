@@ -69,7 +69,14 @@ def test_every_view_shows_it_as_text(tmp_path: Path, name: str) -> None:
             assert "mathjax_ignore" in html, title
         if visible(PAYLOADS[name], most=40)[:40] in page.text:
             shown.add(title)
-    assert {"explorer, static", "banner", "plan of a delete", "report's head", "restoration"} <= shown
+    assert {
+        "explorer, static",
+        "banner",
+        "plan of a delete",
+        "report's head",
+        "report of a fleet",
+        "restoration",
+    } <= shown
 
 
 @pytest.mark.parametrize("name", PAYLOADS)

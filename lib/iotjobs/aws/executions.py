@@ -13,7 +13,16 @@ from iotjobs.aws import raw_pages
 from iotjobs.aws.concurrency import map_concurrently
 from iotjobs.aws.connection import Connection
 from iotjobs.aws.raw_pages import RawPage
-from iotjobs.aws.rows import Row, execution, executions_columns, executions_table, name_in_arn, odd_answer, timer
+from iotjobs.aws.rows import (
+    Row,
+    execution,
+    executions_columns,
+    executions_table,
+    name_in_arn,
+    odd_answer,
+    on_control_plane,
+    timer,
+)
 from iotjobs.errors import IotJobsError, NotFound
 from iotjobs.model import UNFINISHED, Execution, ExecutionKey, Identity, Status, same_moment
 from iotjobs.snapshot import KEY, QUEUE_COLUMNS
@@ -141,6 +150,19 @@ def newest_execution(connection: Connection, *, job_id: str, thing_name: str) ->
     """A thing's newest execution of a job, the one that calls without a number mean. Raises as `describe_execution`."""
     answer = connection.read("DescribeJobExecution", jobId=job_id, thingName=thing_name)
     return execution(answer, job_id=job_id, thing=thing_name, number=None)
+
+
+def newest_unfinished(connection: Connection, *, job_id: str, thing_name: str) -> Execution:
+    """The same from the device's plane, whose quota is far higher: times in whole seconds, no `forceCanceled`.
+
+    The connection asks the control plane where that one cannot be had. Raises IotJobsError also for one that has ended
+    (API_iot-jobs-data_DescribeJobExecution: TerminalStateException).
+    """
+    answer = connection.read_device_plane(
+        "DescribeJobExecution", jobId=job_id, thingName=thing_name, includeJobDocument=False
+    )
+    as_controls = on_control_plane(answer, f"{connection.arns}thing/{thing_name}")
+    return execution(as_controls, job_id=job_id, thing=thing_name, number=None)
 
 
 class _OddPage(Exception):

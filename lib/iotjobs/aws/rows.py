@@ -129,6 +129,21 @@ def execution(answer: Mapping[str, Any], *, job_id: str, thing: str, number: int
     )
 
 
+def on_control_plane(answer: Mapping[str, Any], thing_arn: str) -> dict[str, Any]:
+    """What `DescribeJobExecution` of the device's plane answers, in the form of the control plane's.
+
+    ``thing_arn``: of the thing asked for. An answer about another one keeps its name, which `execution` refuses.
+    """
+    found = dict(answer["execution"])
+    if "thingArn" in found:
+        return dict(answer)
+    asked = name_in_arn("DescribeJobExecution", thing_arn)
+    told = found.pop("thingName", None)
+    found["thingArn"] = thing_arn if told == asked else f"{thing_arn.removesuffix(asked)}{told}"
+    found["statusDetails"] = {"detailsMap": found.get("statusDetails") or {}}
+    return {"execution": found}
+
+
 def timer(answer: Mapping[str, Any], key: ExecutionKey) -> tuple[float | None, int | None]:
     """The seconds left of a timer and the version, from `DescribeJobExecution` of either plane, for the key asked.
 

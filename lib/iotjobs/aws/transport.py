@@ -124,6 +124,8 @@ class BotoTransport:
         endpoint_url: str | None = None,
     ) -> None:
         session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=response_parsing.seconds)
+        creator = session.get_component("user_agent_creator")
+        session.register_component("user_agent_creator", _SteadyUserAgent(creator))
         self.region = region
         self.limits = limits or Limits()
         self.on_access_key: Callable[[str, str], None] = lambda _service, _key: None
@@ -263,6 +265,27 @@ def _log_call(call: Call, attempt: int, asked_at: float, error: Exception | None
         answer = error.response.get("Error", {}).get("Code") or answer
     facts = {"service": call.service, "operation": call.operation, "attempt": attempt, "answer": answer}
     _log.debug("call", extra={**facts, "seconds": round(time.monotonic() - asked_at, 3)})
+
+
+class _SteadyUserAgent:
+    """botocore's user agent, made once a client and not twice a call, which is a tenth of a long listing."""
+
+    def __init__(self, creator: Any) -> None:
+        self._creator = creator
+        self._text = ""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._creator, name)
+
+    def with_client_config(self, config: botocore.config.Config) -> _SteadyUserAgent:
+        return _SteadyUserAgent(self._creator.with_client_config(config))
+
+    def to_string(self) -> str:
+        self._text = self._text or str(self._creator.to_string())
+        return self._text
+
+    def rebuild_and_replace_user_agent_handler(self, **_event: Any) -> None:
+        """Leave it as it was made."""
 
 
 def user_agent(run_id: str | None) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from iotjobs.aws import executions as fetch
@@ -41,6 +42,9 @@ _LONGEST_PAUSE_BETWEEN_LOOKS_S = 15.0
 _BETWEEN_STOPS_S = 1.0  # how often a pause asks whether to stop
 #: How often it is looked whether an accepted call shows: for a few seconds, while others can go on, and for minutes.
 SHORT, LONG = 4, 14
+#: The device's plane tells whole seconds: so long before its plan an execution must have been queued, else another one
+#: that used its number again could have been queued in the same second.
+_TOLD_APART = timedelta(seconds=5)
 _OWN_DETAILS = ("canceledBy", "reason", "ticket", "run", "mark")
 _MOST_DETAILS = 10  # API: statusDetails
 
@@ -89,16 +93,17 @@ class Executor:
         self.jobs_on_record = {entry["job_id"] for entry in calling}
 
     def run(
-        self, connection: Connection, plan: Plan, *, cause: str = "", looks: int = LONG, by_list: bool = False
+        self, connection: Connection, plan: Plan, *, cause: str = "", looks: int = LONG, sparing: bool = False
     ) -> TargetResult:
         """Do what is left of a plan. ``looks``: how often it is looked whether an accepted call shows.
 
-        ``by_list``: what is gone may be seen by its thing's list, whose quota is another than that of the last looks.
+        ``sparing``: the quota of DescribeJobExecution, which limits a sweep, is spared where other answers tell as
+        much: the device's plane before a cancel, the thing's list after a delete.
 
         Raises Denied, Interrupted, RecordError and Refused, which end a run; all else is the result's `state` and
         `why`.
         """
-        step = _Step(self, connection, plan, cause, looks, by_list=by_list)
+        step = _Step(self, connection, plan, cause, looks, sparing=sparing)
         try:
             step.run()
         except Drifted as drift:
@@ -167,7 +172,7 @@ class _Step:
     """One execution's plan being carried out."""
 
     def __init__(
-        self, executor: Executor, connection: Connection, plan: Plan, cause: str, looks: int, *, by_list: bool = False
+        self, executor: Executor, connection: Connection, plan: Plan, cause: str, looks: int, *, sparing: bool = False
     ) -> None:
         self._executor = executor
         self._journal = executor.journal
@@ -175,7 +180,7 @@ class _Step:
         self._plan = plan
         self._cause = cause
         self._looks = looks
-        self._by_list = by_list
+        self._sparing = sparing
         self._fresh_look: tuple[Execution | None, float] | None = None
 
     def run(self) -> None:
@@ -391,6 +396,8 @@ class _Step:
 
     def _newest(self) -> Execution | None:
         """The execution that a cancel would hit, if it is the plan's. Raises Drifted when it is another one."""
+        if (unmoved := self._unmoved_on_device_plane()) is not None:
+            return unmoved
         key = self._plan.key
         try:
             newest = fetch.newest_execution(self._connection, job_id=key.job_id, thing_name=key.thing_name)
@@ -402,6 +409,23 @@ class _Step:
                 guards.unchanged(self._plan.execution, seen) or guards.newest_is_meant(key, newest.key.execution_number)
             )
         return newest
+
+    def _unmoved_on_device_plane(self) -> Execution | None:
+        """The newest execution by the device's plane, if it is the plan's as it was; None where that does not tell.
+
+        It tells all that a cancel is held to but the owner, which is the job's: number, moment, status, version. What
+        it says of any other, and what it cannot say, is asked of the control plane.
+        """
+        plan = self._plan
+        if not self._sparing or plan.made_at - plan.execution.queued_at < _TOLD_APART:
+            return None
+        try:
+            now = fetch.newest_unfinished(self._connection, job_id=plan.key.job_id, thing_name=plan.key.thing_name)
+        except IotJobsError as error:
+            if isinstance(error, Denied) and error.action is None:
+                raise
+            return None
+        return None if now.key != plan.key or guards.unchanged(plan.execution, now) else now
 
     def _wait_for(self, shows: Callable[[Execution | None], bool], what: str) -> Execution | None:
         """Look until what AWS accepted shows, for a while. Raises Unsettled."""
@@ -433,7 +457,7 @@ class _Step:
         does not say.
         """
         plan = self._plan
-        if not self._by_list or plan.namespace_id or plan.queue_context.owner:
+        if not self._sparing or plan.namespace_id or plan.queue_context.owner:
             return False
         try:
             listed = fetch.thing_executions(self._connection, plan.key.thing_name)

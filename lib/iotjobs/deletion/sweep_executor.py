@@ -151,7 +151,7 @@ class SweepExecutor:
 
     def _run(self, connection: Connection, target: Target, looks: int) -> TargetResult:
         cause = self._cause(target)
-        return self._executor.run(connection, target.removal, cause=cause, looks=looks, by_list=self._canary_gone)
+        return self._executor.run(connection, target.removal, cause=cause, looks=looks, sparing=self._canary_gone)
 
     def _cause(self, target: Target) -> str:
         return target.cause if self.plan.rule.causes else ""

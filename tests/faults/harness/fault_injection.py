@@ -178,6 +178,8 @@ class FaultInjector:
         ended = answer.get("execution", {}).get("status") not in (None, "QUEUED", "IN_PROGRESS")
         if service_name == "iot-jobs-data" and ended:
             raise service_error("TerminalStateException", operation, 410)
+        if service_name == "iot-jobs-data" and "execution" in answer:
+            answer = {"execution": _on_device_plane(answer["execution"])}
         self._after(*moment)
         _fail_after(fault, operation)
         return answer
@@ -221,6 +223,14 @@ class ModelTransport:
 def connection_to(injector: FaultInjector) -> Connection:
     """The product's connection, talking to the model."""
     return Connection(ModelTransport(lambda: injector))
+
+
+def _on_device_plane(found: dict[str, Any]) -> dict[str, Any]:
+    """An execution as the device's plane tells it: whole seconds, the thing's name and no ARN, the details as they are."""
+    told: dict[str, Any] = {name: int(value) if name.endswith("At") else value for name, value in found.items()}
+    arn, details = told.pop("thingArn"), told.pop("statusDetails")
+    more = {"statusDetails": details["detailsMap"]} if details else {}
+    return told | {"thingName": arn.rpartition("/")[2]} | more
 
 
 def _fail_before(fault: str, operation: str) -> None:
