@@ -41,6 +41,7 @@ def test_run_all_and_one_click_name_the_blocker_and_what_it_last_said(page: Page
     for width in (1600, 1100, 900):
         page.set_viewport_size({"width": width, "height": 1300})
         assert page.evaluate(_CUT_OFF) == []
+        shot(page, f"investigate-{width}")
 
 
 def act_in_place(page: Page, lab: Lab, live: Locator) -> None:
@@ -77,7 +78,8 @@ def act_in_place(page: Page, lab: Lab, live: Locator) -> None:
     live.get_by_role("button", name="Plan again with these caps").click()
     expect(live.get_by_text("To confirm, type how many: 2")).to_be_visible(timeout=WAIT_MS)
     shot(page, "in-place-sweep")
-    assert list(lab.folder.glob("runs/*-sweep"))
+    assert len(list(lab.folder.glob("runs/*-sweep"))) == 2
+    expect(live.locator("li").filter(has_text="more than max_fraction")).to_have_count(0)  # that plan changed nothing
     assert "Done here since the tables were read" in saved_report(page, lab, "investigate.ipynb")
     live.get_by_role("button", name="Close the plan").click()
     live.get_by_role("button", name="All jobs").click()

@@ -15,7 +15,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from iotjobs.markup import render
-from iotjobs.model import UNFINISHED, ExecutionKey, Outcome
+from iotjobs.model import UNFINISHED, ExecutionKey
 from iotjobs.ui.callbacks import report_errors
 from iotjobs.ui.delete_panel import DeletePanel
 from iotjobs.ui.layout import row as in_a_row
@@ -198,7 +198,7 @@ class ActionPanel(ipywidgets.VBox):
     def _close(self) -> None:
         if self.panel is None or self._busy:
             return
-        if self.panel.run.outcome not in (None, Outcome.PLANNED):
+        if any(each.touched for each in self.panel.results):  # a plan alone changed nothing
             self._runs.append(self.panel.run)
         self.panel, self.place.children = None, []
         self._follow()
