@@ -42,8 +42,8 @@ $(READY): requirements.lock pyproject.toml
 demo: setup  ## a sandbox fleet, investigated and cleaned up headlessly
 	$(BIN)/iotjobs sandbox -- $(BIN)/python -m iotjobs.sandbox.demo
 
-lab: setup  ## the same fleet in JupyterLab, open on the investigation
-	$(BIN)/iotjobs sandbox -- $(BIN)/jupyter lab --notebook-dir=notebooks --LabApp.default_url=/lab/tree/investigate.ipynb \
+lab: setup  ## the same fleet in JupyterLab, open on its start page
+	$(BIN)/iotjobs sandbox -- $(BIN)/jupyter lab --notebook-dir=notebooks --LabApp.default_url=/lab/tree/start.ipynb \
 	  --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate $(AS_ROOT) $(LAB_OPTIONS)
 
 browser: setup  ## a Chromium for the browser tests
@@ -68,12 +68,15 @@ airflow: setup  ## the example for Airflow, in Airflow itself (a minute to insta
 docs: setup  ## the pages that are made from the code
 	$(BIN)/python -m iotjobs.diagnosis.causes_page > docs/causes.md
 
+# Notebook 7 puts a long output into a box that scrolls, unless its cell says otherwise.
+KEEP = --keep-metadata-keys cell.metadata.scrolled
+
 lint: setup  ## the checks that need no service
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/nbstripout --verify notebooks/*.ipynb
+	$(BIN)/nbstripout --verify $(KEEP) notebooks/*.ipynb
 	$(BIN)/codespell
 	$(BIN)/validate-pyproject pyproject.toml
 	git grep -Ilz '' | xargs -0 $(BIN)/end-of-file-fixer
@@ -81,7 +84,7 @@ lint: setup  ## the checks that need no service
 format: setup  ## put code and notebooks in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/nbstripout notebooks/*.ipynb
+	$(BIN)/nbstripout $(KEEP) notebooks/*.ipynb
 
 lock: setup  ## the lock files anew from pyproject.toml; UPGRADE=--upgrade takes the newest releases
 	$(COMPILE) pyproject.toml --extra sandbox --extra test --group build --output-file requirements.lock

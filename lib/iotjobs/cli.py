@@ -125,7 +125,7 @@ def lab(*, in_sandbox: bool, options: tuple[str, ...]) -> None:
         if not folder.is_dir():
             kit.copy_to(folder)
     command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder}"]
-    command += ["--LabApp.default_url=/lab/tree/investigate.ipynb"]
+    command += [f"--LabApp.default_url=/lab/tree/{kit.START}"]
     command += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", *options]
     if in_sandbox:
         command = [sys.executable, "-m", "iotjobs.sandbox", "--", *command]

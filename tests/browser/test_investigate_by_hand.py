@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.lab_page import WAIT_MS, Lab, open_and_run
+from tests.browser.lab_page import WAIT_MS, Lab, open_and_run, saved_report, shot
 
 pytestmark = pytest.mark.browser
 
 
 def test_run_all_and_one_click_name_the_blocker_and_what_it_last_said(page: Page, sandbox_lab: Lab) -> None:
+    page.add_init_script(_COUNT_CLICKS)
     open_and_run(page, sandbox_lab, "investigate.ipynb")
     live = page.locator(".iotjobs-live")
     rows = live.locator("table[aria-label=executions] tbody tr")
     expect(rows.first).to_contain_text("firmware-2-4-1", timeout=WAIT_MS)
+    act_in_place(page, sandbox_lab, live)
     first_step = "1. Fix or cancel firmware-2-4-1 on 2 things (pumps): 2 executions, and frees 5 more that wait behind"
     expect(live.get_by_text(first_step)).to_be_visible()
 
@@ -39,6 +42,50 @@ def test_run_all_and_one_click_name_the_blocker_and_what_it_last_said(page: Page
         page.set_viewport_size({"width": width, "height": 1300})
         assert page.evaluate(_CUT_OFF) == []
 
+
+def act_in_place(page: Page, lab: Lab, live: Locator) -> None:
+    """From opening Lab to a plan in three clicks, and to done in one more with the thing's name typed once."""
+    typed = live.get_by_label("Thing's name", exact=True)
+    expect(live.get_by_text("a cancel is enough to free the queue and keeps the record")).to_be_visible()
+    live.get_by_role("button", name="Plan this cancel").click()
+    expect(live.get_by_text("Plan: 1 to cancel, 0 to delete.")).to_be_visible(timeout=WAIT_MS)
+    assert page.evaluate("window.clicks") <= 3
+    expect(live.get_by_role("button", name="Cancel it")).to_be_disabled()
+    expect(typed).to_be_focused()
+    shot(page, "in-place-plan")
+    thing = live.get_by_label("Thing", exact=True).input_value()
+    page.keyboard.type(thing)
+    live.get_by_role("button", name="Cancel it").click()
+    expect(live.get_by_text(f"{thing}/1 was cancelled here.")).to_be_visible(timeout=WAIT_MS)
+    assert page.evaluate("window.clicks") <= 6
+    shot(page, "in-place-done")
+    expect(live.get_by_role("button", name="Plan this deletion")).to_be_disabled()
+    live.get_by_role("button", name="Close the plan").click()
+    expect(live.get_by_text("Done here since the tables were read")).to_be_visible()
+    (directory,) = lab.folder.glob("runs/*-cancel_job_execution")
+    assert json.loads((directory / "result.json").read_text())["outcome"] == "applied"
+
+    sweep = live.get_by_role("button", name="Plan a sweep")
+    expect(sweep).to_be_disabled()
+    expect(live.get_by_text("a sweep of everything must be meant")).to_be_visible()
+    live.locator("table[aria-label=jobs]").get_by_role("row").filter(has_text="gateway-os-12").click()
+    expect(sweep).to_have_text("Plan a sweep of these 2")
+    sweep.click()
+    expect(live.get_by_text("The plan is refused, see above")).to_be_visible(timeout=WAIT_MS)
+    live.get_by_label("Of a job at most", exact=True).fill("0.5")
+    page.keyboard.press("Tab")
+    live.get_by_role("button", name="Plan again with these caps").click()
+    expect(live.get_by_text("To confirm, type how many: 2")).to_be_visible(timeout=WAIT_MS)
+    shot(page, "in-place-sweep")
+    assert list(lab.folder.glob("runs/*-sweep"))
+    assert "Done here since the tables were read" in saved_report(page, lab, "investigate.ipynb")
+    live.get_by_role("button", name="Close the plan").click()
+    live.get_by_role("button", name="All jobs").click()
+
+
+#: Counts what a person does with the mouse, and nothing that a script does.
+_COUNT_CLICKS = """window.clicks = 0;
+  addEventListener('click', event => { if (event.isTrusted && event.detail) window.clicks += 1 }, true)"""
 
 #: The tables that are wider than the cell's output, which cuts them off; one in a region that scrolls is not.
 _CUT_OFF = """() => [...document.querySelectorAll('.jp-OutputArea-output')].flatMap(output =>

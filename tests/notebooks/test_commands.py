@@ -69,7 +69,10 @@ def test_a_public_function_says_what_it_takes_and_what_it_gives(name: str) -> No
 
 def test_notebooks_are_copied_and_a_changed_one_is_not_overwritten(tmp_path: Path) -> None:
     assert _iotjobs("notebooks", str(tmp_path / "mine")).returncode == 0
-    assert {path.name for path in (tmp_path / "mine").iterdir()} == {path.name for path in kit.notebooks().values()}
+    assert {path.name for path in (tmp_path / "mine").iterdir()} == {
+        kit.START,
+        *(path.name for path in kit.notebooks().values()),
+    }
     assert _iotjobs("notebooks", str(tmp_path / "mine")).returncode == 0
     (tmp_path / "mine" / "sweep.ipynb").write_text("my own")
     ended = _iotjobs("notebooks", str(tmp_path / "mine"))
@@ -81,7 +84,7 @@ def test_a_wheel_has_the_notebooks_and_the_types(tmp_path: Path) -> None:
     subprocess.run([*build, str(ROOT)], check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
-    assert {f"iotjobs/notebooks/{name}.ipynb" for name in kit.notebooks()} | {"iotjobs/py.typed"} <= names
+    assert {f"iotjobs/notebooks/{name}.ipynb" for name in [*kit.notebooks(), "start"]} | {"iotjobs/py.typed"} <= names
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,15 @@ def test_the_new_ones_own_phrase_is_not_answered_with_the_old_record(
     phrase = _phrase(_opened(tmp_path / "elsewhere", **used_again).plan())
     _opened(tmp_path, confirm=phrase, **used_again).plan().apply()
     assert (_result(tmp_path)["outcome"], _deletes(tmp_path)) == ("applied", 2)
+
+
+def test_chosen_from_an_older_table_the_new_one_is_not_planned(used_again: dict[str, Any], tmp_path: Path) -> None:
+    deletion = _opened(tmp_path / "elsewhere", **used_again)
+    deletion.chosen_queued_at = datetime.now(UTC) - timedelta(days=20)
+    deletion.plan()
+    assert [refusal.guard for refusal in deletion.refusals] == ["is_the_one_chosen"]
+    assert deletion.current_plan is None
+    assert _result(tmp_path / "elsewhere")["outcome"] == "refused"
 
 
 def test_chosen_by_hand_it_is_the_one_that_is_there(used_again: dict[str, Any], tmp_path: Path) -> None:

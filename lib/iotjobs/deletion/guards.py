@@ -208,6 +208,24 @@ def newest_is_meant(key: ExecutionKey, newest: int | None) -> list[Refusal]:
     ]
 
 
+def is_the_one_chosen(plan: Plan, queued_at: datetime) -> list[Refusal]:
+    """Refuse another execution than the one that a person chose from a table.
+
+    Prevents: a plan for what is under the number by now, since a number is used again after a delete.
+    """
+    then, now = utc_text(queued_at), utc_text(plan.execution.queued_at)
+    if then == now:
+        return []
+    return [
+        Refusal(
+            "is_the_one_chosen",
+            f"{plan.key} was queued at {then} when it was chosen, and what has its number now at {now}: look again, "
+            "and choose from what is there",
+            plan.key,
+        )
+    ]
+
+
 def job_unchanged(plan: Plan, now: JobFacts) -> list[Refusal]:
     """Refuse when the job's owner is not the one of the plan, or AWS began to cancel the job since.
 

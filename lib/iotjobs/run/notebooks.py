@@ -12,12 +12,14 @@ from iotjobs.parameters import NOTEBOOKS
 
 #: In a clone this is a link to `notebooks/`; a wheel has the files.
 FOLDER = Path(__file__).parents[1] / "notebooks"
+#: The page on which JupyterLab opens: it has links and no code, so it is not one to run.
+START = "start.ipynb"
 _TYPES: dict[str, type] = {"int": int, "float": float, "bool": bool}
 
 
 def notebooks() -> dict[str, Path]:
-    """The kit's notebooks by name."""
-    return {path.stem: path for path in sorted(FOLDER.glob("*.ipynb"))}
+    """The kit's notebooks that can be run, by name."""
+    return {path.stem: path for path in sorted(FOLDER.glob("*.ipynb")) if path.name != START}
 
 
 def find(name: str) -> Path | None:
@@ -57,8 +59,11 @@ def parameters_of(path: Path) -> Sequence[Parameter]:
 
 
 def copy_to(folder: Path) -> list[Path]:
-    """Put copies of the kit's notebooks into a folder. Raises InvalidInput rather than overwrite a changed one."""
-    copies = {folder / path.name: path.read_bytes() for path in notebooks().values()}
+    """Put copies of the kit's notebooks and their start page into a folder.
+
+    Raises InvalidInput rather than overwrite a changed one.
+    """
+    copies = {folder / path.name: path.read_bytes() for path in [FOLDER / START, *notebooks().values()]}
     changed = [copy.name for copy, content in copies.items() if copy.exists() and copy.read_bytes() != content]
     if changed:
         raise InvalidInput(f"{folder} has {', '.join(changed)} already, and not as the kit has it: give another folder")

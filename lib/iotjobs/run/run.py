@@ -41,7 +41,8 @@ _watching: list[Run] = []
 class Run:
     """One run of one notebook.
 
-    ``parameters``: typed, and which of them were given. ``earlier``: the investigation to compare with, if one is.
+    ``parameters``: typed, and which of them were given. ``connect``: see `start`. ``earlier``: the investigation to
+    compare with, if one is.
     ``project``: the project file in force.
     ``outcome`` and ``reason``: how it ended, as far as that is known. ``listeners`` are called when that changes.
     ``ticket``: what the record gives as the reason, the parameter's until a person gives another in a panel.
@@ -62,7 +63,7 @@ class Run:
         self.project = Project()
         self.outcome: Outcome | None = None
         self.reason = ""
-        self._connect = connect or self._connect_by_parameters
+        self.connect = connect
         self._connection: aws.Connection | None = None
         self._unwatch: Callable[[], None] | None = None
         self._cell_error = ""
@@ -127,7 +128,7 @@ class Run:
     def connection(self) -> aws.Connection:
         """The connection to AWS, made when it is first needed. Raises InvalidInput, Denied, IotJobsError."""
         if self._connection is None:
-            self._connection = self._connect()
+            self._connection = (self.connect or self._connect_by_parameters)()
         return self._connection
 
     @property

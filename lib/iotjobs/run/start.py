@@ -74,6 +74,42 @@ def start(
     return run
 
 
+def start_beside(run: Run, notebook: str, **values: object) -> Run:
+    """Start another run in the same notebook, with a directory of its own: what a person does beside what the cells do.
+
+    It connects as the first one does. Nothing of it is closed by a cell: cells that fail are no end of it, and others
+    may work in its directory as soon as it does not.
+
+    Parameters
+    ----------
+    run
+        The run of the notebook that is open.
+    notebook
+        The name of the kit's notebook whose work is done.
+    values
+        That notebook's parameters; `profile` and `region` are those of ``run``.
+
+    Returns
+    -------
+    Run
+        A run that is not yet connected.
+
+    Raises
+    ------
+    InvalidInput
+        A parameter cannot be meant.
+
+    """
+    place = {name: run.parameters[name] for name in ("profile", "region")}
+    now = datetime.now(UTC)
+    directory = RunDirectory.open(None, notebook=notebook, started_at=now)
+    directory.take()
+    beside = Run(directory, now, parameters.read(notebook, {**place, **values}), run.connect)
+    beside.project = run.project
+    directory.leave()
+    return beside
+
+
 def _raw(notebook: str, namespace: Mapping[str, object] | None, values: Mapping[str, object]) -> dict[str, object]:
     if namespace is None:
         return dict(values)

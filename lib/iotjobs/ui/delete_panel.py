@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
+import traitlets
 from markupsafe import Markup
 
 from iotjobs.markup import render
@@ -20,15 +21,18 @@ from iotjobs.ui.deletion_view import deletion_html
 from iotjobs.ui.layout import row
 
 if TYPE_CHECKING:
+    from iotjobs.deletion.results import TargetResult
     from iotjobs.workflows.delete import Deletion
 
 
 class DeletePanel(static.StaticForm, ipywidgets.VBox):
     """Fields, the plan with its caution, a name to type, and a button that is dead until all of it fits."""
 
+    running = traitlets.Bool(default_value=False)
+
     def __init__(self, deletion: Deletion) -> None:
         self.deletion = deletion
-        self.running = False
+        self.run = deletion.run
         self.stale = False
         request = deletion.request
         self.output = ipywidgets.Output()
@@ -119,6 +123,21 @@ class DeletePanel(static.StaticForm, ipywidgets.VBox):
         self.stale = True
         self.typed.value = ""
         self.refresh()
+
+    def plan(self) -> None:
+        """Ask for the plan of what is named, as it came from elsewhere; then only the name is to be typed."""
+        report_errors(self.output, self._plan)()
+        self.typed.focus()
+
+    @property
+    def results(self) -> tuple[TargetResult, ...]:
+        """What became of the execution, where anything did."""
+        result = self.deletion.view.result
+        return () if result is None else (result,)
+
+    def _plan(self) -> None:
+        with self._busy():
+            self.deletion.plan()
 
     def _make_plan(self, _button: Any) -> None:
         with self._busy():

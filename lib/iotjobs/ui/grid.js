@@ -23,6 +23,11 @@ export default {
       }
     };
 
+    const beside = (row, step) => {
+      const rows = [...el.querySelectorAll("tr[data-place]")];
+      return rows[rows.indexOf(row) + step] ?? row;
+    };
+
     el.addEventListener("click", (event) => {
       const button = event.target.closest("button[data-do]");
       const row = event.target.closest("tr[data-place]");
@@ -49,8 +54,7 @@ export default {
       else if (event.key === "ArrowDown" && event.target.matches("input")) first?.focus();
       else if (event.key === "Enter" && event.target.type === "search" && first) tell({ do: "choose", value: first.dataset.place });
       else if (!row) return;
-      else if (event.key === "ArrowDown") (row.nextElementSibling ?? row).focus();
-      else if (event.key === "ArrowUp") (row.previousElementSibling ?? row).focus();
+      else if (event.key === "ArrowDown" || event.key === "ArrowUp") beside(row, event.key === "ArrowDown" ? 1 : -1).focus();
       else if (event.key === "Enter" || event.key === " ") tell({ do: "choose", value: row.dataset.place });
       else if (event.key === "PageDown") el.querySelector("button.next")?.click();
       else if (event.key === "PageUp") el.querySelector("button.previous")?.click();

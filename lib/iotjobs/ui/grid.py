@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -42,9 +42,13 @@ class GridColumn:
 
 
 class Grid(anywidget.AnyWidget):
-    """A live table of a frame; its rows are known by their places in it. Observe `chosen`.
+    """A live table of a frame; its rows are known by their places in it. Observe `chosen`, and `matched`.
 
-    With ``reveal`` the view that it is in is scrolled to when it is first shown.
+    `matched` changes with `matches`. With ``reveal`` the view that it is in is scrolled to when it is first shown.
+    ``frame``: all rows, numbered from 0.
+    ``crossed``: the places of rows that are dealt with, and how. A ``plain`` one keeps the order of its rows, and has
+    its tools only where there are more than a page; ``below`` is the column whose text stands under its row, ``strong``
+    the flag of rows that are set apart.
     """
 
     _esm = _HERE / "grid.js"
@@ -52,6 +56,7 @@ class Grid(anywidget.AnyWidget):
     label = traitlets.Unicode().tag(sync=True)
     reveal = traitlets.Bool(default_value=False).tag(sync=True)
     chosen = traitlets.Tuple()
+    matched = traitlets.Int(default_value=0)
 
     def __init__(
         self,
@@ -61,9 +66,14 @@ class Grid(anywidget.AnyWidget):
         label: str,
         length: int = 8,
         several: bool = False,
+        plain: bool = False,
+        below: str | None = None,
+        strong: str | None = None,
     ) -> None:
         super().__init__(label=label)
+        self.crossed: Mapping[int, str] = {}
         self._columns = columns
+        self._plain, self._below, self._strong = plain, below, strong
         self._several = several
         self._length = length
         self._search = ""
@@ -74,14 +84,25 @@ class Grid(anywidget.AnyWidget):
         self.observe(self._draw_page_of_choice, "chosen")
         self.on_msg(self._heard)
 
-    def show(self, frame: pd.DataFrame) -> None:
+    def show(self, frame: pd.DataFrame, *, crossed: Mapping[int, str] | None = None) -> None:
         """Show another frame of the same columns; what was sorted, searched and filtered for stays."""
+        self.crossed = crossed or {}
         self._set(frame)
+
+    def cross(self, crossed: Mapping[int, str]) -> None:
+        """Say of rows, by their places, how they were dealt with."""
+        self.crossed = crossed
+        self._draw()
 
     @property
     def matches(self) -> pd.DataFrame:
         """The rows that fit what is searched and filtered for, in the order shown; the index is their places."""
-        return self._frame.loc[self._places]
+        return self.frame.loc[self._places]
+
+    @property
+    def filtered(self) -> bool:
+        """Whether anything is searched or filtered for."""
+        return bool(self._search.strip() or self._filters)
 
     def csv(self) -> str:
         """The matching rows as CSV, with a header; what a spreadsheet would run as a formula is text."""
@@ -93,7 +114,7 @@ class Grid(anywidget.AnyWidget):
         return file.getvalue()
 
     def _set(self, frame: pd.DataFrame) -> None:
-        self._frame = frame.reset_index(drop=True)
+        self.frame = frame.reset_index(drop=True)
         self._texts: dict[str, pd.Series] = {}
         self._places: list[int] = []
         self._page = 0
@@ -101,25 +122,26 @@ class Grid(anywidget.AnyWidget):
         self._match()
 
     def _match(self) -> None:
-        fits = pd.Series(True, index=self._frame.index)
+        fits = pd.Series(True, index=self.frame.index)
         for word in self._search.lower().split():
             fits &= self._text_of(column.name for column in self._columns).str.contains(word, regex=False)
         for name, part in self._filters.items():
             fits &= self._text_of([name]).str.contains(part.lower().strip(), regex=False)
-        rows = self._frame[fits]
+        rows = self.frame[fits]
         if self._sort is not None:
             name, ascending = self._sort
             rows = rows.sort_values(name, ascending=ascending, kind="stable")
         self._places = rows.index.tolist()
+        self.matched += 1
         self._page = min(self._page, max(0, ceil(len(self._places) / self._length) - 1))
         self._draw()
 
     def _text_of(self, names: Iterable[str]) -> pd.Series:
         """The columns as one lowercase text a row; made when first asked for."""
-        text = pd.Series("", index=self._frame.index, dtype="str")
+        text = pd.Series("", index=self.frame.index, dtype="str")
         for name in names:
             if name not in self._texts:
-                self._texts[name] = self._frame[name].astype("str").fillna("").str.lower()
+                self._texts[name] = self.frame[name].astype("str").fillna("").str.lower()
             text = text + " " + self._texts[name]
         return text
 
@@ -127,11 +149,14 @@ class Grid(anywidget.AnyWidget):
         first = self._page * self._length
         places = self._places[first : first + self._length]
         columns = [column for column in self._columns if not column.hidden]
-        records = self._frame.loc[places].to_dict("records")
+        records = self.frame.loc[places].to_dict("records")
         rows = [
             {
                 "place": place,
                 "chosen": place in self.chosen,
+                "crossed": self.crossed.get(place),
+                "strong": self._strong is not None and bool(row[self._strong]),
+                "below": None if self._below is None else row[self._below],
                 "cells": [column.cell(row) if column.cell else row[column.name] for column in columns],
             }
             for place, row in zip(places, records, strict=True)
@@ -146,12 +171,13 @@ class Grid(anywidget.AnyWidget):
             filters=self._filters,
             first=first,
             matching=len(self._places),
-            of_all=len(self._frame),
+            of_all=len(self.frame),
             pages=max(1, ceil(len(self._places) / self._length)),
             page=self._page,
             length=self._length,
             lengths=sorted({*_PAGE_LENGTHS, self._length}),
             several=self._several,
+            plain=self._plain,
         )
 
     def _draw_page_of_choice(self, _change: Any) -> None:
@@ -189,7 +215,7 @@ class Grid(anywidget.AnyWidget):
             self.send({"do": act, "text": self.csv(), "name": f"{self.label}.csv"})
 
     def _choose(self, place: int) -> None:
-        if place not in self._frame.index:
+        if place not in self.frame.index:
             return
         if not self._several:
             self.chosen = (place,)

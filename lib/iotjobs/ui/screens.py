@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iotjobs.run.progress import Meter
+from iotjobs.ui.action_panel import Actions
 from iotjobs.ui.explorer import Explorer
 from iotjobs.ui.progress import ReadingView
 
@@ -60,7 +61,7 @@ def explore(findings: Findings, run: Run | None = None) -> Explorer:
     findings
         What `investigate` found.
     run
-        With it there are buttons that ask AWS, about what a person is looking at and nothing else.
+        With it there are buttons that ask AWS: what a device last said, and plans, each with a run of its own.
 
     Returns
     -------
@@ -70,6 +71,15 @@ def explore(findings: Findings, run: Run | None = None) -> Explorer:
     """
     if run is None:
         return Explorer(findings)
-    from iotjobs.workflows.details import look_up  # noqa: PLC0415 - a view alone needs no workflow
+    from iotjobs.workflows import in_place  # noqa: PLC0415 - a view alone needs no workflow
+    from iotjobs.workflows.details import look_up  # noqa: PLC0415
 
-    return Explorer(findings, look_up=lambda key: look_up(run.connection, key))
+    actions = Actions(
+        look_up=lambda key: look_up(run.connection, key),
+        open_deletion=lambda row, keeps_record: in_place.open_deletion(run, findings, row, keeps_record=keeps_record),
+        sweepable=in_place.sweepable,
+        open_sweep=lambda rows, most, fraction: in_place.open_sweep(
+            run, findings, rows, max_deletes=most, max_fraction=fraction
+        ),
+    )
+    return Explorer(findings, actions=actions)

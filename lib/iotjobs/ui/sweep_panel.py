@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 import pandas as pd
+import traitlets
 from markupsafe import Markup
 
 from iotjobs.markup import render
@@ -52,8 +53,11 @@ _COLUMNS = (
 class SweepPanel(static.StaticForm, ipywidgets.VBox):
     """The plan as a table, what to leave out, a count to type, a button that is dead until it fits, and Stop."""
 
+    running = traitlets.Bool(default_value=False)
+
     def __init__(self, sweep: Sweep) -> None:
         self.sweep = sweep
+        self.run = sweep.run
         self._at_work = threading.Lock()
         self._stop = threading.Event()
         self._lines: list[str] = []
@@ -101,9 +105,9 @@ class SweepPanel(static.StaticForm, ipywidgets.VBox):
         self.show()
 
     @property
-    def running(self) -> bool:
-        """Whether the panel is at work."""
-        return self._at_work.locked()
+    def results(self) -> tuple[TargetResult, ...]:
+        """What became of each execution of the plan."""
+        return tuple(self.sweep.view.results.values())
 
     @property
     def confirmable(self) -> bool:
@@ -113,7 +117,7 @@ class SweepPanel(static.StaticForm, ipywidgets.VBox):
     @property
     def armed(self) -> bool:
         """Whether the plan stands, nothing is under way, and the count typed is exactly the plan's."""
-        return not self.running and self._count_fits
+        return not self._at_work.locked() and self._count_fits
 
     def static_html(self) -> Markup:
         """The plan and the phrase that confirms it; once it was begun, what became of it."""
@@ -132,6 +136,7 @@ class SweepPanel(static.StaticForm, ipywidgets.VBox):
 
     def refresh(self, _change: Any = None) -> None:
         """Wake up or put to sleep what may be touched now, and say why the button is dead."""
+        self.running = self._at_work.locked()
         count, chosen = len(self._rows), len(self._chosen)
         begun = sweep_view.has_started(self.sweep)
         self.delete.disabled = not self.armed
@@ -190,6 +195,10 @@ class SweepPanel(static.StaticForm, ipywidgets.VBox):
         finally:
             self._at_work.release()
             self.show()
+
+    def plan(self) -> None:
+        """Ask for the plan, beside the main thread."""
+        self._look_again(None)
 
     def _look_again(self, _button: Any) -> None:
         if self._at_work.acquire(blocking=False):

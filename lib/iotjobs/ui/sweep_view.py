@@ -115,7 +115,8 @@ def head_html(sweep: Sweep) -> Markup:
     """Where, what is left to do, and what speaks against it; dangers first."""
     plan, rows = sweep.current_plan, pending_rows(sweep)
     if plan is None or plan.table.empty:
-        return _refusals_html(sweep) or render("sweep_nothing.html", reason=sweep.run.reason or "no plan yet")
+        reason = sweep.run.reason
+        return _refusals_html(sweep) or (render("sweep_nothing.html", reason=reason) if reason else Markup())
     if rows.empty:
         return Markup()
     jobs, things = rows["job_id"].nunique(), rows["thing_name"].nunique()

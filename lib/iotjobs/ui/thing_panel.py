@@ -15,6 +15,7 @@ from iotjobs.model import UNFINISHED, Action, Status, Suggestion
 from iotjobs.plurals import many
 from iotjobs.ui.advice import advice
 from iotjobs.ui.charts import timeline_of
+from iotjobs.ui.grid import Grid, GridColumn
 from iotjobs.ui.model import Selection, key_of, link_of, queue_of, row_of
 from iotjobs.ui.static import Column, Row, age, badge, cause, execution, html_table
 
@@ -69,26 +70,64 @@ def connectivity_sentence(findings: Findings, thing_name: str) -> str:
 
 def thing_html(findings: Findings, selection: Selection) -> Markup:
     """The selected thing: its head, its link, what to do, its queue and its time line."""
+    if selection.thing_name is None:
+        return thing_head(findings, selection)
+    rows = queue_rows(findings, selection.thing_name)
+    table = html_table(
+        rows, _QUEUE_COLUMNS, caption=queue_caption(selection.thing_name), emphasis="head", below="below"
+    )
+    return thing_head(findings, selection) + (table if len(rows) else Markup()) + thing_tail(findings, selection)
+
+
+def thing_head(findings: Findings, selection: Selection) -> Markup:
+    """Who holds the selected thing's queue back, whether it is connected, and what to do."""
     thing = selection.thing_name
     if thing is None:
-        return render("thing.html", thing=None)
-    queue = queue_of(findings, thing)
+        return render("thing_head.html", thing=None)
+    queue, link = queue_of(findings, thing), link_of(findings, thing)
     advised = queue.iloc[0] if len(queue) else row_of(findings, selection.execution)
-    link = link_of(findings, thing)
     connected = None if link is None or pd.isna(link["connected"]) else bool(link["connected"])
-    rows = with_consequences(queue, as_of=findings.as_of)
-    rows["below"] = rows["evidence"] + "; suggestion: " + rows["suggestion"].str.replace("_", " ")
-    caption = f"Queue of {thing} in the order of delivery (AWS promises none across jobs); the head is bold"
-    doubtful = "queue_known" in queue and not queue["queue_known"].fillna(value=False).all()
     return render(
-        "thing.html",
+        "thing_head.html",
         thing=thing,
         head=head_sentence(findings, thing),
         link=connectivity_sentence(findings, thing),
         advice=None if advised is None else advice(advised, connected=connected),
-        queue=html_table(rows, _QUEUE_COLUMNS, caption=caption, emphasis="head", below="below") if len(queue) else "",
-        doubtful=doubtful,
-        timeline=timeline_of(findings.executions, queue, link, thing_name=thing, as_of=findings.as_of),
+    )
+
+
+def thing_tail(findings: Findings, selection: Selection) -> Markup:
+    """What is doubtful about the selected thing's queue, and its time line."""
+    thing = selection.thing_name
+    if thing is None:
+        return Markup()
+    queue, link = queue_of(findings, thing), link_of(findings, thing)
+    doubtful = "queue_known" in queue and not queue["queue_known"].fillna(value=False).all()
+    timeline = timeline_of(findings.executions, queue, link, thing_name=thing, as_of=findings.as_of)
+    return render("thing_tail.html", doubtful=doubtful, timeline=timeline)
+
+
+def queue_rows(findings: Findings, thing_name: str | None) -> pd.DataFrame:
+    """A thing's queue in the order of delivery, with what each end brings about and the evidence."""
+    rows = with_consequences(queue_of(findings, thing_name or ""), as_of=findings.as_of)
+    rows["below"] = rows["evidence"] + "; suggestion: " + rows["suggestion"].str.replace("_", " ")
+    return rows
+
+
+def queue_caption(thing_name: str) -> str:
+    """The words above a queue."""
+    return f"Queue of {thing_name} in the order of delivery (AWS promises none across jobs); the head is bold"
+
+
+def queue_grid() -> Grid:
+    """The live table of a thing's queue; a row that is chosen is an execution to look at, or to plan something for."""
+    names = ("position", "job_id", "status", "cause", "so_for_s", "last_updated_at", "when_it_ends")
+    columns = tuple(
+        GridColumn(column.title, name, column.cell, column.kind)
+        for name, column in zip(names, _QUEUE_COLUMNS, strict=True)
+    )
+    return Grid(
+        pd.DataFrame(columns=names), columns, label="queue", length=25, plain=True, below="below", strong="head"
     )
 
 
@@ -117,9 +156,7 @@ def _handover(row: Any, findings: Findings) -> Markup:
 
 def cancel_command(row: Any, findings: Findings) -> str | None:
     """The command that plans to cancel one execution and keep its record; None where a cancel means a newer one."""
-    rows = findings.executions
-    same = (rows["job_id"] == row["job_id"]) & (rows["thing_name"] == row["thing_name"])
-    if (rows.loc[same, "execution_number"] > row["execution_number"]).any():
+    if newest_number(findings, row) > row["execution_number"]:
         return None
     return commands.iotjobs(
         findings.place,
@@ -129,6 +166,13 @@ def cancel_command(row: Any, findings: Findings) -> str | None:
         thing_name=str(row["thing_name"]),
         force=True if row["status"] == Status.IN_PROGRESS else None,
     )
+
+
+def newest_number(findings: Findings, row: Any) -> int:
+    """The newest number of a row's job on its thing, as far as the findings know it."""
+    rows = findings.executions
+    same = (rows["job_id"] == row["job_id"]) & (rows["thing_name"] == row["thing_name"])
+    return int(max([row["execution_number"], *rows.loc[same, "execution_number"]]))
 
 
 def delete_command(row: Any, findings: Findings) -> str:

@@ -181,7 +181,8 @@ class Deletion:
     """One `DeleteJobExecution` or `CancelJobExecution` as a notebook and its panel hold it: ``view`` is how it stands.
 
     ``request``: which execution, None while none is named. ``skeleton``: what was asked for instead of a call.
-    ``keeps_record``: whether it is to be cancelled, and not deleted.
+    ``keeps_record``: whether it is to be cancelled, and not deleted. ``chosen_queued_at``: when the execution was
+    queued that a person chose from a table; None where it was named otherwise.
     """
 
     def __init__(self, run: Run, *, keeps_record: bool = False) -> None:
@@ -191,6 +192,7 @@ class Deletion:
         self.request: Request | None = None
         self.skeleton: dict[str, Any] | None = None
         self.cancel_first = False
+        self.chosen_queued_at: datetime | None = None
         self._chosen_by_hand = False
         self._namespace_id: str | None = None
         self._confirm: str | None = run.parameters["confirm"]
@@ -223,7 +225,7 @@ class Deletion:
         self.run.ticket = ticket
         if self.request is not None:
             self._namespace_id = self.request.namespace_id or self._namespace_id
-        self.request = None
+        self.request, self.chosen_queued_at = None, None
         self.view, self.skeleton, self._confirm, self.keeps_record = DeletionView(), None, None, keeps_record
         named = {"job_id": job_id, "thing_name": thing_name, "execution_number": execution_number, "force": force}
         if keeps_record:
@@ -243,6 +245,9 @@ class Deletion:
                 confirm=self._confirm,
                 anew=self._chosen_by_hand,
             )
+        if self.view.open and self.view.plan is not None and self.chosen_queued_at is not None:
+            another = guards.is_the_one_chosen(self.view.plan, self.chosen_queued_at)
+            self.view = _refuse(self.run, DeletionView(refusals=tuple(another))) if another else self.view
         self.run.tell()
         return self
 

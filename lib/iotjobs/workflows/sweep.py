@@ -35,7 +35,7 @@ from iotjobs.deletion.sweep_executor import SweepExecutor, afterwards
 from iotjobs.deletion.sweep_plan import Caps, SweepPlan
 from iotjobs.errors import InvalidInput, IotJobsError, RecordError
 from iotjobs.markup import visible
-from iotjobs.model import Action, ExecutionKey, Identity, Outcome
+from iotjobs.model import Action, ExecutionKey, Identity, Outcome, utc_text
 from iotjobs.run.progress import Meter, told
 from iotjobs.sweep_rule import SweepRule
 
@@ -48,6 +48,8 @@ RESULTS_FILE = {Action.DELETE.value: "deletions.csv", Action.CANCEL.value: "canc
 _CAPS = ("max_deletes", "max_fraction")
 _SECONDS_BETWEEN_NOTES = 1.0
 Results = dict[Identity, TargetResult]
+#: Executions that a person chose, each with the second when it was queued: a key alone may be used again.
+Chosen = frozenset[tuple[ExecutionKey, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +67,11 @@ class SweepView:
     open: bool = False
 
 
-def make_plan(run: Run, *, action: Action | None = None) -> SweepView:
+def make_plan(run: Run, *, action: Action | None = None, only: Chosen | None = None) -> SweepView:
     """Make the plan, or take that of `plan_file`, of this run directory, or the one in progress there.
 
-    ``action``: what a person chose in the panel instead of the parameter. Changes nothing in AWS.
+    ``action``: what a person chose in the panel instead of the parameter; ``only``: what a new plan may have in it.
+    Changes nothing in AWS.
     Raises InvalidInput, NotFound, Denied, IotJobsError, Refused while another run is at work.
     """
     with run.session() as session:
@@ -85,7 +88,7 @@ def make_plan(run: Run, *, action: Action | None = None) -> SweepView:
             return _refuse(run, SweepView(refusals=tuple(refused)))
         if plan is not None:
             return _offer(run, session, plan, evidence=_evidence(run, session, plan, {}))
-        return _choose(run, session, asked)
+        return _choose(run, session, asked, only)
 
 
 def apply_plan(
@@ -174,10 +177,14 @@ def sweep(run: Run) -> Sweep:
 
 
 class Sweep:
-    """One sweep as a notebook and its panel hold it: ``view`` is how it stands."""
+    """One sweep as a notebook and its panel hold it: ``view`` is how it stands.
+
+    ``only``: the executions that a person chose; a plan has no others. None: all that fit the rule.
+    """
 
     def __init__(self, run: Run) -> None:
         self.run = run
+        self.only: Chosen | None = None
         self.view = SweepView()
         self._action: Action | None = None
 
@@ -211,7 +218,7 @@ class Sweep:
         """Make the plan, see `make_plan`; an ``action`` that is chosen stays chosen."""
         self.view = SweepView()
         self._action = self._action if action is None else action
-        self.view = make_plan(self.run, action=self._action)
+        self.view = make_plan(self.run, action=self._action, only=self.only)
         self.run.tell()
         return self
 
@@ -340,14 +347,14 @@ def _from_directory(session: Session, asked: SweepRule) -> tuple[SweepPlan | Non
     return (plan, []) if isinstance(plan, SweepPlan) and plan.rule == asked else (None, [])
 
 
-def _choose(run: Run, session: Session, asked: SweepRule) -> SweepView:
+def _choose(run: Run, session: Session, asked: SweepRule, only: Chosen | None) -> SweepView:
     caps = Caps(run.parameters["max_deletes"], run.parameters["max_fraction"])
     meter = Meter("Reading", lambda: run.brake_now)
     with told(meter.line):
         choice = select_targets(run.connection, asked, caps, now=_now(run), progress=meter)
     view = SweepView(left_out=guards.left_alone(choice.left_out))
     if choice.plan is not None:
-        return _offer(run, session, choice.plan)
+        return _offer(run, session, choice.plan if only is None else choice.plan.without(_others(choice.plan, only)))
     if choice.refusals or (choice.left_out and not choice.matched):
         refused = choice.refusals or view.left_out
         return _refuse(run, replace(view, refusals=refused), matched=choice.matched)
@@ -359,6 +366,12 @@ def _choose(run: Run, session: Session, asked: SweepRule) -> SweepView:
         refusals=[refusal.as_document() for refusal in view.left_out],
     )
     return view
+
+
+def _others(plan: SweepPlan, chosen: Chosen) -> set[ExecutionKey]:
+    """What of a plan was not chosen, or is another execution by now, under a number used again."""
+    identities = {each.key: utc_text(each.identity.queued_at) for each in plan.targets}
+    return {key for key, queued in identities.items() if (key, queued) not in chosen}
 
 
 def _go_on(run: Run, session: Session, plan: SweepPlan, refused: list[Refusal]) -> SweepView:
