@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -28,9 +29,13 @@ def on_failure(report: Callable[[BaseException], None]) -> Callable[[], None] | 
 
 
 def are_a_persons() -> bool:
-    """Whether a person's front end asked for the cell that runs: it names the cell, and no headless client does."""
+    """Whether a person's front end asked for the cell that runs: it names the cell, and no headless client does.
+
+    Voila names none; it runs the cells for the person who opened its page, and says so in the kernel's environment.
+    """
     from IPython import get_ipython  # noqa: PLC0415 - the library works without IPython
 
     kernel = getattr(get_ipython(), "kernel", None)
     request = kernel.get_parent("shell") if kernel is not None else {}
-    return bool((request or {}).get("metadata", {}).get("cellId"))
+    names_it = (request or {}).get("metadata", {}).get("cellId")
+    return bool(names_it) or (kernel is not None and os.environ.get("SERVER_SOFTWARE", "").startswith("voila/"))
