@@ -69,11 +69,16 @@ def test_the_plan_of_one_delete_says_it_before_the_phrase(aws: StandIn, tmp_path
     assert deletion.view.open  # what a simulation says is no guard: AWS decides
 
 
-def test_an_investigation_asks_iam_nothing_and_says_what_was_denied(aws: StandIn, tmp_path: Path) -> None:
+def test_an_investigation_asks_iam_nothing_and_says_who_you_are_and_what_was_denied(
+    aws: StandIn, log_in: LogIn, tmp_path: Path
+) -> None:
+    log_in(aws, "source_profile")
     aws.deny("iot:SearchIndex")
     started = iotjobs.start("investigate", run_dir=str(tmp_path / "run"), job_id="firmware")
     iotjobs.investigate(started)
     shown = repr(iotjobs.banner(started))
+    name = connect().caller_arn.rpartition(":")[2].split("/")[1]
+    assert f"You hold the role {name}. This only reads;" in shown
     assert "Denied to this caller: iot:SearchIndex (iam/investigator.json, statement SearchFleetIndex)." in shown
     assert aws.called("SimulatePrincipalPolicy") == []
 

@@ -36,6 +36,11 @@ def rights(connection: Connection, *, job_id: str | None = None, thing_name: str
     return (f"{who}, whose policies do NOT allow {' and '.join(denied)} {where}: {grant} grants it.",)
 
 
+def reader(connection: Connection) -> str:
+    """Who the caller is, for a run that changes nothing: IAM is not asked."""
+    return f"{_principal(connection.caller_arn)[0]}. This only reads; the plan of a change says whether you may."
+
+
 def _not_allowed(connection: Connection, principal: str, resources: tuple[str, ...]) -> tuple[str, ...]:
     """The changes that the principal's policies do not allow; a role that is not there by its name alone has a path."""
     try:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from iotjobs.aws.connection import Connection
-from iotjobs.aws.rights import rights
+from iotjobs.aws.rights import reader, rights
 from iotjobs.errors import IotJobsError
 from iotjobs.model import ExecutionKey, utc_text
 
@@ -64,9 +64,9 @@ def look_up(connection: Connection, key: ExecutionKey) -> ExecutionDetails:
 
 
 def rights_of(run: Run) -> tuple[str, ...]:
-    """Who the caller is and whether it may do what the run is for; nothing where a run only reads."""
+    """Who the caller is and whether it may do what the run is for."""
     if "confirm" not in run.parameters.values:
-        return ()
+        return (reader(run.connection),)
     named = {name: run.parameters.values.get(name) for name in ("job_id", "thing_name")}
     return rights(run.connection, **named)
 
