@@ -126,6 +126,8 @@ def test_somebody_elses_cancel_after_ours_was_lost_is_not_taken_for_ours(tmp_pat
     assert work.simulation.operations() == []
     assert work.simulation.invariants.violations.all() == []
     assert [execution.status for execution in work.simulation.service.all()] == ["CANCELED"]
+    (drifted,) = (line for line in work.simulation.invariants.journal() if line["event"] == "drifted")
+    assert "CancelJobExecution was sent before, and whether it acted is not known" in drifted["why"]
 
 
 @pytest.mark.parametrize(

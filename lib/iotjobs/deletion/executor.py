@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -229,14 +230,21 @@ class _Step:
                 self._look_and_call(operation, approved or self._plan.execution)
             except (Throttled, Unsettled) as error:
                 asked_to_wait = error.retry_after_s if isinstance(error, Throttled) else 0.0
-            except Drifted:
+            except Drifted as drift:
                 if self._shows_after_all(operation):
                     return
-                raise
+                raise self._with_what_was_sent(operation, drift) from drift
             else:
                 return
         if not self._shows_after_all(operation):
             self._give_up(operation)
+
+    def _with_what_was_sent(self, operation: str, drift: Drifted) -> Drifted:
+        """The same drift; where a call to which no answer came may have had a part in it, that is said too."""
+        if self._sent(operation) is not Sent.PERHAPS:
+            return drift
+        words = f"{operation} was sent before, and whether it acted is not known"
+        return Drifted([replace(refusal, message=f"{refusal.message}; {words}") for refusal in drift.refusals])
 
     def _look_and_call(self, operation: str, approved: Execution) -> None:
         """Call with a fresh look before it; one that is too old by then is taken again, among fewer at once.
