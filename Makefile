@@ -68,15 +68,13 @@ airflow: setup  ## the example for Airflow, in Airflow itself (a minute to insta
 docs: setup  ## the pages that are made from the code
 	$(BIN)/python -m iotjobs.diagnosis.causes_page > docs/causes.md
 
-# Notebook 7 puts a long output into a box that scrolls, unless its cell says otherwise.
-KEEP = --keep-metadata-keys cell.metadata.scrolled
-
+# Notebook 7 puts a long output into a box that scrolls, unless its cell says otherwise: nbstripout keeps that.
 lint: setup  ## the checks that need no service
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/nbstripout --verify $(KEEP) notebooks/*.ipynb
+	$(BIN)/nbstripout --verify --keep-metadata-keys cell.metadata.scrolled notebooks/*.ipynb
 	$(BIN)/codespell
 	$(BIN)/validate-pyproject pyproject.toml
 	git grep -Ilz '' | xargs -0 $(BIN)/end-of-file-fixer
@@ -84,7 +82,7 @@ lint: setup  ## the checks that need no service
 format: setup  ## put code and notebooks in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/nbstripout $(KEEP) notebooks/*.ipynb
+	$(BIN)/nbstripout --keep-metadata-keys cell.metadata.scrolled notebooks/*.ipynb
 
 lock: setup  ## the lock files anew from pyproject.toml; UPGRADE=--upgrade takes the newest releases
 	$(COMPILE) pyproject.toml --extra sandbox --extra test --group build --output-file requirements.lock

@@ -38,9 +38,7 @@ def many_findings(rows: int = 100_000, *, jobs: int = 200) -> Findings:
         "age_s": age_s,
         "stuck": ~np.isin(cause, ["fresh", "waiting_window"]),
         "cause": cause,
-        "evidence": np.char.add(
-            "QUEUED for a long time; head of its queue, device connected since ", age_s.astype(str)
-        ),
+        "evidence": np.char.add("QUEUED for a long time; head of its queue, device connected for ", age_s.astype(str)),
         "suggestion": np.where(np.isin(cause, ["fresh", "waiting_window"]), "wait", "contact_device"),
         "unblocks": 4 - place,
         "job_status": np.full(rows, "IN_PROGRESS"),

@@ -28,9 +28,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     yield from _serve(tmp_path_factory.mktemp("lab"), [])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def sandbox_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """JupyterLab on copies of the real notebooks, inside the sandbox with its aged fleet."""
+    """JupyterLab on copies of the real notebooks, inside the sandbox with its aged fleet; files change it, in any order."""
     folder = tmp_path_factory.mktemp("sandbox_lab")
     for notebook in (ROOT / "notebooks").glob("*.ipynb"):
         shutil.copy(notebook, folder)

@@ -6,10 +6,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 from tests.faults.harness.http_proxy import Call
 from tests.faults.harness.subprocess_run import ServiceJob
 
+_HEARD_S = 2
 CLI = [sys.executable, "-m", "iotjobs.cli", "run", "sweep"]
 
 
@@ -20,6 +22,7 @@ def test_a_sweep_stopped_by_hand_in_its_first_delete(service_job: ServiceJob) ->
     def press(call: Call) -> None:
         if call.operation == "DeleteJobExecution" and running:
             running.pop().send_signal(signal.SIGINT)
+            time.sleep(_HEARD_S)  # else the sweep can be over before it is heard: it takes a tenth of a second
 
     service_job.proxy.before = press
     rule = ["--job-id", service_job.job_id, "--force", "--max-fraction", "1.0", "--run-dir", str(service_job.run_dir)]

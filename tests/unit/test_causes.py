@@ -292,6 +292,6 @@ def test_the_evidence_reads_as_a_sentence_with_figures() -> None:
     waits = [execution(f"w{days}", "t", days=days) for days in (2.5, 2, 1.5)]
     rows = found(snapshot([runs, *waits], [job("j"), *(job(one["job_id"]) for one in waits)], [thing("t")]))
     assert rows["j/t"]["evidence"] == (
-        "IN_PROGRESS for 3 d 7 h, last report 3 d 2 h ago, device connected since 6 d, no timer; "
+        "IN_PROGRESS for 3 d 7 h, last report 3 d 2 h ago, device connected for 6 d, no timer; "
         "3 executions wait behind it, the longest for 2 d 12 h"
     )

@@ -38,13 +38,13 @@ def connection(facts: Facts, context: EvidenceContext) -> str:
     if facts.connected is None:
         return "it is not known whether the device is connected"
     if facts.connected:
-        since = "" if facts.connectivity_s is None else f" since {duration_text(facts.connectivity_s)}"
-        return f"device connected{since}"
+        how_long = "" if facts.connectivity_s is None else f" for {duration_text(facts.connectivity_s)}"
+        return f"device connected{how_long}"
     if facts.connectivity_s is None:
         return f"device not connected, with no time on record: {NO_TIME_ON_RECORD}"
     moment = utc_text(context.as_of - timedelta(seconds=facts.connectivity_s))
     why = facts.reason or "no reason on record"
-    return f"device offline since {duration_text(facts.connectivity_s)} ({moment}, {why})"
+    return f"device offline for {duration_text(facts.connectivity_s)} (since {moment}, {why})"
 
 
 def head_of_queue(facts: Facts, context: EvidenceContext) -> str:

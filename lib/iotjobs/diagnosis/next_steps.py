@@ -148,7 +148,7 @@ def _what(cause: str, suggestion: str, group: pd.DataFrame, where: str) -> str:
 
 
 def _where(group: pd.DataFrame) -> str:
-    """How many things, and of which groups: `2 things (pumps)`, `8 things (6 pumps, 2 vans)`."""
+    """How many things, and of which groups: `2 things (pumps)`, `8 things (6 in pumps, 2 in vans)`."""
     things = group.drop_duplicates("thing_name")
     total = f"{many(len(things), 'thing')}"
     if "thing_groups" not in things:
@@ -159,6 +159,6 @@ def _where(group: pd.DataFrame) -> str:
         return total
     if len(named) == 1 and named[0][1] == len(things):
         return f"{total} ({named[0][0]})"
-    shown = [f"{count} {name}" for name, count in named[:_MOST_GROUPS]]
+    shown = [f"{count} in {name}" for name, count in named[:_MOST_GROUPS]]
     rest = len(things) - sum(count for _, count in named[:_MOST_GROUPS])
     return f"{total} ({', '.join([*shown, *([f'{rest} other'] if rest else [])])})"
