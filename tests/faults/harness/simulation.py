@@ -11,7 +11,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -26,7 +26,7 @@ from iotjobs.project_file import Project
 from iotjobs.run.journal import verify
 from iotjobs.run.run import Run
 from tests.faults.harness.crash_injection import CrashPoint, Kill, executor_times
-from tests.faults.harness.fault_injection import Fault, FaultInjector, Killed, ModelTransport
+from tests.faults.harness.fault_injection import Attempt, Fault, FaultInjector, Killed, ModelTransport
 from tests.faults.harness.invariants import Invariants, is_target
 from tests.faults.harness.schedules import REPLACING_EVENTS, Event, Fleet, Job, Trouble
 from tests.faults.harness.service_model import LIVE, AcceptedCall, ExecutionRecord, ServiceModel
@@ -271,10 +271,19 @@ class Simulation:
             try:
                 act()
             except Killed:
+                self._note_what_was_announced()
                 return "killed"
             except (IotJobsError, KeyboardInterrupt):
                 pass
         return str(self.result()["outcome"])
+
+    def _note_what_was_announced(self) -> None:
+        """What a killed process had on record as about to be called may have been sent: nobody after it can tell."""
+        last = {(line["job_id"], line["thing_name"]): line for line in self.invariants.journal() if "job_id" in line}
+        for line in last.values():
+            for execution in self.service.all():
+                if line["event"] == "calling" and is_target(execution, line):
+                    self.invariants.attempts.append(Attempt(line["operation"], replace(execution), declined=False))
 
     def _count(self, injector: FaultInjector, ended: str) -> None:
         figures, accepted = self.figures, self.invariants.accepted
