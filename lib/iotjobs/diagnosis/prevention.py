@@ -112,15 +112,20 @@ def preventions(
     rows = [row for row in jobs.to_dict("records") if _matters(row)]
     described = [row for row in rows if row["described"] is True]
     lacking = []
+    unfinished, read = _by_job(queues), _by_job(executions)
     for row in described:
-        of_job = (table[table["job_id"] == row["job_id"]] for table in (queues, executions))
-        job = _Job(row, *of_job)
+        job_id = row["job_id"]
+        job = _Job(row, unfinished.get(job_id, queues.head(0)), read.get(job_id, executions.head(0)))
         lacks = tuple(_lacks(job, stuck_after=stuck_after, as_of=as_of))
         if lacks:
             lacking.append(_prevention(job, lacks, place))
     lacking.sort(key=lambda one: (-one.stuck, -len(one.why), one.job_id))
     unread = tuple(str(row["job_id"]) for row in rows if row["described"] is not True)
     return Preventions(tuple(lacking), unread)
+
+
+def _by_job(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    return {str(job_id): of_job for job_id, of_job in rows.groupby("job_id", observed=True, sort=False)}
 
 
 def _matters(row: Mapping[Any, Any]) -> bool:
