@@ -254,7 +254,7 @@ def require_in_plan(names: Collection[str]) -> None:
 
 
 def restricted(rule: SweepRule, beside: Mapping[str, Any]) -> tuple[SweepRule, list[str]]:
-    """The rule tightened by the parameters given beside a plan, and what of them would widen it instead.
+    """The rule restricted by the parameters given beside a plan, and what of them would widen it instead.
 
     ``beside`` holds only what was given explicitly. Raises InvalidInput.
     """

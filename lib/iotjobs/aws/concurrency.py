@@ -113,14 +113,14 @@ def _done(ask: Callable[[], Answer]) -> Future[Answer]:
 
 def read_ahead(items: Iterator[Item], *, thread: str) -> Iterator[Item]:
     """Go through items in another thread, two ahead of who takes them. Raises Overdue, else as ``items``."""
-    deadline, room, work = _Deadline(), threading.Semaphore(2), _Work()
+    deadline, slots, work = _Deadline(), threading.Semaphore(2), _Work()
     answers = SimpleQueue[Future[Item]]()
     end: Any = object()
 
     def go_through() -> None:
         _mine.deadline, _mine.work = deadline, work
         try:
-            while room.acquire() and not work.given_up:
+            while slots.acquire() and not work.given_up:
                 answer = _done(lambda: next(items, end))
                 answers.put(answer)
                 if answer.exception() is not None or answer.result() is end:
@@ -140,10 +140,10 @@ def read_ahead(items: Iterator[Item], *, thread: str) -> Iterator[Item]:
             if item is end:
                 return
             yield item
-            room.release()
+            slots.release()
     finally:
         work.given_up = True
-        room.release()
+        slots.release()
 
 
 def given_up() -> bool:

@@ -138,8 +138,8 @@ def on_control_plane(answer: Mapping[str, Any], thing_arn: str) -> dict[str, Any
     if "thingArn" in found:
         return dict(answer)
     asked = name_in_arn("DescribeJobExecution", thing_arn)
-    told = found.pop("thingName", None)
-    found["thingArn"] = thing_arn if told == asked else f"{thing_arn.removesuffix(asked)}{told}"
+    name = found.pop("thingName", None)
+    found["thingArn"] = thing_arn if name == asked else f"{thing_arn.removesuffix(asked)}{name}"
     found["statusDetails"] = {"detailsMap": found.get("statusDetails") or {}}
     return {"execution": found}
 

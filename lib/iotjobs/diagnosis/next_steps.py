@@ -56,7 +56,7 @@ class Step:
     @property
     def effect(self) -> str:
         """What the step does, in figures."""
-        own = f"{many(self.executions, 'execution')}"
+        own = many(self.executions, "execution")
         return (
             f"{own}, and frees {self.frees} more that {agreeing(self.frees, 'waits', 'wait')} behind"
             if self.frees
@@ -150,7 +150,7 @@ def _what(cause: str, suggestion: str, group: pd.DataFrame, where: str) -> str:
 def _where(group: pd.DataFrame) -> str:
     """How many things, and of which groups: `2 things (pumps)`, `8 things (6 in pumps, 2 in vans)`."""
     things = group.drop_duplicates("thing_name")
-    total = f"{many(len(things), 'thing')}"
+    total = many(len(things), "thing")
     if "thing_groups" not in things:
         return total
     counts = things["thing_groups"].fillna("").astype(str).value_counts()

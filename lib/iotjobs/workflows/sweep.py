@@ -378,9 +378,8 @@ def _go_on(run: Run, session: Session, plan: SweepPlan, refused: list[Refusal]) 
     """The sweep in progress here: what was in flight is settled first, by looking."""
     if refused:
         return _refuse(run, SweepView(refusals=tuple(refused)))
-    refused = guards.is_for_this_place(
-        plan, _context(run, plan)
-    )  # before any look: elsewhere nothing of it can be seen
+    # before any look: elsewhere nothing of it can be seen
+    refused = guards.is_for_this_place(plan, _context(run, plan))
     if refused:
         return _refuse(run, replace(_view(plan, _results(plan, session)), refusals=tuple(refused)))
     results = _settled(run, session, plan)
