@@ -55,12 +55,14 @@ class StaticForm(ipywidgets.Widget):
 class Column:
     """A column of a plain table: what its cells show of a row, a column's name or a function of the row.
 
-    ``kind`` is a class of the stylesheet: `long` may break anywhere, `short` and `number` not at all.
+    ``kind`` is a class of the stylesheet: `long` may break anywhere, `short` and `number` not at all. ``fold``: where
+    the table is narrower than so many px its cells stand under their rows (one of the widths of `style.css`); 0: never.
     """
 
     title: str
     of: str | Callable[[Row], Any]
     kind: str = ""
+    fold: int = 0
 
     def cell(self, row: Row) -> Any:
         """What the row's cell shows."""
@@ -78,8 +80,8 @@ def cause(row: Row) -> Markup:
 
 
 def moment(name: str) -> Callable[[Row], Markup]:
-    """The cell of a moment; to the second on hover."""
-    return lambda row: macro("moment")(row[name])
+    """The cell of a moment, or of one written as text; to the second on hover."""
+    return lambda row: macro("moment")(pd.Timestamp(row[name]))
 
 
 def age(name: str, since: str) -> Callable[[Row], Markup]:

@@ -36,9 +36,9 @@ _QUEUE_COLUMNS = (
     Column("Execution", execution, "long"),
     Column("Status", badge("status"), "short"),
     Column("Cause", cause, "short"),
-    Column("So for", age("so_for_s", "since"), "short"),
-    Column("Last report", _last_report, "short"),
-    Column("When it ends", "when_it_ends", "long"),
+    Column("So for", age("so_for_s", "since"), "short", 600),
+    Column("Last report", _last_report, "short", 800),
+    Column("When it ends", "when_it_ends", "long", 700),
 )
 
 
@@ -123,7 +123,7 @@ def queue_grid() -> Grid:
     """The live table of a thing's queue; a row that is chosen is an execution to look at, or to plan something for."""
     names = ("position", "job_id", "status", "cause", "so_for_s", "last_updated_at", "when_it_ends")
     columns = tuple(
-        GridColumn(column.title, name, column.cell, column.kind)
+        GridColumn(column.title, name, column.cell, column.kind, fold=column.fold)
         for name, column in zip(names, _QUEUE_COLUMNS, strict=True)
     )
     return Grid(

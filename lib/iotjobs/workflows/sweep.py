@@ -31,12 +31,12 @@ from iotjobs.deletion.results import (
     results_table,
     sentence_of,
 )
-from iotjobs.deletion.select import select_targets
+from iotjobs.deletion.select import Chosen, select_targets
 from iotjobs.deletion.sweep_executor import SweepExecutor, afterwards
 from iotjobs.deletion.sweep_plan import Caps, SweepPlan
 from iotjobs.errors import InvalidInput, IotJobsError, RecordError
 from iotjobs.markup import visible
-from iotjobs.model import Action, ExecutionKey, Identity, Outcome, utc_text
+from iotjobs.model import Action, ExecutionKey, Identity, Outcome
 from iotjobs.run.progress import Meter, told
 from iotjobs.sweep_rule import SweepRule
 
@@ -49,8 +49,7 @@ RESULTS_FILE = {Action.DELETE.value: "deletions.csv", Action.CANCEL.value: "canc
 _CAPS = ("max_deletes", "max_fraction")
 _SECONDS_BETWEEN_NOTES = 1.0
 Results = dict[Identity, TargetResult]
-#: Executions that a person chose, each with the second when it was queued: a key alone may be used again.
-Chosen = frozenset[tuple[ExecutionKey, str]]
+_NONE_AS_CHOSEN = "none of the rows chosen is as it was when the table was read, or still fits: read the fleet anew"
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,27 +352,21 @@ def _choose(run: Run, session: Session, asked: SweepRule, only: Chosen | None) -
     caps = Caps(run.parameters["max_deletes"], run.parameters["max_fraction"])
     meter = Meter("Reading", lambda: run.brake_now)
     with told(meter.line):
-        choice = select_targets(run.connection, asked, caps, now=_now(run), progress=meter)
+        choice = select_targets(run.connection, asked, caps, now=_now(run), chosen=only, progress=meter)
     view = SweepView(left_out=sweep_guards.left_alone(choice.left_out))
     if choice.plan is not None:
-        return _offer(run, session, choice.plan if only is None else choice.plan.without(_others(choice.plan, only)))
+        return _offer(run, session, choice.plan)
     if choice.refusals or (choice.left_out and not choice.matched):
         refused = choice.refusals or view.left_out
         return _refuse(run, replace(view, refusals=refused), matched=choice.matched)
     moved = f"all {choice.matched} that fit the rule moved while the plan was made: look again"
     run.finish(
         Outcome.NOTHING_TO_DO,
-        reason=moved if choice.matched else "no execution fits the rule",
+        reason=moved if choice.matched else "no execution fits the rule" if only is None else _NONE_AS_CHOSEN,
         counts=_counts(view),
         refusals=[refusal.as_document() for refusal in view.left_out],
     )
     return view
-
-
-def _others(plan: SweepPlan, chosen: Chosen) -> set[ExecutionKey]:
-    """What of a plan was not chosen, or is another execution by now, under a number used again."""
-    identities = {each.key: utc_text(each.identity.queued_at) for each in plan.targets}
-    return {key for key, queued in identities.items() if (key, queued) not in chosen}
 
 
 def _go_on(run: Run, session: Session, plan: SweepPlan, refused: list[Refusal]) -> SweepView:
