@@ -15,9 +15,10 @@ from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any
 
+from iotjobs.deletion.caps import CapsInForce, Exceeded
 from iotjobs.deletion.job_facts import JobFacts
 from iotjobs.deletion.plan import DEVICE_ACTIVE_WORDS, Plan
-from iotjobs.deletion.sweep_plan import Caps, LeftAlone, SweepPlan
+from iotjobs.deletion.sweep_plan import LeftAlone, SweepPlan
 from iotjobs.errors import Denied, IotJobsError
 from iotjobs.model import Action, Execution, ExecutionKey, Identity, Status, same_moment, utc_text
 from iotjobs.project_file import Project
@@ -60,7 +61,7 @@ class ApplyContext:
     region: str
     endpoint: str
     now: datetime
-    caps: Caps = field(default_factory=Caps)
+    caps: CapsInForce = field(default_factory=CapsInForce.by_default)
     jobs: Mapping[str, JobFacts | IotJobsError] = field(default_factory=dict)
     job_totals: Mapping[str, int] = field(default_factory=dict)
     spent: frozenset[Identity] = frozenset()
@@ -251,7 +252,7 @@ def cause_unchanged(key: ExecutionKey, then: str, now: str) -> list[Refusal]:
 
 
 def allowed_by_project(plan: Plan | SweepPlan, context: ApplyContext) -> list[Refusal]:
-    """Refuse what the project file protects, accounts and names, and a sweep over its ceilings.
+    """Refuse what the project file protects, accounts and names; its ceilings are among the caps.
 
     Prevents: what a team agreed to leave alone, deleted by somebody's parameters or by a plan made elsewhere.
     """
@@ -260,24 +261,7 @@ def allowed_by_project(plan: Plan | SweepPlan, context: ApplyContext) -> list[Re
         return [Refusal("protected_account", reason)]
     keys = [plan.key] if isinstance(plan, Plan) else [each.key for each in plan.targets]
     why = {key: project.protects(key.job_id, key.thing_name) for key in keys}
-    refused = [
-        Refusal("protected", f"{key} must be left alone: {reason}", key) for key, reason in why.items() if reason
-    ]
-    return refused if isinstance(plan, Plan) else refused + _over_ceilings(plan, context)
-
-
-def _over_ceilings(plan: SweepPlan, context: ApplyContext) -> list[Refusal]:
-    project, refused = context.project, []
-    count = len(plan.targets)
-    if project.max_deletes is not None and count > project.max_deletes:
-        why = f"the plan has {count} executions, more than max_deletes of {project.file} ({project.max_deletes})"
-        refused.append(Refusal("max_deletes", f"{why}, which no parameter can raise: narrow the rule"))
-    for job_id, mine, total in _of_each_job(plan, context):
-        if project.max_fraction is not None and _is_over(mine, project.max_fraction, total):
-            why = f"the plan has {mine} of the {total} executions of job {job_id}, more than max_fraction of "
-            message = f"{why}{project.file} ({project.max_fraction:g}), which no parameter can raise: narrow the rule"
-            refused.append(Refusal("max_fraction", message, job_id=job_id))
-    return refused
+    return [Refusal("protected", f"{key} must be left alone: {reason}", key) for key, reason in why.items() if reason]
 
 
 # --------------------------------------------------------------------------------------------- a sweep's plan
@@ -333,20 +317,7 @@ def within_max_deletes(plan: SweepPlan, context: ApplyContext) -> list[Refusal]:
 
     Prevents: a rule that matches more than anybody thought, deleting the first so many.
     """
-    return too_many(len(plan.targets), context.caps.max_deletes)
-
-
-def too_many(count: int, max_deletes: int) -> list[Refusal]:
-    """Refuse a number of deletes over the cap, also before there is a plan."""
-    if count <= max_deletes:
-        return []
-    return [
-        Refusal(
-            "max_deletes",
-            f"the rule matches {count} executions, more than max_deletes ({max_deletes}): nothing is deleted. Narrow "
-            f"the rule, or plan again with max_deletes of at least {count} if all of them are meant",
-        )
-    ]
+    return over_caps(context.caps.exceeded_by(len(plan.targets)))
 
 
 def within_max_fraction(plan: SweepPlan, context: ApplyContext) -> list[Refusal]:
@@ -354,24 +325,12 @@ def within_max_fraction(plan: SweepPlan, context: ApplyContext) -> list[Refusal]
 
     Prevents: a whole job swept away, history and all, by a rule meant for its stragglers.
     """
-    refused = []
-    for job_id, count, total in _of_each_job(plan, context):
-        if _is_over(count, context.caps.max_fraction, total):
-            needed = f"{count / total:.2g}" if total else "any"
-            refused.append(
-                Refusal(
-                    "max_fraction",
-                    f"the rule matches {count} of the {total} executions of job {job_id} ({needed}), more than "
-                    f"max_fraction ({context.caps.max_fraction:g}): nothing is deleted. Narrow the rule, or plan again "
-                    "with a greater max_fraction if that is meant",
-                    job_id=job_id,
-                )
-            )
-    return refused
+    return over_caps(context.caps.exceeded_by(0, _of_each_job(plan, context)))
 
 
-def _is_over(count: int, fraction: float, total: int) -> bool:
-    return count > fraction * total + 1e-9  # a tenth of ten is one, in floats too
+def over_caps(exceeded: Sequence[Exceeded]) -> list[Refusal]:
+    """Refuse what exceeds a cap, also before there is a plan."""
+    return [Refusal(each.cap.name, str(each), job_id=each.job_id) for each in exceeded]
 
 
 def _of_each_job(plan: SweepPlan, context: ApplyContext) -> list[tuple[str, int, int]]:
