@@ -13,8 +13,8 @@ import pandas as pd
 
 import iotjobs
 from iotjobs.deletion.caps import Caps
-from iotjobs.deletion.guards import Refusal
 from iotjobs.deletion.plan import QueueContext
+from iotjobs.deletion.refusal import Refusal
 from iotjobs.deletion.restore import restoration
 from iotjobs.deletion.results import TargetResult, TargetState
 from iotjobs.deletion.sweep_plan import Reading, SweepPlan, Target

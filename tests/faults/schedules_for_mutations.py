@@ -332,9 +332,17 @@ def cancel_of_what_has_ended(directory: Path) -> Cancel:
 def protected_by_the_project_file(directory: Path) -> Sweep:
     """The file is there when the plan is applied, and was not when it was made elsewhere."""
     sweep = planned(directory, Job(("FAILED",)))
-    config = directory / "iotjobs.toml"
-    config.write_text('protect = ["thing-*"]\n')
     sweep.protected = "thing-*"
+    return _under_project(sweep, directory, 'protect = ["thing-*"]\n')
+
+
+def more_than_the_project_allows(directory: Path) -> Sweep:
+    return _under_project(planned(directory, Job(("FAILED",))), directory, "max_deletes = 0\n")
+
+
+def _under_project(sweep: Sweep, directory: Path, text: str) -> Sweep:
+    config = directory / "iotjobs.toml"
+    config.write_text(text)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IOTJOBS_CONFIG", str(config))
         sweep.apply()

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from iotjobs.deletion import guards
+from iotjobs.deletion import guards, sweep_guards
+from iotjobs.project_file import Project
 from tests.faults import schedules_for_mutations as play
 from tests.faults.harness.simulation import Workflow
 
@@ -57,7 +58,7 @@ def _without(name: str) -> Callable[[Any], Any]:
 
 
 DELETION = "iotjobs.deletion"
-GUARDS, SWEEP_GUARDS = f"{DELETION}.guards.GUARDS", f"{DELETION}.guards.SWEEP_GUARDS"
+GUARDS, SWEEP_GUARDS = f"{DELETION}.guards.GUARDS", f"{DELETION}.sweep_guards.SWEEP_GUARDS"
 MUTATIONS = {
     # The lists of guards: each of them is left out once.
     "unfinished_needs_force": Mutation(GUARDS, _without("unfinished_needs_force"), play.single_without_force),
@@ -68,6 +69,12 @@ MUTATIONS = {
     "within_max_deletes": Mutation(SWEEP_GUARDS, _without("within_max_deletes"), play.more_than_the_cap),
     "within_max_fraction": Mutation(SWEEP_GUARDS, _without("within_max_fraction"), play.more_than_the_fraction),
     "allowed_by_project": Mutation(SWEEP_GUARDS, _without("allowed_by_project"), play.protected_by_the_project_file),
+    "the project file's ceilings are no caps": Mutation(
+        f"{DELETION}.caps.in_force",
+        lambda real: lambda parameters, given, _project, **more: real(parameters, given, Project(), **more),
+        play.more_than_the_project_allows,
+        "begun",
+    ),
     "cancels_the_unfinished": Mutation(
         SWEEP_GUARDS, _without("cancels_the_unfinished"), play.cancel_plan_with_what_has_ended, "begun"
     ),
@@ -84,10 +91,10 @@ MUTATIONS = {
     ),
     "another account": Mutation(f"{DELETION}.guards.is_for_this_place", _returns([]), play.another_account, "begun"),
     "another region": Mutation(f"{DELETION}.guards.is_for_this_place", _returns([]), play.another_region, "begun"),
-    "any phrase": Mutation(f"{DELETION}.guards.sweep_phrase_must_match", _returns([]), play.another_phrase),
+    "any phrase": Mutation(f"{DELETION}.sweep_guards.sweep_phrase_must_match", _returns([]), play.another_phrase),
     "any phrase for one": Mutation(f"{DELETION}.guards.phrase_must_match", _returns([]), play.another_phrase_for_one),
     "unattended without caps": Mutation(
-        f"{DELETION}.guards.unattended_is_safe", _returns([]), play.unattended_without_caps, "begun"
+        f"{DELETION}.sweep_guards.unattended_is_safe", _returns([]), play.unattended_without_caps, "begun"
     ),
     "any plan in a directory": Mutation(
         f"{DELETION}.guards.is_the_plan_in_progress", _returns([]), play.another_sweep_in_the_directory
@@ -100,10 +107,10 @@ MUTATIONS = {
     ),
     # The last look before a call.
     "a device that started is not noticed": Mutation(
-        f"{DELETION}.guards.unchanged", _returns([]), play.device_starts_before_the_last_look
+        f"{DELETION}.last_look.unchanged", _returns([]), play.device_starts_before_the_last_look
     ),
     "a number that was used again is not noticed": Mutation(
-        f"{DELETION}.guards.unchanged", _returns([]), play.number_is_used_again_before_the_last_look
+        f"{DELETION}.last_look.unchanged", _returns([]), play.number_is_used_again_before_the_last_look
     ),
     "an old look is a look": Mutation(
         f"{DELETION}.executor.FRESH_S", lambda _real: float("inf"), play.last_look_is_slow
@@ -117,9 +124,11 @@ MUTATIONS = {
         f"{DELETION}.executor._Step._newest", lambda _real: lambda step: step._look(), play.next_number_beside_it
     ),
     "an owner since the plan is not noticed": Mutation(
-        f"{DELETION}.guards.job_unchanged", _returns([]), play.owned_since_the_guards
+        f"{DELETION}.last_look.job_unchanged", _returns([]), play.owned_since_the_guards
     ),
-    "a cause that went is not noticed": Mutation(f"{DELETION}.guards.cause_unchanged", _returns([]), play.comes_online),
+    "a cause that went is not noticed": Mutation(
+        f"{DELETION}.last_look.cause_unchanged", _returns([]), play.comes_online
+    ),
     # What was sent, and the record.
     "what was accepted is sent again": Mutation(
         f"{DELETION}.executor.sent", _never_accepted, play.shows_late, "repeated"
@@ -152,7 +161,7 @@ MUTATIONS = {
         play.cancels_two,
     ),
     "what moved is cancelled all the same": Mutation(
-        f"{DELETION}.guards.unchanged", _returns([]), play.device_reports_before_the_cancel
+        f"{DELETION}.last_look.unchanged", _returns([]), play.device_reports_before_the_cancel
     ),
     "the next is cancelled before the first one shows": Mutation(
         f"{DELETION}.sweep_executor.SweepExecutor._check_canary", _returns(None), play.cancel_shows_late, "unchecked"
@@ -176,7 +185,7 @@ def test_a_broken_guard_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_each_guard_has_a_mutation() -> None:
-    assert {guard.__name__ for guard in (*guards.GUARDS, *guards.SWEEP_GUARDS)} <= set(MUTATIONS)
+    assert {guard.__name__ for guard in (*guards.GUARDS, *sweep_guards.SWEEP_GUARDS)} <= set(MUTATIONS)
 
 
 def _notices(workflow: Workflow, as_: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from iotjobs.deletion import guards
+from iotjobs.deletion import guards, last_look
 from iotjobs.model import TERMINAL, UNFINISHED, Status
 from tests.unit.build_plans import KEY, NOW, execution, plan
 
@@ -86,14 +86,14 @@ def test_the_longer_phrase_holds_when_the_device_has_stopped_meanwhile() -> None
     ids=["status", "version", "identity"],
 )
 def test_unchanged_since_plan(moved: dict[str, Any], said: str) -> None:
-    refused = guards.unchanged(plan().execution, execution(**moved))
+    refused = last_look.unchanged(plan().execution, execution(**moved))
     assert [(refusal.guard, refusal.key) for refusal in refused] == [("drifted", KEY)]
     assert said in refused[0].message
 
 
 def test_what_is_gone_has_drifted() -> None:
-    assert guards.unchanged(plan().execution, None)[0].guard == "drifted"
+    assert last_look.unchanged(plan().execution, None)[0].guard == "drifted"
 
 
 def test_what_stayed_passes() -> None:
-    assert guards.unchanged(plan().execution, execution()) == []
+    assert last_look.unchanged(plan().execution, execution()) == []

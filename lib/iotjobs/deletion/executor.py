@@ -16,10 +16,10 @@ from typing import Any
 from iotjobs.aws import executions as fetch
 from iotjobs.aws.connection import Connection
 from iotjobs.aws.jobs import job_snapshot
-from iotjobs.deletion import guards
-from iotjobs.deletion.guards import Refusal
+from iotjobs.deletion import last_look
 from iotjobs.deletion.job_facts import FRESH_S, FreshJobs, JobFacts
 from iotjobs.deletion.plan import CANCEL, DELETE, Plan
+from iotjobs.deletion.refusal import Refusal, in_a_sentence
 from iotjobs.deletion.results import Sent, TargetResult, TargetState, in_flight, result_from_journal, sent
 from iotjobs.deletion.turns import Crowd
 from iotjobs.errors import (
@@ -54,7 +54,7 @@ class Drifted(Exception):
     """It is not as it was approved; nothing was sent. ``refusals`` say why."""
 
     def __init__(self, refused: list[Refusal]) -> None:
-        super().__init__(guards.in_a_sentence(refused))
+        super().__init__(in_a_sentence(refused))
         self.refusals = refused
 
 
@@ -276,7 +276,7 @@ class _Step:
             if not isinstance(error, NotFound | StateConflict):
                 raise
             conflict = Refusal("state_conflict", f"{error}; look again and make a new plan", self._plan.key)
-            raise Drifted(guards.unchanged(now, self._look()) or [conflict]) from error
+            raise Drifted(last_look.unchanged(now, self._look()) or [conflict]) from error
         self._note("called", operation=operation)
 
     def _shows_after_all(self, operation: str) -> bool:
@@ -327,7 +327,7 @@ class _Step:
             now, looked_at = fresh_look
         else:
             now = self._look()
-        refused = guards.unchanged(approved, now) or guards.job_unchanged(self._plan, job)
+        refused = last_look.unchanged(approved, now) or last_look.job_unchanged(self._plan, job)
         if refused:
             raise Drifted(refused)
         assert now is not None  # noqa: S101 - for the type checker: else it has drifted
@@ -338,7 +338,7 @@ class _Step:
         try:
             return self._executor.jobs.get(self._connection, self._plan.key.job_id)
         except NotFound:
-            if refused := guards.unchanged(self._plan.execution, self._look()):
+            if refused := last_look.unchanged(self._plan.execution, self._look()):
                 raise Drifted(refused) from None
             raise
 
@@ -346,7 +346,7 @@ class _Step:
         if self._executor.cause_now is None or not self._cause or self._sent(CANCEL) is not Sent.NOT:
             return
         now = self._executor.cause_now(self._connection, self._plan)
-        refused = guards.cause_unchanged(self._plan.key, self._cause, now)
+        refused = last_look.cause_unchanged(self._plan.key, self._cause, now)
         if refused:
             raise Drifted(refused)
 
@@ -413,9 +413,8 @@ class _Step:
             return None
         if newest.key != key:
             seen = self._look()
-            raise Drifted(
-                guards.unchanged(self._plan.execution, seen) or guards.newest_is_meant(key, newest.key.execution_number)
-            )
+            drift = last_look.unchanged(self._plan.execution, seen)
+            raise Drifted(drift or last_look.newest_is_meant(key, newest.key.execution_number))
         return newest
 
     def _unmoved_on_device_plane(self) -> Execution | None:
@@ -433,7 +432,7 @@ class _Step:
             if isinstance(error, Denied) and error.action is None:
                 raise
             return None
-        return None if now.key != plan.key or guards.unchanged(plan.execution, now) else now
+        return None if now.key != plan.key or last_look.unchanged(plan.execution, now) else now
 
     def _wait_for(self, shows: Callable[[Execution | None], bool], what: str) -> Execution | None:
         """Look until what AWS accepted shows, for a while. Raises Unsettled."""
@@ -455,7 +454,7 @@ class _Step:
                 "run again with the same run_dir to see, and check the endpoint if it stays so"
             )
         if self._plan.deletes and not shows(seen[-1]):
-            raise Drifted(guards.unchanged(self._plan.execution, seen[-1]))
+            raise Drifted(last_look.unchanged(self._plan.execution, seen[-1]))
         return seen[-1]
 
     def _is_off_its_list(self) -> bool:
@@ -509,7 +508,7 @@ class _Step:
             )
             self._note("gone", why=why)
         else:
-            raise Drifted(guards.unchanged(self._plan.execution, now))
+            raise Drifted(last_look.unchanged(self._plan.execution, now))
 
     # ------------------------------------------------------------------------------------------- the record
 

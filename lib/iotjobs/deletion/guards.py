@@ -1,50 +1,28 @@
 """The guards of a delete and of a cancel: each a small pure function, plan in, refusals out.
 
-Those of one execution stand in `GUARDS`, those of a sweep's plan in `SWEEP_GUARDS`; both again when a plan is applied,
-with what was read then. The others are asked at their own moment: the phrase when it is given, the last look right
-before each call.
+Those of one execution stand in `GUARDS`; a sweep's plan has its own in `sweep_guards.py`, and the last look right
+before each call those of `last_look.py`. The others here are asked at their own moment: the phrase when it is given,
+where and under which project a plan is applied when it is.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
-from typing import Any
 
-from iotjobs.deletion.caps import CapsInForce, Exceeded
+from iotjobs.deletion.caps import CapsInForce
 from iotjobs.deletion.job_facts import JobFacts
 from iotjobs.deletion.plan import DEVICE_ACTIVE_WORDS, Plan
-from iotjobs.deletion.sweep_plan import LeftAlone, SweepPlan
+from iotjobs.deletion.refusal import Refusal
+from iotjobs.deletion.sweep_plan import SweepPlan
 from iotjobs.errors import Denied, IotJobsError
-from iotjobs.model import Action, Execution, ExecutionKey, Identity, Status, same_moment, utc_text
+from iotjobs.model import Identity, Status, utc_text
 from iotjobs.project_file import Project
 
 _UTC = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 STALE_AFTER = timedelta(hours=24)
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a guard said no, and what would make it pass; ``key`` is None where it is about a job or a whole plan."""
-
-    guard: str
-    message: str
-    key: ExecutionKey | None = None
-    job_id: str | None = None
-
-    def as_document(self) -> dict[str, Any]:
-        """The refusal as `result.json` holds it."""
-        return {
-            "guard": self.guard,
-            "message": self.message,
-            "job_id": self.key.job_id if self.key else self.job_id,
-            "thing_name": self.key and self.key.thing_name,
-            "execution_number": self.key and self.key.execution_number,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +47,6 @@ class ApplyContext:
     project: Project = field(default_factory=Project)
 
 
-# --------------------------------------------------------------------------------------------- one execution
-
-
 def unfinished_needs_force(plan: Plan) -> list[Refusal]:
     """Refuse to delete QUEUED and IN_PROGRESS without force, and to cancel IN_PROGRESS without it.
 
@@ -82,7 +57,7 @@ def unfinished_needs_force(plan: Plan) -> list[Refusal]:
     if plan.execution.finished or plan.force:
         return []
     if not plan.deletes:
-        return _cancel_needs_force(plan) if plan.execution.status == Status.IN_PROGRESS else []
+        return cancel_needs_force(plan) if plan.execution.status == Status.IN_PROGRESS else []
     return [
         Refusal(
             "unfinished_needs_force",
@@ -93,7 +68,8 @@ def unfinished_needs_force(plan: Plan) -> list[Refusal]:
     ]
 
 
-def _cancel_needs_force(plan: Plan) -> list[Refusal]:
+def cancel_needs_force(plan: Plan) -> list[Refusal]:
+    """Refuse to cancel what is IN_PROGRESS without force."""
     return [
         Refusal(
             "unfinished_needs_force",
@@ -173,86 +149,8 @@ def phrase_must_match(plan: Plan, confirm: str) -> list[Refusal]:
     return [Refusal("phrase_must_match", f"{why}; to go on, read the plan and confirm with: {plan.phrase}", key)]
 
 
-def unchanged(then: Execution, now: Execution | None) -> list[Refusal]:
-    """Refuse when identity, status or version moved between the plan and the call.
-
-    Prevents: deleting what a device just took up or finished, and a late delete of a reused number.
-    """
-    key = then.key
-    if now is None:
-        return [Refusal("drifted", f"{key} is gone since the plan", key)]
-    if not same_moment(now.queued_at, then.queued_at):
-        change = f"its number was used again: queued {utc_text(now.queued_at)}, not {utc_text(then.queued_at)}"
-    elif now.status != then.status:
-        change = f"it is {now.status} now and was {then.status}"
-    elif now.version_number != then.version_number:
-        change = f"its version is {now.version_number} now and was {then.version_number}: the device reported"
-    else:
-        return []
-    return [Refusal("drifted", f"{key} moved since the plan: {change}; look again and make a new plan", key)]
-
-
-def newest_is_meant(key: ExecutionKey, newest: int | None) -> list[Refusal]:
-    """Refuse to cancel an execution that is not its thing's newest one of the job.
-
-    Prevents: a cancel that hits another execution, since `CancelJobExecution` takes no number.
-    """
-    if newest == key.execution_number:
-        return []
-    return [
-        Refusal(
-            "newest_is_meant",
-            f"{key} cannot be cancelled: number {newest} of the same job is newer on {key.thing_name}, and "
-            "CancelJobExecution, which takes no number, would hit that one",
-            key,
-        )
-    ]
-
-
-def is_the_one_chosen(plan: Plan, queued_at: datetime) -> list[Refusal]:
-    """Refuse another execution than the one that a person chose from a table.
-
-    Prevents: a plan for what is under the number by now, since a number is used again after a delete.
-    """
-    then, now = utc_text(queued_at), utc_text(plan.execution.queued_at)
-    if then == now:
-        return []
-    return [
-        Refusal(
-            "is_the_one_chosen",
-            f"{plan.key} was queued at {then} when it was chosen, and what has its number now at {now}: look again, "
-            "and choose from what is there",
-            plan.key,
-        )
-    ]
-
-
-def job_unchanged(plan: Plan, now: JobFacts) -> list[Refusal]:
-    """Refuse when the job's owner is not the one of the plan, or AWS began to cancel the job since.
-
-    Prevents: an execution that Greengrass owns taken for the account's own, and a cancel of our own on top of AWS's.
-    """
-    key, context = plan.key, plan.queue_context
-    if now.owner != context.owner:
-        return [Refusal("protected", f"{key} is left alone: its job belongs to {now.owner or 'no service'} now", key)]
-    if now.canceling and not context.canceling and not plan.execution.finished:
-        why = f"{key}: AWS is cancelling job {key.job_id} since the plan, and ends its executions: wait for it"
-        return [Refusal("drifted", why, key)]
-    return []
-
-
-def cause_unchanged(key: ExecutionKey, then: str, now: str) -> list[Refusal]:
-    """Refuse what a rule chose by its cause when that cause no longer holds.
-
-    Prevents: a device that was offline when the plan was made, and is online and about to start now.
-    """
-    if then == now:
-        return []
-    return [Refusal("drifted", f"{key} moved since the plan: its cause was {then} and is {now or 'none'} now", key)]
-
-
 def allowed_by_project(plan: Plan | SweepPlan, context: ApplyContext) -> list[Refusal]:
-    """Refuse what the project file protects, accounts and names; its ceilings are among the caps.
+    """Refuse what the project file protects: accounts and names.
 
     Prevents: what a team agreed to leave alone, deleted by somebody's parameters or by a plan made elsewhere.
     """
@@ -262,9 +160,6 @@ def allowed_by_project(plan: Plan | SweepPlan, context: ApplyContext) -> list[Re
     keys = [plan.key] if isinstance(plan, Plan) else [each.key for each in plan.targets]
     why = {key: project.protects(key.job_id, key.thing_name) for key in keys}
     return [Refusal("protected", f"{key} must be left alone: {reason}", key) for key, reason in why.items() if reason]
-
-
-# --------------------------------------------------------------------------------------------- a sweep's plan
 
 
 def protection_unknown(job_id: str, error: IotJobsError) -> Refusal:
@@ -279,97 +174,6 @@ def protection_unknown(job_id: str, error: IotJobsError) -> Refusal:
         "deleted until DescribeJob answers (permission iot:DescribeJob)",
         job_id=job_id,
     )
-
-
-def live_needs_force(plan: SweepPlan, _context: ApplyContext) -> list[Refusal]:
-    """Refuse a sweep that would take QUEUED or IN_PROGRESS executions away without the wish to.
-
-    Prevents: a rule by age that also catches what devices wait for or work on. A sweep that cancels names that wish
-    itself; only what is IN_PROGRESS needs force then, as with AWS.
-    """
-    if plan.rule.force:
-        return []
-    if plan.rule.action == Action.CANCEL:
-        working = [each for each in plan.targets if each.removal.execution.status == Status.IN_PROGRESS]
-        return [refusal for each in working for refusal in _cancel_needs_force(each.removal)]
-    return [
-        Refusal(
-            "unfinished_needs_force",
-            f"{each.key} is {each.removal.execution.status}: without force only executions in a terminal state are "
-            "swept. Ask with force, or narrow the rule, such as by statuses",
-            each.key,
-        )
-        for each in plan.targets
-        if not each.removal.execution.finished
-    ]
-
-
-def cancels_the_unfinished(plan: SweepPlan, _context: ApplyContext) -> list[Refusal]:
-    """Refuse a plan to cancel with an execution that has ended.
-
-    Prevents: a plan that was put together by other means than its rule.
-    """
-    return [refusal for each in plan.targets for refusal in ended_needs_no_cancel(each.removal)]
-
-
-def within_max_deletes(plan: SweepPlan, context: ApplyContext) -> list[Refusal]:
-    """Refuse a plan of more than `max_deletes`; it is never cut to fit.
-
-    Prevents: a rule that matches more than anybody thought, deleting the first so many.
-    """
-    return over_caps(context.caps.exceeded_by(len(plan.targets)))
-
-
-def within_max_fraction(plan: SweepPlan, context: ApplyContext) -> list[Refusal]:
-    """Refuse a plan that has more than `max_fraction` of a job's executions, by the plan and by what is there now.
-
-    Prevents: a whole job swept away, history and all, by a rule meant for its stragglers.
-    """
-    return over_caps(context.caps.exceeded_by(0, _of_each_job(plan, context)))
-
-
-def over_caps(exceeded: Sequence[Exceeded]) -> list[Refusal]:
-    """Refuse what exceeds a cap, also before there is a plan."""
-    return [Refusal(each.cap.name, str(each), job_id=each.job_id) for each in exceeded]
-
-
-def _of_each_job(plan: SweepPlan, context: ApplyContext) -> list[tuple[str, int, int]]:
-    """Each job with how many of its executions the plan has, and how many there are, by the plan or now."""
-    counts = Counter(each.key.job_id for each in plan.targets if each.identity not in context.spent)
-    spent = Counter(identity.job_id for identity in context.spent)
-    totals = {job_id: plan.job_totals.get(job_id, 0) - spent[job_id] for job_id in counts}
-    return [
-        (job_id, count, min(totals[job_id], context.job_totals.get(job_id, totals[job_id])))
-        for job_id, count in sorted(counts.items())
-    ]
-
-
-def owners_known(_plan: SweepPlan, context: ApplyContext) -> list[Refusal]:
-    """Refuse a plan with a job that a service owns, or of which that is not known now, whatever the plan says.
-
-    Prevents: a plan that somebody else made, believed about who owns what it deletes.
-    """
-    refused = []
-    for job_id, facts in sorted(context.jobs.items()):
-        if isinstance(facts, IotJobsError):
-            refused.append(protection_unknown(job_id, facts))
-        elif facts.owner:
-            refused.append(Refusal("protected", f"job {job_id} belongs to {facts.owner}: leave it out", job_id=job_id))
-    return refused
-
-
-def names_not_protected(plan: SweepPlan, _context: ApplyContext) -> list[Refusal]:
-    """Refuse a plan with a name that its own rule protects.
-
-    Prevents: a plan that was put together by other means than its rule.
-    """
-    why = {each.key: plan.rule.protects(each.key.job_id, each.key.thing_name) for each in plan.targets}
-    return [Refusal("protected", f"{key} must be left alone: {reason}", key) for key, reason in why.items() if reason]
-
-
-def left_alone(protected: Sequence[LeftAlone]) -> tuple[Refusal, ...]:
-    """What fits a rule and is protected, as refusals."""
-    return tuple(Refusal("protected", f"{each.key} is left alone: {each.why}", each.key) for each in protected)
 
 
 def fresh_enough(plan: Plan | SweepPlan, context: ApplyContext) -> list[Refusal]:
@@ -406,58 +210,6 @@ def is_for_this_place(plan: Plan | SweepPlan, context: ApplyContext) -> list[Ref
     ]
 
 
-SWEEP_GUARDS: tuple[Callable[[SweepPlan, ApplyContext], list[Refusal]], ...] = (
-    fresh_enough,
-    live_needs_force,
-    cancels_the_unfinished,
-    names_not_protected,
-    owners_known,
-    within_max_deletes,
-    within_max_fraction,
-    allowed_by_project,
-)
-
-
-def sweep_refusals(plan: SweepPlan, context: ApplyContext) -> list[Refusal]:
-    """What all the guards say of a sweep's plan; empty when it may be confirmed."""
-    return is_for_this_place(plan, context) or [refusal for guard in SWEEP_GUARDS for refusal in guard(plan, context)]
-
-
-def sweep_phrase_must_match(plan: SweepPlan, confirm: str) -> list[Refusal]:
-    """Refuse a phrase that is not this plan's: it counts the executions and names the plan.
-
-    Prevents: a constant word typed by habit, and a confirmation of what has changed since.
-    """
-    if confirm.strip() == plan.phrase:
-        return []
-    active = plan.device_active and confirm.strip() == plan.phrase.removesuffix(DEVICE_ACTIVE_WORDS)
-    why = (
-        "a device is at work on one of them, and the phrase must say so"
-        if active
-        else "this is not its phrase, which holds for one plan alone: that of its run_dir or plan_file"
-    )
-    return [Refusal("phrase_must_match", f"{why}. Read the plan, then confirm with: {plan.phrase}")]
-
-
-def unattended_is_safe(plan: SweepPlan, missing_caps: Sequence[str]) -> list[Refusal]:
-    """Refuse a sweep that confirms itself without caps of its own, or with a pattern that protects nothing.
-
-    Prevents: nobody having read what a default lets through, or that `prod` was meant to be `prod-*`.
-    """
-    refused = []
-    if missing_caps:
-        why = f"unattended needs {' and '.join(missing_caps)} given explicitly, since nobody reads the plan"
-        refused.append(Refusal("unattended_needs_caps", f"{why}: give them, or confirm with the phrase"))
-    if plan.reading.unmatched:
-        names = ", ".join(plan.reading.unmatched)
-        why = f"the protect pattern {names} matches no job and no thing that was read, and nobody reads the plan"
-        refused.append(Refusal("protect_matches_nothing", f"{why}: correct it, or confirm with the phrase"))
-    return refused
-
-
-# ---------------------------------------------------------------------------------------- the run directory
-
-
 def is_the_plan_in_progress(plan_id: str, started: str | None) -> list[Refusal]:
     """Refuse to apply a plan in a run directory in which another one was begun.
 
@@ -472,20 +224,3 @@ def is_the_plan_in_progress(plan_id: str, started: str | None) -> list[Refusal]:
             "what began that one to go on with it",
         )
     ]
-
-
-def unmatched_patterns(patterns: Sequence[str], names: set[str]) -> tuple[str, ...]:
-    """The patterns that match none of the names."""
-    return tuple(pattern for pattern in patterns if not any(fnmatchcase(name, pattern) for name in names))
-
-
-def in_a_sentence(refused: Sequence[Refusal]) -> str:
-    """What the guards say, each once: the first of its refusals, and how many more are like it."""
-    by_guard: dict[str, list[Refusal]] = {}
-    for refusal in refused:
-        by_guard.setdefault(refusal.guard, []).append(refusal)
-    sentences = [
-        mine[0].message + (f" (and {len(mine) - 1} more like it)" if len(mine) > 1 else "")
-        for mine in by_guard.values()
-    ]
-    return "; ".join(sentences)

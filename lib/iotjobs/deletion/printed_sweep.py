@@ -1,4 +1,4 @@
-"""From the rows that a person sees to a sweep of them: as parameters, and as a command with what would refuse it. Pure."""
+"""From the rows that a person sees to a sweep of them: as parameters and as a command, with what refuses it. Pure."""
 
 from __future__ import annotations
 
@@ -92,4 +92,4 @@ def _note(count: int, job_id: str, jobs: pd.DataFrame, project: Project, left_al
 def _total(jobs: pd.DataFrame, job_id: str) -> int | None:
     """How many executions a job has, by its own counts; None where they were not read."""
     counts = jobs.loc[jobs["job_id"] == job_id, [status.value for status in Status]]
-    return None if counts.empty or counts.isna().all(axis=None) else int(counts.sum(axis=None))
+    return None if counts.isna().to_numpy().all() else int(counts.fillna(0).to_numpy().sum())

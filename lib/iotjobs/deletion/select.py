@@ -1,13 +1,14 @@
-"""From a rule to a plan: read the fleet, choose, look at each one chosen. Whole pictures only.
+"""From a rule to a plan: read the fleet, choose, look at each one chosen. Whole readings only.
 
 What could not be read is an error as soon as it could change the choice: a plan is never smaller for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from fnmatch import fnmatchcase
 
 import pandas as pd
 
@@ -18,9 +19,11 @@ from iotjobs.aws.read_fleet import Progress, no_progress, read_fleet
 from iotjobs.aws.things import group_members
 from iotjobs.deletion.caps import CapsInForce
 from iotjobs.deletion.evidence import context_of, each_once, keys_of, list_jobs
-from iotjobs.deletion.guards import Refusal, over_caps, protection_unknown, unmatched_patterns
+from iotjobs.deletion.guards import protection_unknown
 from iotjobs.deletion.job_facts import JobFacts, facts_of, read_job
 from iotjobs.deletion.plan import QueueContext
+from iotjobs.deletion.refusal import Refusal
+from iotjobs.deletion.sweep_guards import over_caps
 from iotjobs.deletion.sweep_plan import MOST_NAMED, LeftAlone, Reading, SweepPlan, Target, removal_of
 from iotjobs.diagnosis.diagnose import diagnose, possible_causes
 from iotjobs.diagnosis.service_owners import owner_of
@@ -88,7 +91,7 @@ def select_targets(
             rows=len(executions),
             calls=dict(connection.calls),
             missing=tuple(map(str, snapshot.gaps)),
-            unmatched=unmatched_patterns(rule.protect, {*executions["job_id"], *executions["thing_name"]}),
+            unmatched=_unmatched(rule.protect, {*executions["job_id"], *executions["thing_name"]}),
             moved=tuple(moved),
             protected=tuple(left_out[:MOST_NAMED]),
             protected_count=len(left_out),
@@ -246,3 +249,8 @@ def _records(frame: pd.DataFrame) -> list[dict[str, object]]:
 
 def _names(key: ExecutionKey) -> tuple[str, str]:
     return key.job_id, key.thing_name
+
+
+def _unmatched(patterns: Sequence[str], names: set[str]) -> tuple[str, ...]:
+    """The patterns that match none of the names."""
+    return tuple(pattern for pattern in patterns if not any(fnmatchcase(name, pattern) for name in names))

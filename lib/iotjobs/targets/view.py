@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from iotjobs.deletion.guards import Refusal
+from iotjobs.deletion.refusal import Refusal
 from iotjobs.diagnosis.changes import Change
 from iotjobs.errors import Interrupted
 from iotjobs.model import NOT_AWS, SANDBOX, Outcome

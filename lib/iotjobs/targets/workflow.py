@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from iotjobs import given_file
 from iotjobs.deletion import plan_file, plan_signature
-from iotjobs.deletion.guards import Refusal
+from iotjobs.deletion.refusal import Refusal
 from iotjobs.errors import InvalidInput, RecordError, Refused
 from iotjobs.model import Action, Outcome
 from iotjobs.sweep_rule import require_in_plan

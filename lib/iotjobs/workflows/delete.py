@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from iotjobs.aws import executions as fetch
 from iotjobs.aws.rights import rights
-from iotjobs.deletion import guards, plan_file, request
+from iotjobs.deletion import guards, last_look, plan_file, request
 from iotjobs.deletion.evidence import queue_context
 from iotjobs.deletion.executor import Executor
-from iotjobs.deletion.guards import ApplyContext, Refusal
+from iotjobs.deletion.guards import ApplyContext
 from iotjobs.deletion.plan import CANCEL, DELETE, Plan
+from iotjobs.deletion.refusal import Refusal, in_a_sentence
 from iotjobs.deletion.request import CancelRequest, DeleteRequest
 from iotjobs.deletion.results import TargetResult, TargetState, counts_of, outcome_of
 from iotjobs.errors import Denied, InvalidInput, IotJobsError, NotFound
@@ -246,7 +247,7 @@ class Deletion:
                 anew=self._chosen_by_hand,
             )
         if self.view.open and self.view.plan is not None and self.chosen_queued_at is not None:
-            another = guards.is_the_one_chosen(self.view.plan, self.chosen_queued_at)
+            another = last_look.is_the_one_chosen(self.view.plan, self.chosen_queued_at)
             self.view = _refuse(self.run, DeletionView(refusals=tuple(another))) if another else self.view
         self.run.tell()
         return self
@@ -365,7 +366,7 @@ def _plan_for(run: Run, asked: Request, execution: Execution, *, cancel_first: b
     connection = run.connection
     if asked.execution_number not in (None, execution.key.execution_number):
         meant = ExecutionKey(asked.job_id, asked.thing_name, asked.execution_number)
-        return guards.newest_is_meant(meant, execution.key.execution_number)[0]
+        return last_look.newest_is_meant(meant, execution.key.execution_number)[0]
     in_steps = (CANCEL, DELETE) if cancel_first and not execution.finished else (DELETE,)
     try:
         context = queue_context(connection, execution)
@@ -414,7 +415,7 @@ def _offer(run: Run, view: DeletionView) -> DeletionView:
 def _refuse(run: Run, view: DeletionView) -> DeletionView:
     run.finish(
         Outcome.REFUSED,
-        reason=guards.in_a_sentence(view.refusals),
+        reason=in_a_sentence(view.refusals),
         refusals=[refusal.as_document() for refusal in view.refusals],
         counts=_nothing_done(view.plan),
     )

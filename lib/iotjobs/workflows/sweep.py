@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from iotjobs import sweep_rule
-from iotjobs.deletion import caps, guards, plan_file, plan_signature
+from iotjobs.deletion import caps, guards, plan_file, plan_signature, sweep_guards
 from iotjobs.deletion.caps import Caps, CapsInForce
 from iotjobs.deletion.evidence import Evidence, cause_now, evidence_now
 from iotjobs.deletion.executor import Executor
-from iotjobs.deletion.guards import ApplyContext, Refusal
+from iotjobs.deletion.guards import ApplyContext
+from iotjobs.deletion.refusal import Refusal, in_a_sentence
 from iotjobs.deletion.results import (
     TargetResult,
     TargetState,
@@ -109,15 +110,16 @@ def apply_plan(
         started = session.started_plan_id()
         results = _results(plan, session)
         missing = [name for name in caps.NAMES if name not in run.parameters.given]
-        refused = (
-            guards.unattended_is_safe(plan, missing) if phrase is None else guards.sweep_phrase_must_match(plan, phrase)
-        )
+        if phrase is None:
+            refused = sweep_guards.unattended_is_safe(plan, missing)
+        else:
+            refused = sweep_guards.sweep_phrase_must_match(plan, phrase)
         refused = refused or guards.is_the_plan_in_progress(plan.plan_id, started or _single_delete_in(session))
         refused = refused or guards.is_for_this_place(plan, _context(run, plan))
         if not refused:
             results = _settled(run, session, plan)
             evidence = _evidence(run, session, plan, results)
-            refused = guards.sweep_refusals(plan, _context(run, plan, evidence, started=started is not None))
+            refused = sweep_guards.sweep_refusals(plan, _context(run, plan, evidence, started=started is not None))
         if refused:
             return _refuse(run, replace(view, refusals=tuple(refused), results=results))
         run.note(counts=counts_of(results.values()))
@@ -352,7 +354,7 @@ def _choose(run: Run, session: Session, asked: SweepRule, only: Chosen | None) -
     meter = Meter("Reading", lambda: run.brake_now)
     with told(meter.line):
         choice = select_targets(run.connection, asked, _caps(run), now=_now(run), progress=meter)
-    view = SweepView(left_out=guards.left_alone(choice.left_out))
+    view = SweepView(left_out=sweep_guards.left_alone(choice.left_out))
     if choice.plan is not None:
         return _offer(run, session, choice.plan if only is None else choice.plan.without(_others(choice.plan, only)))
     if choice.refusals or (choice.left_out and not choice.matched):
@@ -403,7 +405,7 @@ def _offer(
         return view
     if results is None:
         plan_file.save(session, plan)
-    refused = guards.sweep_refusals(plan, _context(run, plan, evidence, started=results is not None))
+    refused = sweep_guards.sweep_refusals(plan, _context(run, plan, evidence, started=results is not None))
     if refused:
         return _refuse(run, replace(view, refusals=tuple(refused)))
     pending = sum(not each.state.is_final for each in view.results.values())
@@ -422,7 +424,7 @@ def _offer(
 
 
 def _view(plan: SweepPlan, results: Results) -> SweepView:
-    return SweepView(plan, left_out=guards.left_alone(plan.reading.protected), results=results)
+    return SweepView(plan, left_out=sweep_guards.left_alone(plan.reading.protected), results=results)
 
 
 def _warnings(plan: SweepPlan) -> list[str]:
@@ -521,7 +523,7 @@ def _refuse(run: Run, view: SweepView, *, matched: int | None = None) -> SweepVi
     """Say why not. Where the plan was begun the outcome tells what was changed, and what was only cancelled."""
     results = list(view.results.values())
     touched = any(each.touched for each in results)
-    reason = guards.in_a_sentence(view.refusals)
+    reason = in_a_sentence(view.refusals)
     run.finish(
         Outcome.PARTIAL if touched else Outcome.REFUSED,
         reason=f"{sentence_of(results)}; {reason}" if touched else reason,
