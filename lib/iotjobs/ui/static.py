@@ -48,7 +48,8 @@ class StaticForm(ipywidgets.Widget):
         self.add_class("mathjax_ignore")
         self.add_class("iotjobs-live")
         self._static = display(self._static_bundle(), raw=True, display_id=True)
-        display(self._repr_mimebundle_(), raw=True)
+        # where no widget can be shown, such as in a notebook that is not trusted, a front end takes the plain text
+        display({**self._repr_mimebundle_(), "text/plain": ""}, raw=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ _COLUMNS = (
     GridColumn("Status", "status", static.badge("status"), "short"),
     GridColumn("Cause", "cause", static.cause, "short", fold=600),
     GridColumn("Queued", "queued_at", static.moment("queued_at"), "short", fold=800),
-    GridColumn("What follows", "consequences", sweep_view.follows, "words", fold=1000),
+    GridColumn("What follows", "consequences", sweep_view.follows, "words", fold=1600),
 )
 
 
