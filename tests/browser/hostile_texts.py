@@ -41,7 +41,8 @@ from iotjobs.ui import (
 )
 from iotjobs.ui.banner import connection_banner
 from iotjobs.ui.restoration_view import restoration_view
-from iotjobs.workflows.delete import Deletion, DeletionView
+from iotjobs.workflows.delete import Deletion
+from iotjobs.workflows.delete_steps import DeletionView
 from iotjobs.workflows.details import ExecutionDetails
 from iotjobs.workflows.investigate import Findings
 from iotjobs.workflows.sweep import Sweep, SweepView

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from iotjobs.deletion import guards, sweep_guards
+from iotjobs.deletion import guards, recheck, sweep_guards
 from tests.faults import schedules_for_mutations as play
 from tests.faults.harness.simulation import Workflow
 
@@ -108,16 +108,16 @@ MUTATIONS = {
     "a number that was used again is not noticed": Mutation(
         f"{DELETION}.last_look.unchanged", _returns([]), play.number_is_used_again_before_the_last_look
     ),
-    "an old look is a look": Mutation(
-        f"{DELETION}.executor.FRESH_S", lambda _real: float("inf"), play.last_look_is_slow
-    ),
+    "an old look is a look": Mutation(f"{DELETION}.step.FRESH_S", lambda _real: float("inf"), play.last_look_is_slow),
     "what the device's plane says is not compared": Mutation(
-        f"{DELETION}.executor._Step._unmoved_on_device_plane",
-        lambda _real: lambda step: step._plan.execution,
+        f"{DELETION}.recheck.unmoved_on_device_plane",
+        lambda _real: lambda _connection, plan: plan.execution,
         play.next_number_beside_the_second,
     ),
     "a cancel hits the newest": Mutation(
-        f"{DELETION}.executor._Step._newest", lambda _real: lambda step: step._look(), play.next_number_beside_it
+        f"{DELETION}.recheck.newest",
+        lambda _real: lambda connection, plan, **_more: recheck.current(connection, plan),
+        play.next_number_beside_it,
     ),
     "an owner since the plan is not noticed": Mutation(
         f"{DELETION}.last_look.job_unchanged", _returns([]), play.owned_since_the_guards
@@ -126,11 +126,9 @@ MUTATIONS = {
         f"{DELETION}.last_look.cause_unchanged", _returns([]), play.comes_online
     ),
     # What was sent, and the record.
-    "what was accepted is sent again": Mutation(
-        f"{DELETION}.executor.sent", _never_accepted, play.shows_late, "repeated"
-    ),
+    "what was accepted is sent again": Mutation(f"{DELETION}.step.sent", _never_accepted, play.shows_late, "repeated"),
     "anybody's cancel is ours": Mutation(
-        f"{DELETION}.executor._Step._is_cancelled_by_us",
+        f"{DELETION}.step.Step._is_cancelled_by_us",
         lambda _real: lambda _step, now: now is not None and now.status == "CANCELED",
         play.canceled_by_somebody,
     ),
@@ -141,7 +139,7 @@ MUTATIONS = {
         "iotjobs.run.journal.Journal.snapshot", _returns(None), play.no_trouble, "unrecorded"
     ),
     "a plan is deleted with force": Mutation(
-        f"{DELETION}.executor._Step._parameters",
+        f"{DELETION}.step.Step._parameters",
         lambda real: lambda step, operation, now: {**real(step, operation, now), "force": True},
         play.no_trouble,
     ),
@@ -149,10 +147,10 @@ MUTATIONS = {
         f"{DELETION}.plan.Plan.deletes", lambda _real: property(lambda _plan: True), play.cancels_two
     ),
     "a cancel that was accepted is sent again": Mutation(
-        f"{DELETION}.executor.sent", _never_accepted, play.cancel_shows_late, "repeated"
+        f"{DELETION}.step.sent", _never_accepted, play.cancel_shows_late, "repeated"
     ),
     "a cancel goes without its version": Mutation(
-        f"{DELETION}.executor._Step._parameters",
+        f"{DELETION}.step.Step._parameters",
         lambda real: lambda step, operation, now: {**real(step, operation, now), "expectedVersion": None},
         play.cancels_two,
     ),

@@ -1,6 +1,6 @@
 """The guards of the last look, right before a call: is it still what was approved? Pure: then and now in, refusals out.
 
-The executor asks them at every attempt, see `executor.py`.
+The executor asks them at every attempt, see `step.py`.
 """
 
 from __future__ import annotations
@@ -9,8 +9,16 @@ from datetime import datetime
 
 from iotjobs.deletion.job_facts import JobFacts
 from iotjobs.deletion.plan import Plan
-from iotjobs.deletion.refusal import Refusal
+from iotjobs.deletion.refusal import Refusal, in_a_sentence
 from iotjobs.model import Execution, ExecutionKey, same_moment, utc_text
+
+
+class Drifted(Exception):
+    """It is not as it was approved; nothing was sent. ``refusals`` say why."""
+
+    def __init__(self, refused: list[Refusal]) -> None:
+        super().__init__(in_a_sentence(refused))
+        self.refusals = refused
 
 
 def unchanged(then: Execution, now: Execution | None) -> list[Refusal]:

@@ -143,9 +143,7 @@ def sum_html(sweep: Sweep) -> Markup:
     assert plan is not None  # noqa: S101 - for the type checker
     live = int(plan.table["status"].isin(UNFINISHED).sum())
     deletes = 0 if sweep.action is Action.CANCEL else len(plan.table)
-    return render(
-        "sweep_sum.html", delete=deletes, cancel=live, left=len(sweep.left_out), refused=bool(sweep.refusals)
-    )
+    return render("sweep_sum.html", delete=deletes, cancel=live, left=len(sweep.left_out), refused=bool(sweep.refusals))
 
 
 def left_out_html(sweep: Sweep) -> Markup:

@@ -102,7 +102,7 @@ def investigate(
     run: Run,
     *,
     progress: Progress = no_progress,
-    on_unfinished: Callable[[Findings], None] = lambda _findings: None,
+    on_unfinished: Callable[[Findings], None] | None = None,
 ) -> Findings:
     """Read a job, a thing, or all that is unfinished, and say of each execution why it has not finished.
 
@@ -116,7 +116,7 @@ def investigate(
             raise Interrupted("the reading was stopped before its end; nothing was changed: run it again") from None
 
 
-def _investigate(run: Run, progress: Progress, on_unfinished: Callable[[Findings], None]) -> Findings:
+def _investigate(run: Run, progress: Progress, on_unfinished: Callable[[Findings], None] | None) -> Findings:
     values, connection, earlier = run.parameters, run.connection, run.earlier
     if earlier is not None:
         earlier.require_same_place(account=connection.account, region=connection.region)
@@ -127,7 +127,7 @@ def _investigate(run: Run, progress: Progress, on_unfinished: Callable[[Findings
         statuses=values["statuses"],
         stuck_after=values["stuck_after"],
         progress=progress,
-        on_unfinished=lambda first: on_unfinished(_findings(run, first)),
+        on_unfinished=on_unfinished and (lambda first: on_unfinished(_findings(run, first))),
     )
     findings = _findings(run, snapshot)
     if earlier is not None:
