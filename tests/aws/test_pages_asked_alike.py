@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from iotjobs.aws.connection import connect
+from iotjobs.aws.connect import connect
 from iotjobs.aws.executions import job_executions
 from iotjobs.errors import Denied, IotJobsError
 from iotjobs.model import Status
@@ -64,5 +64,5 @@ def test_keys_that_end_are_denied_on_any_page(listed: StandIn, log_in: LogIn) ->
     log_in(listed, "sso")
     connection = connect()
     listed.script.after(LIST, listed.logins.revoke, call=2)
-    with pytest.raises(Denied, match="expired|invalid"):
+    with pytest.raises(Denied, match=r"expired|invalid"):
         job_executions(connection, "many")
