@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ from iotjobs.model import (
     utc_text,
 )
 from iotjobs.plurals import agreeing, many
+from iotjobs.project_file import Project
 from iotjobs.snapshot import FleetSnapshot, Place
 from iotjobs.workflows.comparison import changes_since
 
@@ -45,7 +46,7 @@ class Findings:
     ``connectivity``: `thing_name`, `connected`, `changed_at`, `reason`. ``steps``: what to do now.
     ``changes``: what changed since an earlier run, None when there is none to compare with.
     ``connection`` and ``place`` say where it was read, ``run_dir`` where the files are. ``jobs_listed``: how many jobs
-    there are, in whatever state; None where that was not asked.
+    there are, in whatever state; None where that was not asked. ``project``: the project file in force.
     """
 
     executions: pd.DataFrame
@@ -64,6 +65,7 @@ class Findings:
     statuses: tuple[Status, ...] = ()
     jobs_listed: int | None = None
     changes: Changes | None = None
+    project: Project = field(default_factory=Project)
 
     @property
     def summary(self) -> str:
@@ -159,6 +161,7 @@ def _findings(run: Run, snapshot: FleetSnapshot) -> Findings:
         run_dir=run.directory.display_path,
         statuses=tuple(values["statuses"] or ()),
         jobs_listed=snapshot.jobs_listed,
+        project=run.project,
     )
 
 
