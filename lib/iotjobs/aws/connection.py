@@ -26,7 +26,8 @@ from iotjobs.aws.masking import address, outside_text
 from iotjobs.aws.raw_pages import RawPage
 from iotjobs.aws.service_clock import ServiceClock
 from iotjobs.aws.service_errors import CHECK_ENDPOINT, about, answered_oddly, our_error
-from iotjobs.aws.transport import AnswerTooLong, Call, Transport
+from iotjobs.aws.transport import Call, Transport
+from iotjobs.aws.whole_answer import AnswerTooLong
 from iotjobs.errors import (
     Denied,
     Interrupted,
