@@ -26,6 +26,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from iotjobs.aws import response_parsing, retries
 from iotjobs.aws.credentials import CallerCredentials
 from iotjobs.aws.masking import address
+from iotjobs.aws.next_page import NextPages, page_of
 from iotjobs.aws.pace import Paces, Traffic
 from iotjobs.aws.user_agent import SteadyUserAgent, user_agent
 from iotjobs.aws.whole_answer import AnswerTooLong, whole_answer
@@ -112,6 +113,7 @@ class BotoTransport:
         self._clients: dict[tuple[str, str | None], Any] = {}
         self._making = threading.Lock()  # botocore's session makes one client at a time
         self._this = threading.local()
+        self._next_pages = NextPages()
 
     def endpoint(self, service: str) -> str:
         """The URL that the settings give for a service. Raises InvalidInput for one that is no URL."""
@@ -119,7 +121,7 @@ class BotoTransport:
 
     def send(self, call: Call) -> dict[str, Any]:
         """The answer as botocore parses it. Raises botocore's errors, and Denied without usable credentials."""
-        method = getattr(self._client(call), botocore.xform_name(call.operation))
+        ask = self._ask_for_page if call.raw else self._ask
         began = time.monotonic()
         until = began + self.limits.call_s
         not_after = None if call.within_s is None else began + call.within_s
@@ -127,7 +129,7 @@ class BotoTransport:
             for attempt in itertools.count(1):
                 asked_at = time.monotonic()
                 try:
-                    answer: dict[str, Any] = method(**call.parameters)
+                    answer = ask(call)
                 except (boto_errors.ClientError, boto_errors.ConnectionError, boto_errors.HTTPClientError) as error:
                     _log_call(call, attempt, asked_at, error)
                     pause_s = self._pause_s(call, error, attempt)
@@ -138,6 +140,29 @@ class BotoTransport:
                     _log_call(call, attempt, asked_at)
                     return answer
         raise AssertionError("the attempts have no end")
+
+    def _ask(self, call: Call) -> dict[str, Any]:
+        method = getattr(self._client(call), botocore.xform_name(call.operation))
+        return dict(method(**call.parameters))
+
+    def _ask_for_page(self, call: Call) -> dict[str, Any]:
+        """A page of a long listing; the first one by botocore, and any other whose answer is no good page."""
+        client = self._client(call)
+        request = self._next_pages.request(call.operation, call.parameters, client._request_signer)  # noqa: SLF001
+        if request is None:
+            answer = self._ask(call)
+            if answer.get("nextToken"):
+                self._next_pages.remember(call.operation, call.parameters, self._this.request)
+            return answer
+        response = self._exchange(call.service, call.operation, client._endpoint.http_session.send, request)  # noqa: SLF001
+        page = page_of(response)
+        if page is not None:
+            return page
+        self._this.response = response
+        try:
+            return self._ask(call)
+        finally:
+            self._this.response = None
 
     def _pause_s(self, call: Call, error: Exception, attempt: int) -> float | None:
         """How long to wait before a call is tried again, None when that is of no use."""
@@ -209,6 +234,9 @@ class BotoTransport:
         send: Callable[[AWSPreparedRequest], AWSResponse],
         request: AWSPreparedRequest,
     ) -> AWSResponse:
+        if (response := getattr(self._this, "response", None)) is not None:
+            return response  # it came already
+        self._this.request = request
         self.on_access_key(service, _access_key(request))
         self._this.sent_at = None
         if self.paces is not None and service != "sts":

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from fnmatch import fnmatchcase
 
 import pandas as pd
@@ -54,7 +53,6 @@ def select_targets(
     rule: SweepRule,
     caps: CapsInForce,
     *,
-    now: datetime,
     chosen: Chosen | None = None,
     progress: Progress = no_progress,
 ) -> Choice:
@@ -98,7 +96,8 @@ def select_targets(
         region=connection.region,
         endpoint=connection.endpoint,
         caller_arn=connection.caller_arn,
-        made_at=now,
+        # before any answer: `recheck.unmoved_on_device_plane` rests on it
+        made_at=snapshot.as_of,
         reading=Reading(
             as_of=snapshot.as_of,
             rows=len(executions),
