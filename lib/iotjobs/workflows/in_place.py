@@ -83,10 +83,10 @@ def _start(run: Run, findings: Findings, notebook: str, **values: object) -> Run
     """A run beside the investigation's, in the place where that was. Raises Refused when the settings name another."""
     beside = start_beside(run, notebook, **values)
     with beside.recorded():
-        here, there = beside.connection, findings.connection
-        if (here.account, here.region, here.endpoint) != (there.account, there.region, there.endpoint):
+        here, other = beside.connection, findings.connection
+        if (here.account, here.region, here.endpoint) != (other.account, other.region, other.endpoint):
             raise Refused(
-                f"this investigation is of account {there.account}, {there.region}, {there.endpoint}, and the settings "
+                f"this investigation is of account {other.account}, {other.region}, {other.endpoint}, and the settings "
                 f"now name account {here.account}, {here.region}, {here.endpoint}: run the notebook anew; nothing was "
                 "changed"
             )
