@@ -147,7 +147,7 @@ def _from_directory(session: Session, asked: SweepRule) -> tuple[SweepPlan | Non
 def _choose(run: Run, session: Session, asked: SweepRule, only: Chosen | None) -> SweepView:
     meter = Meter("Reading", lambda: run.brake_now)
     with told(meter.line):
-        choice = select_targets(run.connection, asked, caps_in_force(run), now=run.connection.now(), progress=meter)
+        choice = select_targets(run.connection, asked, caps_in_force(run), progress=meter)
     view = SweepView(left_out=sweep_guards.left_alone(choice.left_out))
     if choice.plan is not None:
         return offer(run, session, choice.plan if only is None else choice.plan.without(_others(choice.plan, only)))
