@@ -126,9 +126,9 @@ class Deletion:
 
     def choose(
         self,
-        job_id: Any,
-        thing_name: Any,
-        execution_number: Any,
+        job_id: str,
+        thing_name: str,
+        execution_number: int | str,
         *,
         force: bool = False,
         cancel_first: bool = True,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _DELETES = (Suggestion.DELETE, Suggestion.FORCE_DELETE)
 
 
-def open_deletion(run: Run, findings: Findings, row: Any, *, keeps_record: bool) -> Deletion:
+def open_deletion(run: Run, findings: Findings, row: pd.Series, *, keeps_record: bool) -> Deletion:
     """The deletion of one execution of the findings, or with ``keeps_record`` its cancel, still to be planned.
 
     An unfinished one is deleted the safe way, after a cancel by its version. Raises Denied, Refused, IotJobsError.
