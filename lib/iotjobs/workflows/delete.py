@@ -128,7 +128,7 @@ class Deletion:
         self,
         job_id: str,
         thing_name: str,
-        execution_number: int | str,
+        execution_number: int | str | None,
         *,
         force: bool = False,
         cancel_first: bool = True,

@@ -6,7 +6,7 @@ they were queued. All guards are those of the notebooks `delete_job_execution`, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
