@@ -135,7 +135,7 @@ def test_a_description_of_another_job_or_with_an_unknown_status_is_an_error() ->
 ODD_JOB = {
     "namespaceId": [7, ["aws-gg-deployment"], {"aws-gg-deployment": 1}],
     "abortConfig": [{"criteriaList": [None]}, {"criteriaList": {"failureType": "ALL"}}, "all"],
-    "jobExecutionsRetryConfig": [{"criteriaList": ["ALL"]}],
+    "jobExecutionsRetryConfig": [{"criteriaList": ["ALL"]}, {"criteriaList": [{"failureType": ["ALL"]}]}],
     "schedulingConfig": [{"maintenanceWindows": [None]}, {"maintenanceWindows": "daily"}],
     "timeoutConfig": [{"inProgressTimeoutInMinutes": "60"}, {"inProgressTimeoutInMinutes": True}, 60],
     "isConcurrent": ["true", 1],
@@ -150,6 +150,15 @@ def test_a_member_of_a_job_that_is_not_understood_is_an_error_and_not_left_out(m
     job = {"jobId": "job", "status": "COMPLETED", member: value}
     with pytest.raises(IotJobsError, match=f"DescribeJob about job job has .* as its {member}"):
         describe_job(Answers(DescribeJob={"job": {"job": job}}), "job")
+
+
+def test_a_cancel_that_is_not_said_to_be_by_force_was_not_and_a_list_does_not_say() -> None:
+    job = {"jobId": "job", "status": "CANCELED", "isConcurrent": True}
+    described = describe_job(Answers(DescribeJob={"job": {"job": job}}), "job")
+    by_force = describe_job(Answers(DescribeJob={"job": {"job": job | {"forceCanceled": True}}}), "job")
+    jobs, _ = list_all(Answers(ListJobs=[[job]]), Jobs())
+    listed = (jobs.listed or {})["job"]
+    assert [row["force_canceled"] for row in (described, by_force, listed)] == [False, True, None]
 
 
 def test_a_device_that_starts_between_two_listings_is_counted_once_and_in_progress() -> None:

@@ -187,7 +187,8 @@ def job_row(operation: str, job: Mapping[str, Any], *, described: bool, asked: s
         "completed_at": moment_or_none(times["completedAt"]),
         "described": described,
         "is_concurrent": job.get("isConcurrent"),
-        "force_canceled": job.get("forceCanceled"),
+        # told where it is so (API: Job, forceCanceled), which no list does
+        "force_canceled": bool(job.get("forceCanceled")) if described else None,
         "timeout_minutes": timeout.get("inProgressTimeoutInMinutes"),
         "scheduling": job.get("schedulingConfig") or {},
         "namespace_id": job.get("namespaceId"),
@@ -273,7 +274,10 @@ def _is_list_of(kind: type, value: Any) -> bool:
 
 
 def _has_list(name: str, value: Any) -> bool:
-    return value is None or (isinstance(value, dict) and _is_list_of(dict, value.get(name)))
+    """Whether it is a configuration with a list of criteria, or windows, each of plain values."""
+    if value is None or not isinstance(value, dict) or not _is_list_of(dict, value.get(name)):
+        return value is None
+    return not any(isinstance(part, dict | list) for each in value.get(name) or () for part in each.values())
 
 
 def _is_timeout(value: Any) -> bool:

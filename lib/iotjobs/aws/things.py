@@ -88,7 +88,8 @@ def _search(connection: Connection, things: Sequence[str]) -> tuple[dict[str, Do
         return connection.pages("SearchIndex", "things", queryString=query, maxResults=_INDEX_PAGE_ROWS)
 
     def query(names: Sequence[str]) -> dict[str, Document]:
-        page = next(iter(pages(" OR ".join(f'thingName:"{name}"' for name in names))))
+        terms = " OR ".join(f'thingName:"{name}"' for name in names)
+        page = next(filter(None, pages(terms)), [])  # a page may be empty and not the last
         return {item["thingName"]: item for item in page if item["thingName"] in names}
 
     documents: dict[str, Document] = {}
