@@ -15,8 +15,8 @@ import boto3
 import pandas as pd
 from stub_service import JOB, PAGE_ROWS, running
 
-from iotjobs.aws import connection as aws
 from iotjobs.aws import executions as fetch
+from iotjobs.aws.connect import connect
 
 _FAST = (
     importlib.util.find_spec("orjson") is not None
@@ -40,7 +40,7 @@ def listing(rows: int, rounds: int) -> tuple[dict[str, list[float]], float]:
         del os.environ[name]
     with running(rows) as endpoint_url:
         os.environ.update(_SETTINGS | {"AWS_ENDPOINT_URL": endpoint_url})
-        connection = aws.connect()
+        connection = connect()
         ways: dict[str, Callable[[], int]] = {
             "plain boto3": lambda: len(plain_boto3()),
             "iotjobs": lambda: len(fetch.job_executions(connection, JOB)),

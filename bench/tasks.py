@@ -59,7 +59,7 @@ def describe_adaptive(seconds: int) -> dict[str, Any]:
 
 def describe_paced(seconds: int) -> dict[str, Any]:
     """The same with the kit's pace."""
-    from iotjobs.aws.connection import connect
+    from iotjobs.aws.connect import connect
 
     connection = connect()
     return _many(lambda: connection.read("DescribeJob", jobId="firmware"), seconds)

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from iotjobs.aws.connection import Connection, connect
+from iotjobs.aws.connect import connect
+from iotjobs.aws.connection import Connection
 from iotjobs.errors import (
     Denied,
     IotJobsError,

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from iotjobs.aws import connection as aws_connection
-from iotjobs.aws.connection import Connection, connect
+from iotjobs.aws import paging
+from iotjobs.aws.connect import connect
+from iotjobs.aws.connection import Connection
 from iotjobs.aws.executions import job_executions
 from iotjobs.aws.transport import Limits
 from iotjobs.errors import IotJobsError, Unsettled
@@ -145,14 +146,14 @@ def test_a_listing_that_leads_in_a_circle_ends(
 
 
 def test_a_listing_that_never_ends_ends(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aws_connection, "_MOST_PAGES", 20)
+    monkeypatch.setattr(paging, "MOST_PAGES", 20)
     _pages(monkeypatch, (str(number) for number in itertools.count()))
     with pytest.raises(IotJobsError, match="did not end after 20 pages"):
         list(connection.pages("ListJobs", "jobs"))
 
 
 def test_pages_without_a_row_end(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aws_connection, "_MOST_EMPTY_PAGES", 5)
+    monkeypatch.setattr(paging, "_MOST_EMPTY_PAGES", 5)
     _pages(monkeypatch, (str(number) for number in itertools.count()))
     with pytest.raises(IotJobsError, match="did not end after 5 pages without a row"):
         list(connection.pages("ListJobs", "jobs"))
@@ -168,7 +169,7 @@ def test_the_same_rows_under_a_new_token_are_a_circle(connection: Connection, mo
 
 
 def test_rows_without_end_end(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aws_connection, "_MOST_ROWS", 50)
+    monkeypatch.setattr(paging, "_MOST_ROWS", 50)
     numbers = itertools.count()
     fresh = lambda *_: {"jobs": [{"jobId": f"job-{next(numbers)}"} for _ in range(9)], "nextToken": str(next(numbers))}  # noqa: E731
     monkeypatch.setattr(control_plane, "list_jobs", fresh)

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import iotjobs
-from iotjobs.aws.connection import connect
+from iotjobs.aws.connect import connect
 from tests.aws_standin import Fault, StandIn
 
 LogIn = Callable[..., Path]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from iotjobs.aws import executions as fetch
-from iotjobs.aws.connection import connect
+from iotjobs.aws.connect import connect
 from tests.aws_standin import CHAINS, StandIn
 from tests.aws_standin.chains import sso
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import time_machine
 
-from iotjobs.aws.connection import connect
+from iotjobs.aws.connect import connect
 from iotjobs.aws.transport import Limits
 from iotjobs.errors import Denied
 from tests.aws_standin import StandIn
@@ -131,7 +131,7 @@ def test_a_code_for_mfa_that_nobody_types(aws: StandIn, use: Settings, tmp_path:
     config = tmp_path / ".aws" / "config"
     config.write_text(config.read_text() + "mfa_serial = arn:aws:iam::444455556666:mfa/alice\n")
     headless = subprocess.run(
-        [sys.executable, "-c", "from iotjobs.aws.connection import connect; connect()"],
+        [sys.executable, "-c", "from iotjobs.aws.connect import connect; connect()"],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from iotjobs.aws.connection import connect
+from iotjobs.aws.connect import connect
 from iotjobs.aws.service_clock import ServiceClock
 from tests.aws_standin import StandIn
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from iotjobs.aws.connection import Connection, connect
+from iotjobs.aws.connect import connect
+from iotjobs.aws.connection import Connection
 from iotjobs.aws.endpoints import described_url, is_loopback, partition_of
 from iotjobs.aws.transport import Limits
 from iotjobs.errors import Denied, InvalidInput, IotJobsError, NotFound

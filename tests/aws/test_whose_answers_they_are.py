@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from iotjobs.aws import sandbox_proof
-from iotjobs.aws.connection import Connection, connect
+from iotjobs.aws.connect import connect
+from iotjobs.aws.connection import Connection
 from iotjobs.aws.executions import job_executions
 from iotjobs.errors import IotJobsError, Refused
 from iotjobs.sandbox.fleet import Fleet

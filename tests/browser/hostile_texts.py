@@ -12,11 +12,12 @@ from typing import Any
 import pandas as pd
 
 import iotjobs
+from iotjobs.deletion.caps import Caps
 from iotjobs.deletion.plan import QueueContext
 from iotjobs.deletion.refusal import Refusal
 from iotjobs.deletion.restore import restoration
 from iotjobs.deletion.results import TargetResult, TargetState
-from iotjobs.deletion.sweep_plan import Caps, Reading, SweepPlan, Target
+from iotjobs.deletion.sweep_plan import Reading, SweepPlan, Target
 from iotjobs.diagnosis.changes import Changes, compare
 from iotjobs.markup import page, render
 from iotjobs.model import TEXT, ConnectionInfo, ExecutionKey, Outcome

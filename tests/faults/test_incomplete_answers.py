@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from iotjobs.aws import connection as aws
 from iotjobs.aws import executions as fetch
 from iotjobs.aws import jobs, things
+from iotjobs.aws.connect import connect
 from iotjobs.errors import IotJobsError
 from iotjobs.model import ExecutionKey
 from iotjobs.sandbox.fleet import Fleet
@@ -29,6 +29,6 @@ READINGS = {
 def test_it_is_an_error(aged_fleet: Fleet, monkeypatch: pytest.MonkeyPatch, operation: str, fault: str) -> None:
     with HttpProxy(aged_fleet.server.endpoint_url, on(fault, operation)) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
-        connection = aws.connect()
+        connection = connect()
         with pytest.raises(IotJobsError, match=f"the answer to {operation}.* has no .*really AWS"):
             READINGS[operation](connection)

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from iotjobs.deletion import guards, recheck, sweep_guards
+from iotjobs.project_file import Project
 from tests.faults import schedules_for_mutations as play
 from tests.faults.harness.simulation import Workflow
 
@@ -68,8 +69,11 @@ MUTATIONS = {
     "within_max_deletes": Mutation(SWEEP_GUARDS, _without("within_max_deletes"), play.more_than_the_cap),
     "within_max_fraction": Mutation(SWEEP_GUARDS, _without("within_max_fraction"), play.more_than_the_fraction),
     "allowed_by_project": Mutation(SWEEP_GUARDS, _without("allowed_by_project"), play.protected_by_the_project_file),
-    "within_project_ceilings": Mutation(
-        SWEEP_GUARDS, _without("within_project_ceilings"), play.more_than_the_project_allows, "begun"
+    "the project file's ceilings are no caps": Mutation(
+        f"{DELETION}.caps.in_force",
+        lambda real: lambda parameters, given, _project, **more: real(parameters, given, Project(), **more),
+        play.more_than_the_project_allows,
+        "begun",
     ),
     "cancels_the_unfinished": Mutation(
         SWEEP_GUARDS, _without("cancels_the_unfinished"), play.cancel_plan_with_what_has_ended, "begun"

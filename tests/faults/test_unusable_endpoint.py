@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import iotjobs
-from iotjobs.aws import connection as aws
+from iotjobs.aws.connect import connect
 from iotjobs.errors import InvalidInput, IotJobsError
 from iotjobs.model import ExecutionKey
 from iotjobs.sandbox.fleet import Fleet
@@ -27,21 +27,21 @@ def _proxy(fleet: Fleet, monkeypatch: pytest.MonkeyPatch, fault_of: FaultOf) -> 
 def test_what_is_no_url_is_bad_input(aged_fleet: Fleet, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", url)
     with pytest.raises(InvalidInput, match="AWS_ENDPOINT_URL"):
-        aws.connect()
+        connect()
 
 
 def test_where_nobody_listens_is_said_within_seconds(aged_fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     started = time.monotonic()
     with pytest.raises(IotJobsError, match="cannot be reached"):
-        aws.connect()
+        connect()
     assert time.monotonic() - started < 8
 
 
 @pytest.mark.parametrize("fault", ["too_many_requests", "throttled", "unavailable"])
 def test_a_busy_service_is_waited_for(aged_fleet: Fleet, monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
     with _proxy(aged_fleet, monkeypatch, lambda call: fault if call.number <= 4 else ""):
-        assert aws.connect().account == "000000000000"
+        assert connect().account == "000000000000"
 
 
 def test_a_plan_whose_consequences_cannot_be_read_is_no_plan(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import iotjobs
-from iotjobs.aws.connection import connect
+from iotjobs.aws.connect import connect
 from iotjobs.aws.rights import rights
 from iotjobs.run.notebook_runner import _say
 from iotjobs.run.report import head_html

@@ -29,6 +29,7 @@ NOT_ASKED = {
     "iot:GetIndexingConfiguration": "asked only where the index does not answer or connectivity is missing",
     "iot:ListThings": "asked only where it saves calls",
     "iot:DescribeThing": "asked only of things that the index does not have",
+    "iot:GetThingConnectivityData": "asked only in long jobs, and where the index does not answer",
     "iotjobsdata:GetPendingJobExecutions": "asked only for queues that the lists do not show whole",
 }
 VIEWS: dict[str, dict[str, object]] = {"account": {}, "job": {"job_id": "waits-39"}, "thing": {"thing_name": "slot-39"}}

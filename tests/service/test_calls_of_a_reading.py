@@ -10,8 +10,9 @@ import boto3
 import pandas as pd
 import pytest
 
-from iotjobs.aws import connection as aws
 from iotjobs.aws import queues
+from iotjobs.aws.connect import connect
+from iotjobs.aws.connection import Connection
 from iotjobs.aws.read_fleet import read_fleet
 from iotjobs.diagnosis.diagnose import diagnose
 from iotjobs.sandbox.fleet import Fleet
@@ -47,11 +48,11 @@ def many_things(aged_fleet: Fleet) -> Iterator[Fleet]:
 
 
 @pytest.fixture
-def connection(many_things: Fleet) -> aws.Connection:
-    return aws.connect()
+def connection(many_things: Fleet) -> Connection:
+    return connect()
 
 
-def _read(connection: aws.Connection, job_id: str | None) -> pd.DataFrame:
+def _read(connection: Connection, job_id: str | None) -> pd.DataFrame:
     before = connection.calls.copy()
     snapshot = read_fleet(connection, job_id=job_id, thing_name=None, statuses=None, stuck_after=STUCK_AFTER)
     connection.calls.subtract(before)
@@ -59,7 +60,7 @@ def _read(connection: aws.Connection, job_id: str | None) -> pd.DataFrame:
     return table.sort_values(["job_id", "thing_name"], ignore_index=True)
 
 
-def test_a_job_of_many_things_takes_pages_and_a_call_for_each_that_runs(connection: aws.Connection) -> None:
+def test_a_job_of_many_things_takes_pages_and_a_call_for_each_that_runs(connection: Connection) -> None:
     table = _read(connection, "many-first")
     calls = dict(connection.calls)
     print("\ncalls for a job of 300 things:", {name: count for name, count in calls.items() if count})
@@ -74,7 +75,7 @@ def test_a_job_of_many_things_takes_pages_and_a_call_for_each_that_runs(connecti
     assert sum(calls.values()) < 25
 
 
-def test_by_thing_and_by_job_say_the_same(connection: aws.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_by_thing_and_by_job_say_the_same(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     by_job = _read(connection, "many-first")
     monkeypatch.setattr(queues, "FEW_THINGS", 1000)
     by_thing = _read(connection, "many-first")
@@ -83,7 +84,7 @@ def test_by_thing_and_by_job_say_the_same(connection: aws.Connection, monkeypatc
     pd.testing.assert_frame_equal(by_job[columns], by_thing[columns])
 
 
-def test_things_are_listed_in_pages_where_there_is_no_index(connection: aws.Connection, many_things: Fleet) -> None:
+def test_things_are_listed_in_pages_where_there_is_no_index(connection: Connection, many_things: Fleet) -> None:
     many_things.iot.update_indexing_configuration(thingIndexingConfiguration={"thingIndexingMode": "OFF"})
     try:
         table = _read(connection, "many-first")
@@ -94,7 +95,7 @@ def test_things_are_listed_in_pages_where_there_is_no_index(connection: aws.Conn
     assert set(table["cause"]) == {"unknown"}
 
 
-def test_a_thing_is_asked_for_by_name_when_few_are(connection: aws.Connection) -> None:
+def test_a_thing_is_asked_for_by_name_when_few_are(connection: Connection) -> None:
     _read(connection, "many-done")
     assert connection.calls.get("SearchIndex", 0) == 0  # nothing is unfinished
     _read(connection, "many-second")
@@ -102,12 +103,12 @@ def test_a_thing_is_asked_for_by_name_when_few_are(connection: aws.Connection) -
     assert connection.calls["SearchIndex"] == 15
 
 
-def test_jobs_that_were_only_looked_at_are_not_part_of_the_picture(connection: aws.Connection) -> None:
+def test_jobs_that_were_only_looked_at_are_not_part_of_the_picture(connection: Connection) -> None:
     snapshot = read_fleet(connection, job_id="many-first", thing_name=None, statuses=None, stuck_after=STUCK_AFTER)
     assert set(snapshot.jobs["job_id"]) == {"many-first", "many-second"}
 
 
-def test_by_thing_when_the_account_has_more_jobs_than_that(connection: aws.Connection, many_things: Fleet) -> None:
+def test_by_thing_when_the_account_has_more_jobs_than_that(connection: Connection, many_things: Fleet) -> None:
     for number in range(30):
         many_things.job(f"many-more-{number}", things=[THINGS[-1]])
     with many_things.ago(days=4):

@@ -16,7 +16,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from iotjobs.aws import connection as aws
+from iotjobs.aws.connect import connect
+from iotjobs.aws.connection import Connection
 from iotjobs.aws.read_fleet import read_fleet
 from iotjobs.aws.transport import Limits
 from iotjobs.diagnosis.diagnose import diagnose, possible_causes
@@ -39,7 +40,7 @@ CONFUSION: Counter[tuple[str, str]] = Counter()
 class Denied:
     """A fleet behind a proxy that denies or fails what `fault_of` says."""
 
-    def __init__(self, labelled: LabelledFleet, proxy: HttpProxy, connection: aws.Connection) -> None:
+    def __init__(self, labelled: LabelledFleet, proxy: HttpProxy, connection: Connection) -> None:
         self.labelled = labelled
         self.labels = labelled.labels()
         self.proxy = proxy
@@ -78,7 +79,7 @@ def denied_fleet(aged_fleet: Fleet) -> Iterator[Denied]:
     proxy = HttpProxy(aged_fleet.server.endpoint_url)
     with proxy, pytest.MonkeyPatch.context() as settings:
         settings.setenv("AWS_ENDPOINT_URL", proxy.url)
-        yield Denied(labelled, proxy, aws.connect(limits=Limits(read_attempts=1)))
+        yield Denied(labelled, proxy, connect(limits=Limits(read_attempts=1)))
     print("\nlabel -> said with evidence taken away: count")
     for (label, answer), count in sorted(CONFUSION.items()):
         print(f"{label:16} -> {answer:16} {count:4}")

@@ -7,14 +7,14 @@ from typing import Any
 import boto3
 import pandas as pd
 
-from iotjobs.aws import connection as aws
 from iotjobs.aws import executions as fetch
+from iotjobs.aws.connect import connect
 from iotjobs.model import ExecutionKey
 from iotjobs.sandbox.fleet import Fleet
 
 
 def test_a_job_is_read_as_plain_boto3_reads_it(aged_fleet: Fleet) -> None:
-    ours = fetch.job_executions(aws.connect(), "firmware-2-4-1")
+    ours = fetch.job_executions(connect(), "firmware-2-4-1")
     answer = boto3.Session().client("iot").list_job_executions_for_job(jobId="firmware-2-4-1", maxResults=250)
     theirs = pd.DataFrame(
         [
@@ -38,7 +38,7 @@ def test_a_job_is_read_as_plain_boto3_reads_it(aged_fleet: Fleet) -> None:
 
 
 def test_the_moment_in_a_list_is_the_moment_in_the_description(aged_fleet: Fleet) -> None:
-    connection = aws.connect()
+    connection = connect()
     listed = fetch.job_executions(connection, "firmware-2-4-1")
     row: Any
     for row in listed.head(5).itertuples():

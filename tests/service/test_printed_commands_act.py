@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import iotjobs
 from iotjobs.diagnosis.prevention import Prevention
 from iotjobs.model import Action
 from iotjobs.sandbox.fleet import Fleet
-from iotjobs.ui.thing_panel import cancel_command, delete_command, sweep_command
+from iotjobs.ui.thing_panel import cancel_command, delete_command, sweep_of
 from iotjobs.workflows.investigate import Findings
 
 
@@ -40,11 +41,14 @@ def test_each_printed_command_plans_what_the_view_shows(findings: Findings, tmp_
     cancel = cancel_command(row, findings)
     assert cancel is not None
     assert str(_run(cancel, tmp_path / "cancel")["confirm"]).startswith(f"cancel printed-job/{row['thing_name']}/1 ")
-    sweep = sweep_command(row, findings)
-    swept = _run(sweep, tmp_path / "sweep")
+    sweep = sweep_of(row, findings, Action.DELETE)
+    assert "2 of the 2 executions of job printed-job are more than max_fraction (0.1, the default)" in sweep.note
+    assert _run(sweep.command, tmp_path / "refused")["outcome"] == "refused"
+    (option,) = re.findall(r"add (--max-fraction [0-9.]*[0-9])", sweep.note)
+    swept = _run(f"{sweep.command} {option}", tmp_path / "sweep")
     assert swept["outcome"] == "planned", swept["reason"]
     assert str(swept["confirm"]).startswith("delete 2 ")
-    assert sweep_command(row, findings, Action.CANCEL) == sweep.replace(" sweep ", " sweep --action cancel ")
+    assert sweep_of(row, findings, Action.CANCEL).command == sweep.command.replace(" sweep ", " sweep --action cancel ")
     assert cancel_command({**row, "execution_number": 0}, findings) is None  # it would mean the newer one
 
 
@@ -83,8 +87,7 @@ def _run(command: str, directory: Path) -> dict[str, object]:
     """Run a command in a shell whose own settings lead nowhere, as a person would who pasted it elsewhere."""
     elsewhere = {name: value for name, value in os.environ.items() if name not in {"AWS_ENDPOINT_URL", "AWS_REGION"}}
     elsewhere |= {"AWS_DEFAULT_REGION": "us-west-2", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    line = f"{command} --run-dir {shlex.quote(str(directory))} --max-fraction 1"
-    line = line.replace(" --max-fraction 1", "") if "_job_execution" in command else line
+    line = f"{command} --run-dir {shlex.quote(str(directory))}"
     subprocess.run(["/bin/sh", "-c", line], env=elsewhere, capture_output=True, text=True, check=False, timeout=240)
     result: dict[str, object] = json.loads((directory / "result.json").read_text())
     return result

@@ -12,7 +12,7 @@ import pytest
 
 import iotjobs
 from iotjobs.aws import jobs
-from iotjobs.aws.connection import connect
+from iotjobs.aws.connect import connect
 from iotjobs.deletion.restore import Restoration, restoration
 from iotjobs.run.journal import Journal
 from iotjobs.sandbox.fleet import Fleet

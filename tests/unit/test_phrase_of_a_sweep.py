@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from iotjobs.deletion.caps import Caps
 from iotjobs.deletion.plan import DELETE
-from iotjobs.deletion.sweep_plan import Caps, LeftAlone, Reading, SweepPlan, Target
+from iotjobs.deletion.sweep_plan import LeftAlone, Reading, SweepPlan, Target
 from iotjobs.model import ExecutionKey
 from iotjobs.sweep_rule import SweepRule
 

@@ -9,35 +9,28 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from functools import cache
 from itertools import islice
 from typing import Any
 
 import botocore.exceptions as boto_errors
-import botocore.session
-from botocore.loaders import Loader, create_loader
 from botocore.parsers import ResponseParserError
 
-from iotjobs import project_file
-from iotjobs.aws import endpoints, response_parsing, sandbox_proof
+from iotjobs.aws import endpoints, paging, response_parsing, sandbox_proof
 from iotjobs.aws.concurrency import Overdue, given_up, read_ahead
-from iotjobs.aws.credentials import CallerCredentials, Role
 from iotjobs.aws.device_plane import DevicePlane, PlaneSettings
 from iotjobs.aws.endpoints import Kind, Partition
 from iotjobs.aws.masking import address, outside_text
-from iotjobs.aws.pace import shared_paces
 from iotjobs.aws.raw_pages import RawPage
-from iotjobs.aws.region import choose_region
 from iotjobs.aws.service_clock import ServiceClock
 from iotjobs.aws.service_errors import CHECK_ENDPOINT, about, answered_oddly, our_error
-from iotjobs.aws.transport import AnswerTooLong, BotoTransport, Call, Limits, Transport
+from iotjobs.aws.transport import Call, Transport
+from iotjobs.aws.whole_answer import AnswerTooLong
 from iotjobs.errors import (
     Denied,
     Interrupted,
-    InvalidInput,
     IotJobsError,
     NotFound,
     Refused,
@@ -48,82 +41,9 @@ from iotjobs.errors import (
 from iotjobs.project_file import Project
 
 _FIRST_ATTEMPTS = 3  # of the very first call: an endpoint that is not there should be said within seconds
-#: Of one listing. A page of AWS has 250 rows at most; a service that gives a new token with every page never ends.
-_MOST_PAGES = 8_000
-_MOST_ROWS = 2_000_000
-_MOST_EMPTY_PAGES = 100
 _PAGES_AT_ONCE = 16
 _A_MOMENT_S = 3.0
 _READING_ERRORS = (AttributeError, KeyError, TypeError, ValueError, RecursionError, ResponseParserError)
-
-
-def connect(
-    *,
-    profile: str | None = None,
-    region: str | None = None,
-    run_id: str | None = None,
-    limits: Limits | None = None,
-    role: Role | None = None,
-    endpoint_url: str | None = None,
-    project: Project | None = None,
-) -> Connection:
-    """Connect by the standard AWS settings and ask who we are (STS GetCallerIdentity).
-
-    ``run_id`` stands in the user agent of every call. ``role`` is assumed with the credentials that are found;
-    ``endpoint_url`` goes before the endpoints of the settings, for every service. ``project``: the project file in
-    force, by default that of the working directory. Raises InvalidInput for an unknown profile, no region or an
-    endpoint that is no URL, Refused for another place than is pinned, Denied for missing or refused credentials,
-    IotJobsError for an endpoint out of reach.
-    """
-    project = project_file.in_force() if project is None else project
-    try:
-        own = _session(profile)  # botocore's, for the clients that fetch credentials
-        chosen, warning = choose_region(own, region)
-        project.require(region=chosen)
-        own.set_config_variable("region", chosen)
-        credentials = CallerCredentials(
-            own, profile, role=role, endpoint_url=endpoint_url, program_s=(limits or Limits()).program_s
-        )
-        credentials.find()
-        session = _session(profile)
-        session.register_component("credential_provider", credentials)
-        transport = BotoTransport(
-            session, credentials, region=chosen, run_id=run_id, limits=limits, endpoint_url=endpoint_url
-        )
-        project.require(endpoint=address(transport.endpoint("iot")))  # before anything signed goes there
-        partitions = session.get_component("data_loader").load_data("partitions")["partitions"]
-        connection = Connection(
-            transport,
-            profile=profile,
-            partition=endpoints.partition_of(chosen, partitions),
-            warnings=[warning] if warning else [],
-            project=project,
-        )
-    except boto_errors.ProfileNotFound as error:
-        if not error.kwargs["profile"]:
-            raise InvalidInput("AWS_PROFILE is set and empty: unset it, or name a profile") from None
-        raise InvalidInput(
-            f"{outside_text(error)}: `aws configure list-profiles` lists those there are; the parameter is `profile`"
-        ) from None
-    except boto_errors.BotoCoreError as error:
-        raise InvalidInput(f"the AWS configuration cannot be read: {outside_text(error)}") from None
-    credentials.established = True
-    transport.paces = shared_paces(
-        connection.account, connection.region, connection.endpoint, limited=not connection.sandbox
-    )
-    return connection
-
-
-def _session(profile: str | None) -> botocore.session.Session:
-    session = botocore.session.Session(profile=profile)
-    session.register_component("data_loader", _service_models(session.get_config_variable("data_path")))
-    return session
-
-
-@cache
-def _service_models(data_path: str | None) -> Loader:
-    """Botocore's descriptions of the services: megabytes of JSON, read once a process and not once a connection."""
-    return create_loader(data_path)
 
 
 class Connection:
@@ -153,7 +73,8 @@ class Connection:
         self._sts_key = ""
         self.calls: Counter[str] = Counter()
         self._denied: dict[str, None] = {}
-        self._simulated: dict[tuple[object, ...], tuple[str, ...] | IotJobsError] = {}
+        #: What IAM answered, see `rights.py`.
+        self.simulated: dict[tuple[str, ...], tuple[str, ...] | IotJobsError] = {}
         self.throttled = transport.traffic.throttled
         self.profile = profile
         self.project = project or Project()
@@ -171,10 +92,10 @@ class Connection:
             self.endpoint_kind = "sandbox"
         plane = PlaneSettings(self.region, self._partition, control_url, transport.endpoint("iot-jobs-data"))
         self._device_plane = DevicePlane(plane, self._describe_endpoint)
-        self._warnings = [
-            *warnings,
-            *self._warnings_of_place(control_url, transport.endpoint("sts"), plane.default_url),
-        ]
+        place = endpoints.warnings(
+            self._partition, self.endpoint_kind, control_url, transport.endpoint("sts"), plane.default_url
+        )
+        self._warnings = [*warnings, *place]
 
     @property
     def sandbox(self) -> bool:
@@ -241,34 +162,10 @@ class Connection:
             raise our_error(late, "iot", operation, parameters, changing=False, established=True) from None
 
     def _pages(self, operation: str, key: str, parameters: dict[str, Any], *, raw: bool) -> Iterator[tuple[Any, bool]]:
-        """Each page, and whether there is another one."""
-        known: set[Any] = set()
-        token: str | None = None
-        rows_read = empty = 0
-        for _ in range(_MOST_PAGES):
-            asked = parameters | {"nextToken": token}
-            answer = self._read("iot", operation, asked, raw=True) if raw else self.read(operation, **asked)
-            rows, token = answer.get(key, []), answer.get("nextToken")
-            yield rows, bool(token)
-            if not token:
-                return
-            rows_read, empty = rows_read + len(rows), 0 if rows else empty + 1
-            if rows_read > _MOST_ROWS or empty >= _MOST_EMPTY_PAGES:
-                what = f"{empty} pages without a row" if empty else f"{rows_read:,} rows"
-                raise self._endless(operation, parameters, f"did not end after {what}")
-            # a token of its own for the same rows is a circle as well
-            edges = rows.edges if isinstance(rows, RawPage) else f"rows {len(rows)} {rows[:1]} {rows[-1:]}"
-            marks = {f"token {token}", *([edges] if len(rows) > 1 else [])}
-            if marks & known:
-                raise self._endless(operation, parameters, "led back to a page that was read already")
-            known |= marks
-        raise self._endless(operation, parameters, f"did not end after {_MOST_PAGES} pages")
+        def ask(asked: dict[str, Any]) -> dict[str, Any]:
+            return self._read("iot", operation, asked, raw=True) if raw else self.read(operation, **asked)
 
-    @staticmethod
-    def _endless(operation: str, parameters: dict[str, Any], why: str) -> IotJobsError:
-        return IotJobsError(
-            f"{about(operation, parameters)} {why}; the reading is not complete: run this again; {CHECK_ENDPOINT}"
-        )
+        return paging.pages(ask, operation, key, parameters)
 
     def read_device_plane(self, operation: str, **parameters: Any) -> dict[str, Any]:
         """Call a reading operation of the jobs data plane (`iot-jobs-data`), whose quota is far higher.
@@ -303,52 +200,19 @@ class Connection:
         """The ids of the active accounts of the caller's Organization (API: Organizations ListAccounts, all pages)."""
         accounts: list[str] = []
         token: str | None = None
-        for _ in range(_MOST_PAGES):
+        for _ in range(paging.MOST_PAGES):
             answer = self._read("organizations", "ListAccounts", {"NextToken": token})
             accounts += [str(account["Id"]) for account in answer["Accounts"] if account.get("Status") == "ACTIVE"]
             token = answer.get("NextToken")
             if not token:
                 return sorted(accounts)
-        raise IotJobsError(f"ListAccounts did not end after {_MOST_PAGES} pages; {CHECK_ENDPOINT}")
+        raise IotJobsError(f"ListAccounts did not end after {paging.MOST_PAGES} pages; {CHECK_ENDPOINT}")
 
-    def not_allowed(self, principal: str, actions: Sequence[str], resources: Sequence[str]) -> tuple[str, ...]:
-        """Those of the actions that a principal's policies do not allow on one of the resources; asked once.
-
-        Raises IotJobsError where that cannot be known. API: IAM SimulatePrincipalPolicy.
-        """
-        asked = (principal, *actions, *resources)
-        if asked not in self._simulated:
-            try:
-                self._simulated[asked] = self._simulate(principal, actions, resources)
-            except IotJobsError as error:
-                self._simulated[asked] = error
-        answer = self._simulated[asked]
-        if isinstance(answer, IotJobsError):
-            raise answer
-        return answer
-
-    def role_arn(self, name: str) -> str:
-        """The ARN of a role of this account with its path, which a session's ARN does not tell (API: IAM GetRole).
-
-        Raises IotJobsError where that cannot be known.
-        """
-        arn = str((self._call(Call("iam", "GetRole", {"RoleName": name})).get("Role") or {}).get("Arn"))
-        if not re.fullmatch(rf"arn:{self._partition.name}:iam::{self.account}:role/(.+/)?{re.escape(name)}", arn):
-            raise IotJobsError("IAM's answer is about another role than was asked for")
-        return arn
-
-    def _simulate(self, principal: str, actions: Sequence[str], resources: Sequence[str]) -> tuple[str, ...]:
+    def read_iam(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Ask IAM once, where it is at the same place as IoT. Raises IotJobsError."""
         if self._partition.has(self._transport.endpoint("iam")) != (self.endpoint_kind == "aws"):
             raise IotJobsError("IAM would be asked at another place than IoT")
-        allowed = set(actions)
-        for resource in resources:  # one by one: what is answered for several differs from service to service
-            parameters = {"PolicySourceArn": principal, "ActionNames": list(actions), "ResourceArns": [resource]}
-            results = self._call(Call("iam", "SimulatePrincipalPolicy", parameters)).get("EvaluationResults") or []
-            decisions = {str(result.get("EvalActionName")): result.get("EvalDecision") for result in results}
-            if set(decisions) != set(actions):
-                raise IotJobsError("IAM's answer is about other actions than were asked for")
-            allowed &= {action for action, decision in decisions.items() if decision == "allowed"}
-        return tuple(action for action in actions if action not in allowed)
+        return self._call(Call("iam", operation, parameters))
 
     def publish_message(self, topic_arn: str, *, subject: str, message: str) -> None:
         """Publish to an SNS topic; throttled and lost calls are retried (API: SNS Publish)."""
@@ -466,19 +330,3 @@ class Connection:
 
     def _describe_endpoint(self, endpoint_type: str) -> str:
         return str(self.read("DescribeEndpoint", endpointType=endpoint_type).get("endpointAddress"))
-
-    def _warnings_of_place(self, control_url: str, sts_url: str, plane_url: str) -> Iterator[str]:
-        hosts = {"STS": sts_url, "the jobs data plane": plane_url}
-        if self.endpoint_kind == "other":
-            yield f"{self.endpoint} is neither AWS's nor the sandbox's: whatever it leads to is taken for real"
-        if control_url.startswith("http:") and not endpoints.is_loopback(control_url):
-            yield f"{self.endpoint} is asked without encryption: what is sent there can be read on the way"
-        for name, url in hosts.items():
-            if self._partition.has(url) == self._partition.has(control_url):
-                continue
-            if name != "STS" and self._partition.has(url):
-                yield f"no endpoint is configured for {name}: it is asked at {self.endpoint}, as IoT is"
-            else:
-                yield f"IoT is asked at {self.endpoint}, and {name} at {address(url)}: these are two places"
-        if self.endpoint_kind == "aws" and "-fips." in plane_url and "fips" not in self.endpoint:
-            yield f"FIPS endpoints are asked for, but {self.endpoint} is none"

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
+
+from iotjobs.aws.masking import address
 
 #: What `Connection.endpoint_kind` says of the control plane's endpoint.
 Kind = Literal["aws", "sandbox", "other"]
@@ -77,3 +79,21 @@ def described_url(host: str, partition: Partition, region: str) -> str | None:
     if not re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", host) or not partition.has(url):
         return None
     return url if f".{region}." in host else None
+
+
+def warnings(partition: Partition, kind: Kind, control_url: str, sts_url: str, plane_url: str) -> Iterator[str]:
+    """What a person should know of where IoT, STS and the jobs data plane are asked."""
+    control = address(control_url)
+    if kind == "other":
+        yield f"{control} is neither AWS's nor the sandbox's: whatever it leads to is taken for real"
+    if control_url.startswith("http:") and not is_loopback(control_url):
+        yield f"{control} is asked without encryption: what is sent there can be read on the way"
+    for name, url in {"STS": sts_url, "the jobs data plane": plane_url}.items():
+        if partition.has(url) == partition.has(control_url):
+            continue
+        if name != "STS" and partition.has(url):
+            yield f"no endpoint is configured for {name}: it is asked at {control}, as IoT is"
+        else:
+            yield f"IoT is asked at {control}, and {name} at {address(url)}: these are two places"
+    if kind == "aws" and "-fips." in plane_url and "fips" not in control:
+        yield f"FIPS endpoints are asked for, but {control} is none"

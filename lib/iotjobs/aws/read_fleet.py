@@ -16,6 +16,7 @@ import pandas as pd
 from iotjobs.aws import jobs as jobs_of
 from iotjobs.aws.concurrency import map_concurrently, side_by_side, threads
 from iotjobs.aws.connection import Connection
+from iotjobs.aws.connectivity import Lookup, complete, look_up, look_up_soonest
 from iotjobs.aws.executions import (
     PAGE_ROWS,
     job_executions,
@@ -27,7 +28,7 @@ from iotjobs.aws.executions import (
 from iotjobs.aws.gaps import error_gap, merged
 from iotjobs.aws.jobs import UNREAD_JOB, Jobs
 from iotjobs.aws.queues import Readings, read_queues, together
-from iotjobs.aws.things import read_things, require_thing
+from iotjobs.aws.things import require_thing, things_table
 from iotjobs.diagnosis import commands
 from iotjobs.diagnosis.service_owners import is_greengrass
 from iotjobs.errors import Denied, IotJobsError, NotFound
@@ -56,7 +57,7 @@ def read_fleet(
     stuck_after: timedelta,
     whole_history: bool = False,
     progress: Progress = no_progress,
-    on_unfinished: Callable[[FleetSnapshot], None] = lambda _snapshot: None,
+    on_unfinished: Callable[[FleetSnapshot], None] | None = None,
 ) -> FleetSnapshot:
     """Read what a diagnosis needs about a job, a thing, both, or all that is unfinished.
 
@@ -74,11 +75,15 @@ def read_fleet(
         scope = _account(connection, statuses, progress, whole_history=whole_history)
     read_evidence = partial(_with_evidence, connection, scope, statuses, progress, stuck_after=stuck_after, as_of=as_of)
     if scope.read_ended is None:
-        return read_evidence()
+        return read_evidence(look_up)[0]
     with threads(1) as beside:
         ended = beside.submit(scope.read_ended)
-        snapshot = read_evidence()
-        on_unfinished(snapshot)
+        if on_unfinished is None:
+            snapshot, _ = read_evidence(look_up)
+        else:
+            snapshot, first = read_evidence(look_up_soonest)
+            on_unfinished(snapshot)
+            snapshot = _with_things(connection, snapshot, complete(connection, first))
         return _with_ended(snapshot, *ended.result())
 
 
@@ -87,14 +92,47 @@ def _with_evidence(
     scope: _Scope,
     statuses: Sequence[Status] | None,
     progress: Progress,
+    look_things_up: Callable[[Connection, Sequence[str]], Lookup],
     *,
     stuck_after: timedelta,
     as_of: datetime,
-) -> FleetSnapshot:
-    """What was asked for, with all that must be known of what is unfinished."""
+) -> tuple[FleetSnapshot, Lookup]:
+    """What was asked for, with all that must be known of what is unfinished; and what was looked up of its things."""
     place = place_of(connection)
     unfinished = scope.executions[scope.executions["status"].isin(UNFINISHED)]
     things = sorted(set(unfinished["thing_name"]))
+    timers_of = partial(_timers, connection, progress, as_of=as_of, stuck_after=stuck_after)
+    (readings, jobs, job_ids, queues, timers, gaps), (lookup, things_read, thing_gaps) = side_by_side(
+        lambda: _queues_and_jobs(connection, scope, things, timers_of),
+        lambda: _things(connection, look_things_up, things, place),
+    )
+    in_order = [name for name in jobs.rows if name in job_ids]
+    all_gaps = [
+        *(*scope.gaps, *gaps, *thing_gaps),
+        *jobs_of.schedule_gaps(jobs, in_order, as_of=as_of, place=place),
+        *_greengrass_gaps(queues, jobs, place),
+    ]
+    snapshot = FleetSnapshot(
+        executions=_as_newest(scope.executions, readings, statuses),
+        queues=queues,
+        jobs=jobs.table(in_order),
+        things=things_read.assign(queue_known=things_read["thing_name"].isin(readings.known).astype("boolean")),
+        timers=timers,
+        gaps=merged(all_gaps),
+        as_of=as_of,
+        place=place,
+        jobs_listed=None if jobs.listed is None else len(jobs.listed),
+    )
+    return snapshot, lookup
+
+
+def _queues_and_jobs(
+    connection: Connection,
+    scope: _Scope,
+    things: Sequence[str],
+    timers_of: Callable[[pd.DataFrame, Jobs], tuple[pd.DataFrame, list[Gap]]],
+) -> tuple[Readings, Jobs, set[str], pd.DataFrame, pd.DataFrame, list[Gap]]:
+    """What waits for things, of whatever job: the readings, its jobs and which those are, its order and its timers."""
     known = scope.readings.known | set(things if scope.whole_account else ())
     readings, jobs, queue_gaps = read_queues(
         connection, replace(scope.readings, known=known), scope.jobs, set(things) - known
@@ -104,28 +142,29 @@ def _with_evidence(
     jobs, job_gaps = jobs_of.fill_in(connection, jobs, job_ids)
     readings, cancel_gaps = _read_cancelled_again(connection, readings, jobs, _waiting(readings, things))
     waiting = _waiting(readings, things)
-    (queues, order_gaps), (things_table, thing_gaps), (timers, timer_gaps) = side_by_side(
-        lambda: _in_order_of_delivery(connection, waiting),
-        lambda: read_things(connection, things, known_queues=readings.known, place=place),
-        lambda: _timers(connection, waiting, jobs, progress, as_of=as_of, stuck_after=stuck_after),
+    (queues, order_gaps), (timers, timer_gaps) = side_by_side(
+        lambda: _in_order_of_delivery(connection, waiting), lambda: timers_of(waiting, jobs)
     )
-    in_order = [name for name in jobs.rows if name in job_ids]
-    gaps = [
-        *(*scope.gaps, *queue_gaps, *job_gaps, *cancel_gaps, *order_gaps, *thing_gaps, *timer_gaps),
-        *jobs_of.schedule_gaps(jobs, in_order, as_of=as_of, place=place),
-        *_greengrass_gaps(queues, jobs, place),
-    ]
-    return FleetSnapshot(
-        executions=_as_newest(scope.executions, readings, statuses),
-        queues=queues,
-        jobs=jobs.table(in_order),
-        things=things_table,
-        timers=timers,
-        gaps=merged(gaps),
-        as_of=as_of,
-        place=place,
-        jobs_listed=None if jobs.listed is None else len(jobs.listed),
-    )
+    gaps = [*queue_gaps, *job_gaps, *cancel_gaps, *order_gaps, *timer_gaps]
+    return readings, jobs, job_ids, queues, timers, gaps
+
+
+def _things(
+    connection: Connection,
+    look_things_up: Callable[[Connection, Sequence[str]], Lookup],
+    things: Sequence[str],
+    place: Place,
+) -> tuple[Lookup, pd.DataFrame, list[Gap]]:
+    lookup = look_things_up(connection, things)
+    return lookup, *things_table(connection, lookup, place=place, trust_live=look_things_up is look_up_soonest)
+
+
+def _with_things(connection: Connection, snapshot: FleetSnapshot, lookup: Lookup) -> FleetSnapshot:
+    """The same with what is known of its things by now."""
+    things, gaps = things_table(connection, lookup, place=snapshot.place)
+    things = things.assign(queue_known=snapshot.things["queue_known"])  # of the same things, in the same order
+    others = [gap for gap in snapshot.gaps if gap.evidence not in {Evidence.REGISTRATION, Evidence.CONNECTIVITY}]
+    return replace(snapshot, things=things, gaps=merged([*others, *gaps]))
 
 
 def _with_ended(snapshot: FleetSnapshot, ended: pd.DataFrame, gaps: Sequence[Gap]) -> FleetSnapshot:
@@ -332,9 +371,9 @@ def _as_newest(executions: pd.DataFrame, readings: Readings, statuses: Sequence[
 
 def _timers(
     connection: Connection,
+    progress: Progress,
     queues: pd.DataFrame,
     jobs: Jobs,
-    progress: Progress,
     *,
     as_of: datetime,
     stuck_after: timedelta,

@@ -44,9 +44,44 @@ def reader(connection: Connection) -> str:
 def _not_allowed(connection: Connection, principal: str, resources: tuple[str, ...]) -> tuple[str, ...]:
     """The changes that the principal's policies do not allow; a role that is not there by its name alone has a path."""
     try:
-        return connection.not_allowed(principal, CHANGES, resources)
+        return _simulated(connection, principal, resources)
     except NotFound:
-        return connection.not_allowed(connection.role_arn(principal.rpartition("/")[2]), CHANGES, resources)
+        return _simulated(connection, _role_arn(connection, principal), resources)
+
+
+def _simulated(connection: Connection, principal: str, resources: tuple[str, ...]) -> tuple[str, ...]:
+    """The changes that a principal's policies do not allow on one of the resources; asked once. Raises IotJobsError."""
+    asked = (principal, *resources)
+    if asked not in connection.simulated:
+        try:
+            connection.simulated[asked] = _simulate(connection, principal, resources)
+        except IotJobsError as error:
+            connection.simulated[asked] = error
+    answer = connection.simulated[asked]
+    if isinstance(answer, IotJobsError):
+        raise answer
+    return answer
+
+
+def _simulate(connection: Connection, principal: str, resources: tuple[str, ...]) -> tuple[str, ...]:
+    allowed = set(CHANGES)
+    for resource in resources:  # one by one: what is answered for several differs from service to service
+        asked = {"PolicySourceArn": principal, "ActionNames": list(CHANGES), "ResourceArns": [resource]}
+        results = connection.read_iam("SimulatePrincipalPolicy", asked).get("EvaluationResults") or []
+        decisions = {str(result.get("EvalActionName")): result.get("EvalDecision") for result in results}
+        if set(decisions) != set(CHANGES):
+            raise IotJobsError("IAM's answer is about other actions than were asked for")
+        allowed &= {action for action, decision in decisions.items() if decision == "allowed"}
+    return tuple(action for action in CHANGES if action not in allowed)
+
+
+def _role_arn(connection: Connection, principal: str) -> str:
+    """The ARN of a role of this account with its path, which a session's ARN does not tell (API: IAM GetRole)."""
+    place, name = principal.partition(":role/")[0], principal.rpartition("/")[2]
+    arn = str((connection.read_iam("GetRole", {"RoleName": name}).get("Role") or {}).get("Arn"))
+    if not re.fullmatch(rf"{re.escape(place)}:role/(.+/)?{re.escape(name)}", arn):
+        raise IotJobsError("IAM's answer is about another role than was asked for")
+    return arn
 
 
 def _unknown(grant: str) -> str:

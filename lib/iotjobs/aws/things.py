@@ -1,18 +1,17 @@
-"""What is known of things: whether they are registered, and how they are connected. One page for many of them."""
+"""Things as a table: whether they are registered, and how they are connected; what cannot be had is a gap."""
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import takewhile
-from typing import Any, TypeVar
+from typing import Any
 
 import pandas as pd
 
 from iotjobs.aws.concurrency import map_concurrently
 from iotjobs.aws.connection import Connection
+from iotjobs.aws.connectivity import FEW_THINGS, Document, Lookup, by_page
 from iotjobs.aws.executions import PAGE_ROWS
 from iotjobs.aws.gaps import error_gap, reason, remedy
 from iotjobs.diagnosis import commands
@@ -20,15 +19,6 @@ from iotjobs.errors import Denied, IotJobsError, NotFound
 from iotjobs.model import LATEST_S, table
 from iotjobs.permissions import allow
 from iotjobs.snapshot import THING_COLUMNS, Evidence, Gap, Place
-
-_FEW_THINGS = 25
-_PAGES_AT_LEAST = 4
-_INDEX_PAGE_ROWS = 100
-_QUERY_TERMS, _QUERY_LENGTH = 12, 1000
-
-Document = dict[str, Any]
-Page = TypeVar("Page")
-Fact = TypeVar("Fact")
 
 
 def list_things(connection: Connection) -> Iterator[set[str]]:
@@ -59,81 +49,31 @@ def require_thing(connection: Connection, thing_name: str) -> list[Gap]:
     return []
 
 
-def read_things(
-    connection: Connection, things: Sequence[str], *, known_queues: frozenset[str], place: Place
+def things_table(
+    connection: Connection, lookup: Lookup, *, place: Place, trust_live: bool = False
 ) -> tuple[pd.DataFrame, list[Gap]]:
-    """What is known of things (THING_COLUMNS); what cannot be had is missing there, and a gap."""
-    documents, failure = _search(connection, things)
-    exists, gaps = _registered(connection, [name for name in things if name not in documents])
-    exists |= dict.fromkeys(documents, True)
-    rows = [
-        _row(name, documents.get(name)) | {"exists": exists.get(name), "queue_known": name in known_queues}
-        for name in things
-    ]
-    registered = (name for name in things if exists.get(name) is not False)
-    unconnected = [name for name in registered if _connectivity(documents.get(name)) is None]
-    if unconnected:
-        gaps.append(_unconnected(connection, unconnected, failure, place))
-    return table(THING_COLUMNS, {column: [row[column] for row in rows] for column in THING_COLUMNS}), gaps
+    """What is known of things (THING_COLUMNS, of which `queue_known` is for others to say); what is missing is a gap.
 
-
-def _search(connection: Connection, things: Sequence[str]) -> tuple[dict[str, Document], IotJobsError | None]:
-    """The index's documents of things by name, and the error that left some out.
-
-    Pages of the index for many, by what their names begin with, as long as a page brings more than a query for
-    one thing would; a query each for the rest.
+    ``trust_live``: a thing of whose connection is told counts as registered, until the index is asked.
     """
-
-    def pages(query: str) -> Iterator[list[Document]]:
-        return connection.pages("SearchIndex", "things", queryString=query, maxResults=_INDEX_PAGE_ROWS)
-
-    def query(names: Sequence[str]) -> dict[str, Document]:
-        terms = " OR ".join(f'thingName:"{name}"' for name in names)
-        page = next(filter(None, pages(terms)), [])  # a page may be empty and not the last
-        return {item["thingName"]: item for item in page if item["thingName"] in names}
-
-    documents: dict[str, Document] = {}
-    if len(things) > _FEW_THINGS:
-        documents, error = _by_page(
-            pages(_common_query(things)),
-            set(things),
-            lambda page: {item["thingName"]: item for item in page},
-            least=_QUERY_TERMS,
-        )
-        if error is not None:
-            return documents, error
-    failure: IotJobsError | None = None
-    for most in (_QUERY_TERMS, 1):  # an index that knows no OR, or answers such a query short, is asked for each
-        if failure is not None and not isinstance(failure, Denied):
-            failure = None
-        queries = _queries([name for name in things if name not in documents], most)
-        for some in (queries[:1], queries[1:]):  # the first one shows whether the index answers at all
-            for answer in map_concurrently(query, some) if failure is None else []:
-                if isinstance(answer, IotJobsError):
-                    failure = answer
-                else:
-                    documents |= answer
-    return documents, failure
-
-
-def _queries(names: Sequence[str], most: int) -> list[list[str]]:
-    """The names by query: so many terms, and so many characters, are allowed in one (quotas of fleet indexing)."""
-    queries: list[list[str]] = []
-    length = 0
-    for name in names:
-        length += len(name) + len(' OR thingName:""')
-        if not queries or len(queries[-1]) >= most or length > _QUERY_LENGTH:
-            queries.append([])
-            length = len(name) + len(' OR thingName:""')
-        queries[-1].append(name)
-    return queries
+    documents = lookup.documents
+    registered = documents if trust_live else lookup.indexed
+    exists, gaps = _registered(connection, [name for name in lookup.things if name not in registered])
+    exists |= dict.fromkeys(registered, True)
+    rows = [_row(name, documents.get(name)) | {"exists": exists.get(name)} for name in lookup.things]
+    unconnected = [
+        name for name in lookup.things if exists.get(name) is not False and _connectivity(documents.get(name)) is None
+    ]
+    if unconnected:
+        gaps.append(_unconnected(connection, unconnected, lookup.failure, place))
+    return table(THING_COLUMNS, {column: [row.get(column) for row in rows] for column in THING_COLUMNS}), gaps
 
 
 def _registered(connection: Connection, things: Sequence[str]) -> tuple[dict[str, bool], list[Gap]]:
     """Whether things are in the registry; those left out are not known to be or not to be."""
     exists: dict[str, bool] = {}
-    if len(things) > _FEW_THINGS:  # without the permission, which is more than the kit needs, they are described
-        exists, _ = _by_page(list_things(connection), set(things), lambda page: dict.fromkeys(page, True))
+    if len(things) > FEW_THINGS:  # without the permission, which is more than the kit needs, they are described
+        exists, _ = by_page(list_things(connection), set(things), lambda page: dict.fromkeys(page, True))
 
     def is_registered(thing_name: str) -> bool:
         try:
@@ -150,26 +90,6 @@ def _registered(connection: Connection, things: Sequence[str]) -> tuple[dict[str
         else:
             exists[name] = answer
     return exists, gaps
-
-
-def _by_page(
-    pages: Iterable[Page], wanted: set[str], take: Callable[[Page], Mapping[str, Fact]], *, least: int = 1
-) -> tuple[dict[str, Fact], IotJobsError | None]:
-    """What pages have of the wanted things, while each brings ``least`` on average, and the error that ended it early.
-
-    Raises Denied where the credentials are not usable.
-    """
-    facts: dict[str, Fact] = {}
-    try:
-        for number, page in enumerate(pages, start=1):
-            facts |= {name: fact for name, fact in take(page).items() if name in wanted}
-            if wanted <= facts.keys() or (number >= _PAGES_AT_LEAST and len(facts) < least * number):
-                break
-    except IotJobsError as error:
-        if isinstance(error, Denied) and error.action is None:
-            raise
-        return facts, error
-    return facts, None
 
 
 def _unconnected(connection: Connection, things: Iterable[str], failure: IotJobsError | None, place: Place) -> Gap:
@@ -240,11 +160,3 @@ def _connectivity(document: Document | None) -> dict[str, Any] | None:
     changed = connectivity.get("timestamp") or 0
     understood = isinstance(changed, int | float) and 0 <= changed < LATEST_S * 1000
     return connectivity if isinstance(connectivity.get("connected"), bool) and understood else None
-
-
-def _common_query(things: Sequence[str]) -> str:
-    """A query for what the names begin with in common; a colon would have another meaning there."""
-    first, last = min(things), max(things)
-    shared = [one for one, _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))]
-    common = re.match(r"[a-zA-Z0-9_][a-zA-Z0-9_-]*", "".join(shared))
-    return f"thingName:{common.group() if common else ''}*"

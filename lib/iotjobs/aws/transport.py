@@ -1,7 +1,6 @@
 """How a call gets to AWS and its answer back: botocore's clients, with a bound for the time and size of an answer.
 
-Every call waits for the pace of its operation. Reads are tried again: at once behind the pace where they were
-throttled, after a pause that doubles where the answer was lost or the service failed; a changing call is sent once.
+Every call waits for the pace of its operation. Reads are tried again, see `retries.py`; a changing call is sent once.
 Redirects are not followed. Times in answers are seconds since the epoch as floats, since parsing them is most of
 boto3's cost. `Transport` is what a test puts in its place.
 """
@@ -10,13 +9,11 @@ from __future__ import annotations
 
 import itertools
 import logging
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -24,36 +21,19 @@ import botocore
 import botocore.config
 import botocore.exceptions as boto_errors
 import botocore.session
-import urllib3.exceptions
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
-from iotjobs.aws import response_parsing
-from iotjobs.aws.concurrency import Overdue, in_time
+from iotjobs.aws import response_parsing, retries
 from iotjobs.aws.credentials import CallerCredentials
 from iotjobs.aws.masking import address
-from iotjobs.aws.pace import Paces, Traffic, seconds_to_wait
+from iotjobs.aws.next_page import NextPages, page_of
+from iotjobs.aws.pace import Paces, Traffic
+from iotjobs.aws.user_agent import SteadyUserAgent, user_agent
+from iotjobs.aws.whole_answer import AnswerTooLong, whole_answer
 from iotjobs.errors import InvalidInput, Throttled
 
 _log = logging.getLogger(__name__)
-_CHUNK_BYTES = 1 << 16
 _POOL_CONNECTIONS = 64
-_LONGEST_PAUSE_S = 20.0
-#: AWS SDKs and Tools Reference Guide, "Retry behavior": what the standard mode tries again.
-_THROTTLES = frozenset(
-    {
-        "RequestLimitExceeded",
-        "RequestThrottled",
-        "RequestThrottledException",
-        "SlowDown",
-        "Throttling",
-        "ThrottledException",
-        "ThrottlingException",
-        "TooManyRequestsException",
-    }
-)
-_TRANSIENT_CODES = frozenset({"PriorRequestNotComplete", "RequestTimeout", "RequestTimeoutException"})
-_TRANSIENT_STATUSES = frozenset({500, 502, 503, 504})
-_TOO_MANY = 429
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +84,6 @@ class Transport(Protocol):
         ...
 
 
-class AnswerTooLong(boto_errors.BotoCoreError):
-    """An answer that does not end, by time or by size. Not tried again: the next one would not end either."""
-
-    fmt = "{why}"
-
-
 class BotoTransport:
     """botocore's clients of one session; safe to use from several threads."""
 
@@ -125,7 +99,7 @@ class BotoTransport:
     ) -> None:
         session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=response_parsing.seconds)
         creator = session.get_component("user_agent_creator")
-        session.register_component("user_agent_creator", _SteadyUserAgent(creator))
+        session.register_component("user_agent_creator", SteadyUserAgent(creator))
         self.region = region
         self.limits = limits or Limits()
         self.on_access_key: Callable[[str, str], None] = lambda _service, _key: None
@@ -139,6 +113,7 @@ class BotoTransport:
         self._clients: dict[tuple[str, str | None], Any] = {}
         self._making = threading.Lock()  # botocore's session makes one client at a time
         self._this = threading.local()
+        self._next_pages = NextPages()
 
     def endpoint(self, service: str) -> str:
         """The URL that the settings give for a service. Raises InvalidInput for one that is no URL."""
@@ -146,7 +121,7 @@ class BotoTransport:
 
     def send(self, call: Call) -> dict[str, Any]:
         """The answer as botocore parses it. Raises botocore's errors, and Denied without usable credentials."""
-        method = getattr(self._client(call), botocore.xform_name(call.operation))
+        ask = self._ask_for_page if call.raw else self._ask
         began = time.monotonic()
         until = began + self.limits.call_s
         not_after = None if call.within_s is None else began + call.within_s
@@ -154,7 +129,7 @@ class BotoTransport:
             for attempt in itertools.count(1):
                 asked_at = time.monotonic()
                 try:
-                    answer: dict[str, Any] = method(**call.parameters)
+                    answer = ask(call)
                 except (boto_errors.ClientError, boto_errors.ConnectionError, boto_errors.HTTPClientError) as error:
                     _log_call(call, attempt, asked_at, error)
                     pause_s = self._pause_s(call, error, attempt)
@@ -166,23 +141,41 @@ class BotoTransport:
                     return answer
         raise AssertionError("the attempts have no end")
 
+    def _ask(self, call: Call) -> dict[str, Any]:
+        method = getattr(self._client(call), botocore.xform_name(call.operation))
+        return dict(method(**call.parameters))
+
+    def _ask_for_page(self, call: Call) -> dict[str, Any]:
+        """A page of a long listing; the first one by botocore, and any other whose answer is no good page."""
+        client = self._client(call)
+        request = self._next_pages.request(call.operation, call.parameters, client._request_signer)  # noqa: SLF001
+        if request is None:
+            answer = self._ask(call)
+            if answer.get("nextToken"):
+                self._next_pages.remember(call.operation, call.parameters, self._this.request)
+            return answer
+        response = self._exchange(call.service, call.operation, client._endpoint.http_session.send, request)  # noqa: SLF001
+        page = page_of(response)
+        if page is not None:
+            return page
+        self._this.response = response
+        try:
+            return self._ask(call)
+        finally:
+            self._this.response = None
+
     def _pause_s(self, call: Call, error: Exception, attempt: int) -> float | None:
         """How long to wait before a call is tried again, None when that is of no use."""
-        pause_s = random.random() * min(2.0 ** (attempt - 1), _LONGEST_PAUSE_S)  # noqa: S311 - so that not all come at once
-        if not isinstance(error, boto_errors.ClientError):
-            return pause_s
-        metadata = error.response.get("ResponseMetadata", {})
-        code, status = error.response.get("Error", {}).get("Code", ""), metadata.get("HTTPStatusCode")
-        if code in _THROTTLES or status == _TOO_MANY:
-            self.traffic.note_throttled(call.operation)
-            retry_after_s = seconds_to_wait(metadata.get("HTTPHeaders", {}).get("retry-after"))
-            sent_at = getattr(self._this, "sent_at", None)
-            if self.paces is None or sent_at is None:
-                return max(pause_s, retry_after_s)
-            longest = self.limits.call_s
-            self.paces.of(call.service, call.operation).refused(sent_at, retry_after_s=min(retry_after_s, longest))
-            return 0.0 if retry_after_s < longest else None
-        return pause_s if code in _TRANSIENT_CODES or status in _TRANSIENT_STATUSES else None
+        if not retries.is_throttled(error):
+            return retries.pause_s(attempt) if retries.is_transient(error) else None
+        self.traffic.note_throttled(call.operation)
+        retry_after_s = retries.asked_pause_s(error)
+        sent_at = getattr(self._this, "sent_at", None)
+        if self.paces is None or sent_at is None:
+            return max(retries.pause_s(attempt), retry_after_s)
+        longest = self.limits.call_s
+        self.paces.of(call.service, call.operation).refused(sent_at, retry_after_s=min(retry_after_s, longest))
+        return 0.0 if retry_after_s < longest else None
 
     @contextmanager
     def _until(self, moment: float, not_after: float | None, *, raw: bool) -> Iterator[None]:
@@ -241,6 +234,9 @@ class BotoTransport:
         send: Callable[[AWSPreparedRequest], AWSResponse],
         request: AWSPreparedRequest,
     ) -> AWSResponse:
+        if (response := getattr(self._this, "response", None)) is not None:
+            return response  # it came already
+        self._this.request = request
         self.on_access_key(service, _access_key(request))
         self._this.sent_at = None
         if self.paces is not None and service != "sts":
@@ -256,7 +252,7 @@ class BotoTransport:
         within_s = min(self.limits.attempt_s, until - time.monotonic())
         if within_s <= 0:
             raise AnswerTooLong(why=f"no answer within {self.limits.call_s:g} s, with all that was tried again")
-        return _whole_answer(send, request, within_s=within_s, most_bytes=self.limits.body_bytes)
+        return whole_answer(send, request, within_s=within_s, most_bytes=self.limits.body_bytes)
 
 
 def _log_call(call: Call, attempt: int, asked_at: float, error: Exception | None = None) -> None:
@@ -267,96 +263,7 @@ def _log_call(call: Call, attempt: int, asked_at: float, error: Exception | None
     _log.debug("call", extra={**facts, "seconds": round(time.monotonic() - asked_at, 3)})
 
 
-class _SteadyUserAgent:
-    """botocore's user agent, made once a client and not twice a call, which is a tenth of a long listing."""
-
-    def __init__(self, creator: Any) -> None:
-        self._creator = creator
-        self._text = ""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._creator, name)
-
-    def with_client_config(self, config: botocore.config.Config) -> _SteadyUserAgent:
-        return _SteadyUserAgent(self._creator.with_client_config(config))
-
-    def to_string(self) -> str:
-        self._text = self._text or str(self._creator.to_string())
-        return self._text
-
-    def rebuild_and_replace_user_agent_handler(self, **_event: Any) -> None:
-        """Leave it as it was made."""
-
-
-def user_agent(run_id: str | None) -> str:
-    """What the kit adds to the user agent of its calls: CloudTrail keeps it, see docs/cloudtrail.md."""
-    try:
-        own = f"iotjobs/{version('iotjobs')}"
-    except PackageNotFoundError:  # run from a source tree that was not installed
-        own = "iotjobs"
-    if not run_id:
-        return own
-    plain = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "-._") else "-" for letter in run_id)
-    return f"{own} iotjobs-run/{plain[:100]}"
-
-
 def _access_key(request: AWSPreparedRequest) -> str:
     signed = request.headers.get("Authorization") or ""
     text = signed.decode() if isinstance(signed, bytes) else str(signed)
     return text.partition("Credential=")[2].partition("/")[0]
-
-
-class _Body:
-    """A body that was read already, as `AWSResponse` asks for it."""
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-
-    def stream(self) -> Iterator[bytes]:
-        yield self._content
-
-
-def _whole_answer(
-    send: Callable[[AWSPreparedRequest], AWSResponse], request: AWSPreparedRequest, *, within_s: float, most_bytes: int
-) -> AWSResponse:
-    """Send a request and read its answer in a thread of its own, which is left alone when the time is over.
-
-    A timeout of the socket starts anew with each byte, also with those of the headers.
-    """
-    reading: list[Any] = []
-    until = time.monotonic() + within_s
-
-    def ask() -> AWSResponse:
-        response = send(request)
-        reading.append(response.raw)
-        content = _read(response.raw, str(request.url), most_bytes, until=until)
-        return AWSResponse(response.url, response.status_code, response.headers, _Body(content))
-
-    request.stream_output = True  # botocore then leaves the body to us
-    try:
-        return in_time(ask, within_s, thread="iotjobs-call")
-    except Overdue:
-        for raw in reading:
-            with suppress(Exception):
-                raw.shutdown()
-                raw.close()
-        raise AnswerTooLong(why=f"the answer did not end within {within_s:.0f} s") from None
-
-
-def _read(raw: Any, url: str, most_bytes: int, *, until: float) -> bytes:
-    chunks, size = [], 0
-    try:
-        while chunk := raw.read1(_CHUNK_BYTES):
-            chunks.append(chunk)
-            size += len(chunk)
-            if time.monotonic() > until:  # who waits for this thread has given up
-                raw.close()
-                raise Overdue
-            if size > most_bytes:
-                raw.close()
-                raise AnswerTooLong(why=f"the answer is longer than {most_bytes >> 20} MB")
-    except urllib3.exceptions.ReadTimeoutError as error:
-        raise boto_errors.ReadTimeoutError(endpoint_url=url, error=error) from None
-    except urllib3.exceptions.HTTPError as error:
-        raise boto_errors.ConnectionClosedError(endpoint_url=url, error=error) from None
-    return b"".join(chunks)

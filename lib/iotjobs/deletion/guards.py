@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from iotjobs.deletion.caps import CapsInForce
 from iotjobs.deletion.job_facts import JobFacts
 from iotjobs.deletion.plan import DEVICE_ACTIVE_WORDS, Plan
 from iotjobs.deletion.refusal import Refusal
-from iotjobs.deletion.sweep_plan import Caps, SweepPlan
+from iotjobs.deletion.sweep_plan import SweepPlan
 from iotjobs.errors import Denied, IotJobsError
 from iotjobs.model import Identity, Status, utc_text
 from iotjobs.project_file import Project
@@ -38,7 +39,7 @@ class ApplyContext:
     region: str
     endpoint: str
     now: datetime
-    caps: Caps = field(default_factory=Caps)
+    caps: CapsInForce = field(default_factory=CapsInForce.by_default)
     jobs: Mapping[str, JobFacts | IotJobsError] = field(default_factory=dict)
     job_totals: Mapping[str, int] = field(default_factory=dict)
     spent: frozenset[Identity] = frozenset()

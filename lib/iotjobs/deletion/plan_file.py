@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from iotjobs import given_file, sweep_rule
 from iotjobs.deletion import plan_signature
+from iotjobs.deletion.caps import Caps
 from iotjobs.deletion.plan import CANCEL, DELETE, KIND_CANCEL, KIND_ONE, KIND_SWEEP, SCHEMA, Plan, QueueContext
 from iotjobs.deletion.refusal import Refusal
-from iotjobs.deletion.sweep_plan import Caps, LeftAlone, Reading, SweepPlan, Target, removal_of
+from iotjobs.deletion.sweep_plan import LeftAlone, Reading, SweepPlan, Target, removal_of
 from iotjobs.errors import InvalidInput
 from iotjobs.model import EXECUTION_NUMBER_MAX, JOB_ID, NAMESPACE_ID, THING_NAME, Cause, Execution, ExecutionKey, Status
 

@@ -17,13 +17,14 @@ from iotjobs.aws.concurrency import map_concurrently
 from iotjobs.aws.connection import Connection
 from iotjobs.aws.read_fleet import Progress, no_progress, read_fleet
 from iotjobs.aws.things import group_members
+from iotjobs.deletion.caps import CapsInForce
 from iotjobs.deletion.evidence import context_of, each_once, keys_of, list_jobs
 from iotjobs.deletion.guards import protection_unknown
 from iotjobs.deletion.job_facts import JobFacts, facts_of, read_job
 from iotjobs.deletion.plan import QueueContext
 from iotjobs.deletion.refusal import Refusal
-from iotjobs.deletion.sweep_guards import too_many
-from iotjobs.deletion.sweep_plan import MOST_NAMED, Caps, LeftAlone, Reading, SweepPlan, Target, removal_of
+from iotjobs.deletion.sweep_guards import over_caps
+from iotjobs.deletion.sweep_plan import MOST_NAMED, LeftAlone, Reading, SweepPlan, Target, removal_of
 from iotjobs.diagnosis.diagnose import diagnose, possible_causes
 from iotjobs.diagnosis.service_owners import owner_of
 from iotjobs.errors import Denied, IotJobsError, NotFound
@@ -46,7 +47,7 @@ class Choice:
 
 
 def select_targets(
-    connection: Connection, rule: SweepRule, caps: Caps, *, now: datetime, progress: Progress = no_progress
+    connection: Connection, rule: SweepRule, caps: CapsInForce, *, now: datetime, progress: Progress = no_progress
 ) -> Choice:
     """Read what the rule is about and make the plan; ``progress`` hears how far the reading is. Changes nothing.
 
@@ -70,7 +71,7 @@ def select_targets(
     )
     fitting = executions[rule.chooses(executions, as_of=as_of, members=members)]
     free, left_out, refusals, jobs = _unprotected(connection, rule, fitting, snapshot.jobs)
-    refusals += too_many(len(free), caps.max_deletes)
+    refusals += over_caps(caps.exceeded_by(len(free)))
     if free.empty or refusals:
         return Choice(None, len(free), tuple(left_out), tuple(refusals))
     described, moved = _describe_each(connection, free, progress)
@@ -79,7 +80,7 @@ def select_targets(
     whole_jobs = _whole_jobs(connection, snapshot, rule, {key.job_id for key in described})
     bare = SweepPlan(
         rule=rule,
-        caps=caps,
+        caps=caps.values,
         account=connection.account,
         region=connection.region,
         endpoint=connection.endpoint,

@@ -9,32 +9,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from iotjobs.deletion import guards
+from iotjobs.deletion.caps import Exceeded
 from iotjobs.deletion.guards import ApplyContext
 from iotjobs.deletion.plan import DEVICE_ACTIVE_WORDS
 from iotjobs.deletion.refusal import Refusal
 from iotjobs.deletion.sweep_plan import LeftAlone, SweepPlan
 from iotjobs.errors import IotJobsError
 from iotjobs.model import Action, Status
-
-
-def within_project_ceilings(plan: SweepPlan, context: ApplyContext) -> list[Refusal]:
-    """Refuse a plan over a ceiling of the project file.
-
-    Prevents: what a team agreed to be the most, exceeded by somebody's parameters.
-    """
-    project, refused = context.project, []
-    if project.forbids_changes_in(context.account):
-        return []  # `allowed_by_project` refuses the whole
-    count = len(plan.targets)
-    if project.max_deletes is not None and count > project.max_deletes:
-        why = f"the plan has {count} executions, more than max_deletes of {project.file} ({project.max_deletes})"
-        refused.append(Refusal("max_deletes", f"{why}, which no parameter can raise: narrow the rule"))
-    for job_id, mine, total in _of_each_job(plan, context):
-        if project.max_fraction is not None and _is_over(mine, project.max_fraction, total):
-            why = f"the plan has {mine} of the {total} executions of job {job_id}, more than max_fraction of "
-            message = f"{why}{project.file} ({project.max_fraction:g}), which no parameter can raise: narrow the rule"
-            refused.append(Refusal("max_fraction", message, job_id=job_id))
-    return refused
 
 
 def live_needs_force(plan: SweepPlan, _context: ApplyContext) -> list[Refusal]:
@@ -73,20 +54,7 @@ def within_max_deletes(plan: SweepPlan, context: ApplyContext) -> list[Refusal]:
 
     Prevents: a rule that matches more than anybody thought, deleting the first so many.
     """
-    return too_many(len(plan.targets), context.caps.max_deletes)
-
-
-def too_many(count: int, max_deletes: int) -> list[Refusal]:
-    """Refuse a number of deletes over the cap, also before there is a plan."""
-    if count <= max_deletes:
-        return []
-    return [
-        Refusal(
-            "max_deletes",
-            f"the rule matches {count} executions, more than max_deletes ({max_deletes}): nothing is deleted. Narrow "
-            f"the rule, or plan again with max_deletes of at least {count} if all of them are meant",
-        )
-    ]
+    return over_caps(context.caps.exceeded_by(len(plan.targets)))
 
 
 def within_max_fraction(plan: SweepPlan, context: ApplyContext) -> list[Refusal]:
@@ -94,24 +62,12 @@ def within_max_fraction(plan: SweepPlan, context: ApplyContext) -> list[Refusal]
 
     Prevents: a whole job swept away, history and all, by a rule meant for its stragglers.
     """
-    refused = []
-    for job_id, count, total in _of_each_job(plan, context):
-        if _is_over(count, context.caps.max_fraction, total):
-            needed = f"{count / total:.2g}" if total else "any"
-            refused.append(
-                Refusal(
-                    "max_fraction",
-                    f"the rule matches {count} of the {total} executions of job {job_id} ({needed}), more than "
-                    f"max_fraction ({context.caps.max_fraction:g}): nothing is deleted. Narrow the rule, or plan again "
-                    "with a greater max_fraction if that is meant",
-                    job_id=job_id,
-                )
-            )
-    return refused
+    return over_caps(context.caps.exceeded_by(0, _of_each_job(plan, context)))
 
 
-def _is_over(count: int, fraction: float, total: int) -> bool:
-    return count > fraction * total + 1e-9  # a tenth of ten is one, in floats too
+def over_caps(exceeded: Sequence[Exceeded]) -> list[Refusal]:
+    """Refuse what exceeds a cap, also before there is a plan."""
+    return [Refusal(each.cap.name, str(each), job_id=each.job_id) for each in exceeded]
 
 
 def _of_each_job(plan: SweepPlan, context: ApplyContext) -> list[tuple[str, int, int]]:
@@ -162,7 +118,6 @@ SWEEP_GUARDS: tuple[Callable[[SweepPlan, ApplyContext], list[Refusal]], ...] = (
     within_max_deletes,
     within_max_fraction,
     guards.allowed_by_project,
-    within_project_ceilings,
 )
 
 

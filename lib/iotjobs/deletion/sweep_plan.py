@@ -13,24 +13,13 @@ from typing import Any
 
 import pandas as pd
 
+from iotjobs.deletion.caps import Caps
 from iotjobs.deletion.plan import CANCEL, DELETE, DEVICE_ACTIVE_WORDS, KIND_SWEEP, SCHEMA, Plan, QueueContext, digest_of
 from iotjobs.model import TIME, Action, Execution, ExecutionKey, Identity, Status, exact_text, utc_text
 from iotjobs.sweep_rule import SweepRule
 
 #: So many of those left alone are named in a plan.
 MOST_NAMED = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Caps:
-    """How many executions a plan may have: in all, and as a fraction of each job's executions."""
-
-    max_deletes: int = 25
-    max_fraction: float = 0.1
-
-    def stricter(self, other: Caps) -> Caps:
-        """The stricter of both, each by itself."""
-        return Caps(min(self.max_deletes, other.max_deletes), min(self.max_fraction, other.max_fraction))
 
 
 @dataclass(frozen=True, slots=True)

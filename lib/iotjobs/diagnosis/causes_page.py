@@ -37,7 +37,7 @@ _SOURCES = {
     Evidence.JOB_STATUS: "`iot:DescribeJob`, else `iot:ListJobs`",
     Evidence.SCHEDULE: "`iot:DescribeJob`",
     Evidence.TIMER: "`iotjobsdata:DescribeJobExecution`, else `iot:DescribeJobExecution`",
-    Evidence.CONNECTIVITY: "`iot:SearchIndex`, with connectivity indexed",
+    Evidence.CONNECTIVITY: "`iot:SearchIndex` or `iot:GetThingConnectivityData`, with connectivity indexed",
     Evidence.QUEUE: "`iot:ListJobExecutionsForThing`, else the unfinished jobs one by one",
     Evidence.ORDER: "`iotjobsdata:GetPendingJobExecutions`",
 }

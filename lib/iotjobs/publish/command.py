@@ -86,7 +86,7 @@ def _tried(way: Callable[[], object]) -> IotJobsError | None:
 
 
 def _connect(profile: str | None, region: str | None) -> Connection:
-    from iotjobs.aws.connection import connect  # noqa: PLC0415 - slow to import
+    from iotjobs.aws.connect import connect  # noqa: PLC0415 - slow to import
 
     return connect(profile=profile, region=region)
 

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from iotjobs.aws import connection as aws
+from iotjobs.aws import connect
+from iotjobs.aws.connection import Connection
 from iotjobs.errors import (
     Denied,
     Interrupted,
@@ -53,7 +54,7 @@ class Run:
         directory: RunDirectory,
         started_at: datetime,
         values: Parameters,
-        connect: Callable[[], aws.Connection] | None = None,
+        connect: Callable[[], Connection] | None = None,
     ) -> None:
         self.notebook = values.notebook
         self.directory = directory
@@ -64,7 +65,7 @@ class Run:
         self.outcome: Outcome | None = None
         self.reason = ""
         self.connect = connect
-        self._connection: aws.Connection | None = None
+        self._connection: Connection | None = None
         self._unwatch: Callable[[], None] | None = None
         self._cell_error = ""
         self.ticket: str | None = values.values.get("ticket")
@@ -125,7 +126,7 @@ class Run:
             yield session
 
     @property
-    def connection(self) -> aws.Connection:
+    def connection(self) -> Connection:
         """The connection to AWS, made when it is first needed. Raises InvalidInput, Denied, IotJobsError."""
         if self._connection is None:
             self._connection = (self.connect or self._connect_by_parameters)()
@@ -141,8 +142,8 @@ class Run:
         """The operation whose quota calls wait for; None while none has to, or nothing was asked."""
         return None if self._connection is None else self._connection.brake_now
 
-    def _connect_by_parameters(self) -> aws.Connection:
-        return aws.connect(
+    def _connect_by_parameters(self) -> Connection:
+        return connect.connect(
             profile=self.parameters["profile"],
             region=self.parameters["region"],
             run_id=self.directory.path.name,

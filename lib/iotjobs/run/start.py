@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from iotjobs import logs, parameters, project_file
-from iotjobs.aws import connection as aws
+from iotjobs.aws.connection import Connection
 from iotjobs.errors import InvalidInput
 from iotjobs.project_file import Project
 from iotjobs.run.directory import RunDirectory
@@ -16,7 +16,7 @@ from iotjobs.run.run import Run
 def start(
     notebook: str,
     namespace: Mapping[str, object] | None = None,
-    connect: Callable[[], aws.Connection] | None = None,
+    connect: Callable[[], Connection] | None = None,
     project: Project | None = None,
     /,
     **values: object,

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import iotjobs
-from iotjobs.aws.connection import Connection, connect
+from iotjobs.aws.connect import connect
+from iotjobs.aws.connection import Connection
 from iotjobs.aws.credentials import Role
 from iotjobs.deletion import plan_file
 from iotjobs.deletion.results import counts_of, result_from_journal

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from markupsafe import Markup
 
+from iotjobs.deletion.printed_sweep import PrintedSweep, printed_sweep
 from iotjobs.diagnosis import commands
 from iotjobs.diagnosis.evidence_text import NO_TIME_ON_RECORD, duration_text
 from iotjobs.diagnosis.queue_effects import with_consequences
@@ -147,7 +148,7 @@ def _handover(row: Any, findings: Findings) -> Markup:
         cancel=cancel_command(row, findings) if unfinished else None,
         delete=delete_command(row, findings),
         parameters=delete_parameters(row),
-        sweeps=[sweep_command(row, findings, action) for action in (Action.CANCEL, Action.DELETE)]
+        sweeps=[sweep_of(row, findings, action) for action in (Action.CANCEL, Action.DELETE)]
         if unfinished and row["suggestion"] in TAKE_AWAY
         else [],
         row=row,
@@ -203,18 +204,15 @@ def delete_parameters(row: Any) -> str:
     return "\n".join(lines)
 
 
-def sweep_command(row: Any, findings: Findings, action: Action = Action.DELETE) -> str:
+def sweep_of(row: Any, findings: Findings, action: Action) -> PrintedSweep:
     """The command that plans to cancel, or to delete, all executions of a row's job that are stuck for one cause."""
-    seconds = int(findings.stuck_after.total_seconds())
-    wait = f"{seconds // 3600}h" if seconds % 3600 == 0 else f"{seconds}s"
-    return commands.iotjobs(
-        findings.place,
-        "run",
-        "sweep",
-        action=None if action is Action.DELETE else action.value,
-        job_id=str(row["job_id"]),
-        causes=str(row["cause"]),
-        older_than=wait,
-        stuck_after=wait,
-        force=True,
+    return printed_sweep(
+        row,
+        findings.executions,
+        findings.jobs,
+        action=action,
+        place=findings.place,
+        as_of=findings.as_of,
+        stuck_after=findings.stuck_after,
+        project=findings.project,
     )

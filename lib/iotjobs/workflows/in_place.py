@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from iotjobs.deletion.printed_sweep import sweep_parameters
 from iotjobs.errors import Refused
 from iotjobs.model import UNFINISHED, Action, ExecutionKey, Status, Suggestion, utc_text
 from iotjobs.run.start import start_beside
@@ -46,20 +47,13 @@ def open_sweep(run: Run, findings: Findings, rows: pd.DataFrame, *, max_deletes:
 
     Raises InvalidInput, Denied, Refused.
     """
-    wait = f"{int(findings.stuck_after.total_seconds())}s"
-    live = rows["status"].isin(UNFINISHED).all()
     opened = sweep(
         _start(
             run,
             findings,
             "sweep",
             action=action_for(rows).value,
-            **{name: str(rows.iloc[0][name]) for name in ("job_id", "thing_name") if len(set(rows[name])) == 1},
-            **({"causes": ",".join(sorted(set(rows["cause"])))} if live else {}),
-            statuses=",".join(sorted(set(rows["status"]))),
-            older_than=wait,
-            stuck_after=wait,
-            force=True if live else None,
+            **sweep_parameters(rows, as_of=findings.as_of, stuck_after=findings.stuck_after),
             max_deletes=max_deletes,
             max_fraction=max_fraction,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ from iotjobs.model import (
     utc_text,
 )
 from iotjobs.plurals import agreeing, many
+from iotjobs.project_file import Project
 from iotjobs.snapshot import FleetSnapshot, Place
 from iotjobs.workflows.comparison import changes_since
 
@@ -44,7 +45,7 @@ class Findings:
     ``connectivity``: `thing_name`, `connected`, `changed_at`, `reason`. ``steps``: what to do now.
     ``changes``: what changed since an earlier run, None when there is none to compare with.
     ``connection`` and ``place`` say where it was read, ``run_dir`` where the files are. ``jobs_listed``: how many jobs
-    there are, in whatever state; None where that was not asked.
+    there are, in whatever state; None where that was not asked. ``project``: the project file in force.
     """
 
     executions: pd.DataFrame
@@ -63,6 +64,7 @@ class Findings:
     statuses: tuple[Status, ...] = ()
     jobs_listed: int | None = None
     changes: Changes | None = None
+    project: Project = field(default_factory=Project)
 
     @property
     def summary(self) -> str:
@@ -102,7 +104,7 @@ def investigate(
     run: Run,
     *,
     progress: Progress = no_progress,
-    on_unfinished: Callable[[Findings], None] = lambda _findings: None,
+    on_unfinished: Callable[[Findings], None] | None = None,
 ) -> Findings:
     """Read a job, a thing, or all that is unfinished, and say of each execution why it has not finished.
 
@@ -116,7 +118,7 @@ def investigate(
             raise Interrupted("the reading was stopped before its end; nothing was changed: run it again") from None
 
 
-def _investigate(run: Run, progress: Progress, on_unfinished: Callable[[Findings], None]) -> Findings:
+def _investigate(run: Run, progress: Progress, on_unfinished: Callable[[Findings], None] | None) -> Findings:
     values, connection, earlier = run.parameters, run.connection, run.earlier
     if earlier is not None:
         earlier.require_same_place(account=connection.account, region=connection.region)
@@ -127,7 +129,7 @@ def _investigate(run: Run, progress: Progress, on_unfinished: Callable[[Findings
         statuses=values["statuses"],
         stuck_after=values["stuck_after"],
         progress=progress,
-        on_unfinished=lambda first: on_unfinished(_findings(run, first)),
+        on_unfinished=on_unfinished and (lambda first: on_unfinished(_findings(run, first))),
     )
     findings = _findings(run, snapshot)
     if earlier is not None:
@@ -158,6 +160,7 @@ def _findings(run: Run, snapshot: FleetSnapshot) -> Findings:
         run_dir=run.directory.display_path,
         statuses=tuple(values["statuses"] or ()),
         jobs_listed=snapshot.jobs_listed,
+        project=run.project,
     )
 
 

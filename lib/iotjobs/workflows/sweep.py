@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from iotjobs import sweep_rule
-from iotjobs.deletion import guards, plan_file, plan_signature, sweep_guards
+from iotjobs.deletion import caps, guards, plan_file, plan_signature, sweep_guards
+from iotjobs.deletion.caps import Caps, CapsInForce
 from iotjobs.deletion.evidence import Evidence, cause_now, evidence_now
 from iotjobs.deletion.executor import Executor
 from iotjobs.deletion.guards import ApplyContext
@@ -33,7 +34,7 @@ from iotjobs.deletion.results import (
 )
 from iotjobs.deletion.select import select_targets
 from iotjobs.deletion.sweep_executor import SweepExecutor, afterwards
-from iotjobs.deletion.sweep_plan import Caps, SweepPlan
+from iotjobs.deletion.sweep_plan import SweepPlan
 from iotjobs.errors import InvalidInput, IotJobsError, RecordError
 from iotjobs.markup import visible
 from iotjobs.model import Action, ExecutionKey, Identity, Outcome, utc_text
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
 
 #: The table of what became of each target, by the action.
 RESULTS_FILE = {Action.DELETE.value: "deletions.csv", Action.CANCEL.value: "cancellations.csv"}
-_CAPS = ("max_deletes", "max_fraction")
 _SECONDS_BETWEEN_NOTES = 1.0
 Results = dict[Identity, TargetResult]
 #: Executions that a person chose, each with the second when it was queued: a key alone may be used again.
@@ -109,7 +109,7 @@ def apply_plan(
     with run.session() as session:
         started = session.started_plan_id()
         results = _results(plan, session)
-        missing = [name for name in _CAPS if name not in run.parameters.given]
+        missing = [name for name in caps.NAMES if name not in run.parameters.given]
         if phrase is None:
             refused = sweep_guards.unattended_is_safe(plan, missing)
         else:
@@ -325,7 +325,8 @@ def _from_file(run: Run, action: Action | None) -> tuple[SweepPlan | None, list[
         raise InvalidInput(f"{path.name} holds no plan of a sweep: it takes the plan.json of a sweep's run directory")
     beside = {each.name: run.parameters[each.name] for each in sweep_rule.PARAMETERS if each.name in given}
     stricter, wider = sweep_rule.restricted(plan.rule, beside | ({} if action is None else {"action": action}))
-    wider += [name for name in _CAPS if name in given and run.parameters[name] > getattr(plan.caps, name)]
+    asked = _caps(run).values
+    wider += [name for name in caps.NAMES if name in given and getattr(asked, name) > getattr(plan.caps, name)]
     if "action" in wider:
         why = f"the plan is to {plan.rule.action}, and action is the other one: leave it out, or make a new plan"
         return None, [Refusal("plan_loosened", why)]
@@ -350,10 +351,9 @@ def _from_directory(session: Session, asked: SweepRule) -> tuple[SweepPlan | Non
 
 
 def _choose(run: Run, session: Session, asked: SweepRule, only: Chosen | None) -> SweepView:
-    caps = Caps(run.parameters["max_deletes"], run.parameters["max_fraction"])
     meter = Meter("Reading", lambda: run.brake_now)
     with told(meter.line):
-        choice = select_targets(run.connection, asked, caps, now=_now(run), progress=meter)
+        choice = select_targets(run.connection, asked, _caps(run), now=_now(run), progress=meter)
     view = SweepView(left_out=sweep_guards.left_alone(choice.left_out))
     if choice.plan is not None:
         return _offer(run, session, choice.plan if only is None else choice.plan.without(_others(choice.plan, only)))
@@ -543,22 +543,24 @@ def _evidence(run: Run, session: Session, plan: SweepPlan, results: Results) -> 
 
 
 def _context(run: Run, plan: SweepPlan, evidence: Evidence | None = None, *, started: bool = False) -> ApplyContext:
-    """The caps that hold: the plan's own, which its phrase binds, and of those given the stricter ones."""
-    connection, given = run.connection, run.parameters.given
-    caps = {name: run.parameters[name] for name in _CAPS if name in given}
+    connection = run.connection
     evidence = evidence or Evidence()
     return ApplyContext(
         connection.account,
         connection.region,
         connection.endpoint,
         _now(run),
-        caps=plan.caps.stricter(replace(plan.caps, **caps)),
+        caps=_caps(run, plan.caps),
         jobs=evidence.jobs,
         job_totals=evidence.job_totals,
         spent=evidence.spent,
         started=started,
         project=connection.project,
     )
+
+
+def _caps(run: Run, plan: Caps | None = None) -> CapsInForce:
+    return caps.in_force(run.parameters.values, run.parameters.given, run.project, plan=plan)
 
 
 def _results(plan: SweepPlan, session: Session) -> Results:

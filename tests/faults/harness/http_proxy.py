@@ -63,9 +63,10 @@ _OPERATIONS = (
     ("GET", r"/thing-groups/[^/]+/things", "ListThingsInThingGroup"),
     ("GET", r"/indexing/config", "GetIndexingConfiguration"),
     ("POST", r"/indices/search", "SearchIndex"),
+    ("POST", r"/things/(?P<thing>[^/]+)/connectivity-data", "GetThingConnectivityData"),
     ("POST", r"/", "GetCallerIdentity"),
 )
-_READING_POSTS = ("SearchIndex", "GetCallerIdentity")
+_READING_POSTS = ("SearchIndex", "GetThingConnectivityData", "GetCallerIdentity")
 #: Operations of the device plane share their paths with those of the control plane: the signature tells them apart.
 _OF_THE_DEVICE_PLANE = {
     "ListJobExecutionsForThing": "data:GetPendingJobExecutions",

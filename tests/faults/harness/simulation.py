@@ -19,8 +19,8 @@ from typing import Any, Self
 from unittest.mock import patch
 
 import iotjobs
-from iotjobs.aws import concurrency
-from iotjobs.aws import connection as aws
+from iotjobs.aws import concurrency, connect
+from iotjobs.aws.connection import Connection
 from iotjobs.errors import IotJobsError
 from iotjobs.project_file import Project
 from iotjobs.run.journal import verify
@@ -177,10 +177,10 @@ class Simulation:
     @contextmanager
     def connected(self, crash: CrashPoint) -> Iterator[None]:
         """Have the kit talk to the model; its pauses pass in no time, on the service's clock."""
-        now = aws.Connection.now
+        now = Connection.now
         with (
-            patch.object(aws.Connection, "now", lambda each: now(each) + timedelta(seconds=self.ahead_s)),
-            patch.object(aws, "connect", self._connect),
+            patch.object(Connection, "now", lambda each: now(each) + timedelta(seconds=self.ahead_s)),
+            patch.object(connect, "connect", self._connect),
             executor_times(self.service.tick, lambda: self.service.now),
             patch.object(concurrency, "THREADS", 1),  # one order of calls for one schedule
             crash.watching(),
@@ -219,8 +219,8 @@ class Simulation:
         """Let something happen in the field between two runs."""
         self.figures.events += self.field.happens(event)
 
-    def _connect(self, *, project: Project | None = None, **_: Any) -> aws.Connection:
-        return aws.Connection(ModelTransport(lambda: self._injector), project=project)
+    def _connect(self, *, project: Project | None = None, **_: Any) -> Connection:
+        return Connection(ModelTransport(lambda: self._injector), project=project)
 
     def _build(self, fleet: Fleet) -> None:
         for number, job in enumerate(fleet.jobs):
