@@ -132,7 +132,7 @@ def test_a_description_of_another_job_or_with_an_unknown_status_is_an_error() ->
         describe_job(Answers(DescribeJob={"job": {"job": {"jobId": "job", "status": "PAUSED"}}}), "job")
 
 
-ODD_JOB = {
+ODD_JOB: dict[str, list[Any]] = {
     "namespaceId": [7, ["aws-gg-deployment"], {"aws-gg-deployment": 1}],
     "abortConfig": [{"criteriaList": [None]}, {"criteriaList": {"failureType": "ALL"}}, "all"],
     "jobExecutionsRetryConfig": [{"criteriaList": ["ALL"]}, {"criteriaList": [{"failureType": ["ALL"]}]}],
