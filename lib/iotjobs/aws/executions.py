@@ -28,6 +28,7 @@ from iotjobs.model import UNFINISHED, Execution, ExecutionKey, Identity, Status,
 from iotjobs.snapshot import KEY, QUEUE_COLUMNS
 
 PAGE_ROWS = 250
+_IDENTIFYING = ["job_id", "execution_number", "queued_at", "status"]
 
 Page = list[dict[str, Any]] | RawPage
 
@@ -59,15 +60,17 @@ def thing_executions(connection: Connection, thing_name: str) -> pd.DataFrame:
     return newest_states(executions_table(_listed(connection, thing_name=thing_name)))
 
 
-def rows_of(executions: pd.DataFrame, identity: Identity) -> pd.DataFrame:
-    """The rows that are about this very execution: its job, thing and number, and the moment it was queued."""
-    same = executions[
-        (executions["job_id"] == identity.job_id)
-        & (executions["thing_name"] == identity.thing_name)
-        & (executions["execution_number"] == identity.execution_number)
-    ]
-    at_that_moment = [same_moment(moment, identity.queued_at) for moment in same["queued_at"]]
-    return same[pd.Series(at_that_moment, index=same.index, dtype=bool)]
+def listed_states(connection: Connection, identity: Identity) -> tuple[list[Status], int]:
+    """The states in which its thing's list has this very execution, and how many rows that list has.
+
+    Without a table: a sweep asks this after every execution, and making a table of a few rows costs more than the call.
+    """
+    parts = _listed(connection, thing_name=identity.thing_name)
+    wanted = identity.job_id, identity.execution_number
+    rows = [row for part in parts for row in part.select(_IDENTIFYING).to_pylist()]
+    about = [row for row in rows if (row["job_id"], row["execution_number"]) == wanted]
+    states = [Status(row["status"]) for row in about if same_moment(row["queued_at"], identity.queued_at)]
+    return states, len(rows)
 
 
 def newest_states(executions: pd.DataFrame) -> pd.DataFrame:

@@ -73,9 +73,9 @@ def is_off_its_list(connection: Connection, plan: Plan) -> bool:
     if plan.namespace_id or plan.queue_context.owner:
         return False
     try:
-        listed = fetch.thing_executions(connection, plan.key.thing_name)
+        states, rows = fetch.listed_states(connection, plan.identity)
     except IotJobsError as error:
         if isinstance(error, Denied) and error.action is None:
             raise
         return False
-    return len(listed) < fetch.PAGE_ROWS and fetch.rows_of(listed, plan.identity).empty
+    return rows < fetch.PAGE_ROWS and not states

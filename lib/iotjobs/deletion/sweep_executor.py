@@ -204,13 +204,13 @@ class SweepExecutor:
         self._journal.write("canary", target.identity)
 
     def _left_its_queue(self, target: Target) -> bool:
-        name = target.key.thing_name
         try:
-            listed = self._with_fresh_credentials(lambda connection: fetch.thing_executions(connection, name))
+            states, _ = self._with_fresh_credentials(
+                lambda connection: fetch.listed_states(connection, target.identity)
+            )
         except NotFound:  # the thing is no longer registered, and so has no queue
             return True
-        rows = fetch.rows_of(listed, target.identity)
-        return rows.empty or not (target.removal.deletes or rows["status"].isin(UNFINISHED).any())
+        return not (states if target.removal.deletes else any(state in UNFINISHED for state in states))
 
     def _raise_if_stopped(self, stop: Callable[[], bool]) -> None:
         if self._turns is not None and self._turns.is_over:
