@@ -215,7 +215,8 @@ def _columns(
             raise _OddPage
         return quick
     rows: list[Row] = []
-    for item in chain.from_iterable(pages):
+    for each in chain.from_iterable(pages):
+        item = each if isinstance(each, dict) else {}
         thing = thing_name or name_in_arn(operation, item.get("thingArn"))
         summary = item.get("jobExecutionSummary")
         rows.append((job_id or item.get("jobId") or "", thing, summary if isinstance(summary, dict) else {}))
