@@ -8,9 +8,9 @@ from iotjobs.parameters import NOTEBOOKS
 _TYPES = {str: "text", int: "number", float: "number", bool: "yes or no"}
 _HEAD = """# Parameters
 
-Made from the code by `make docs`; a test holds it to that. In a notebook they are the variables of the cell tagged
-`parameters`, for papermill `-r NAME VALUE` (`-p` makes numbers of names such as 007), for `iotjobs run NOTEBOOK` options:
-`job_id` is `--job-id`, and yes or no is `--force` or `--no-force`.
+Made from the code by `make docs`. In a notebook they are the variables of the cell tagged `parameters`; for papermill
+`-r NAME VALUE` (`-p` makes a number of the name 007); for `iotjobs run NOTEBOOK` options: `job_id` is `--job-id`, and
+yes or no is `--force` or `--no-force`.
 """
 
 
