@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iotjobs.run import cells
 from iotjobs.run.progress import Meter
 from iotjobs.ui.action_panel import Actions
 from iotjobs.ui.explorer import Explorer
@@ -50,7 +51,8 @@ def investigate(run: Run) -> Findings:
     meter = Meter("Reading", lambda: run.brake_now)
     view = ReadingView(meter)
     with view.shown():
-        return workflow.investigate(run, progress=meter, on_unfinished=view.first_answer)
+        on_unfinished = view.first_answer if cells.are_a_persons() else None  # nobody else would see it
+        return workflow.investigate(run, progress=meter, on_unfinished=on_unfinished)
 
 
 def explore(findings: Findings, run: Run | None = None) -> Explorer:
