@@ -46,7 +46,8 @@ from iotjobs.workflows.delete import Deletion
 from iotjobs.workflows.delete_steps import DeletionView
 from iotjobs.workflows.details import ExecutionDetails
 from iotjobs.workflows.investigate import Findings
-from iotjobs.workflows.sweep import Sweep, SweepView
+from iotjobs.workflows.sweep import Sweep
+from iotjobs.workflows.sweep_state import SweepView
 from tests.browser.build_findings import AS_OF, CONNECTION, build_findings
 from tests.unit.build_plans import NOW, execution, plan
 

@@ -59,14 +59,18 @@ class Deleting(RuleBasedStateMachine):
         self.home = Path(tempfile.mkdtemp(prefix="invariants-", dir=soak.MEMORY if soak.MEMORY.is_dir() else None))
         self.workflow: Workflow | None = None
         self.panel: Panel | None = None
+        self.other: Workflow | None = None
 
-    @initialize(fleet=_FLEETS, seed=st.integers(0, 2**32), panel_first=st.booleans())
-    def a_fleet_and_a_wish(self, fleet: Fleet, seed: int, *, panel_first: bool) -> None:
+    @initialize(fleet=_FLEETS, seed=st.integers(0, 2**32), company=st.sampled_from(("nobody", "panel", "other")))
+    def a_fleet_and_a_wish(self, fleet: Fleet, seed: int, company: str) -> None:
         rng = random.Random(seed)
         simulation = Simulation(self.home / "run", fleet)
         self.workflow = self.kind.random(simulation, rng)
-        if panel_first:  # somebody plans in the same directory, and leaves the panel open
+        if company == "panel":  # somebody plans in the same directory, and leaves the panel open
             self.panel = rng.choice(WORKFLOWS).random(simulation, rng).open_panel()
+        if company == "other":  # somebody plans in another directory what may be about the same executions
+            self.other = rng.choice(WORKFLOWS).random(simulation.beside(self.home / "other"), rng)
+            self.other.plan()
         self.workflow.plan()
 
     @rule(event=st.builds(Event, **_PLACES))
@@ -90,19 +94,34 @@ class Deleting(RuleBasedStateMachine):
         assert self.panel is not None
         self.panel.press_delete(self.workflow.simulation, *faults)
 
+    @precondition(lambda self: self.other is not None and self.other.phrase)
+    @rule(
+        events=st.lists(_EVENTS, max_size=1), faults=st.lists(_FAULTS, max_size=2), kills=st.lists(_KILLS, max_size=1)
+    )
+    def another_plan_is_applied_from_elsewhere(
+        self, events: list[Event], faults: list[Fault], kills: list[Kill]
+    ) -> None:
+        """Two people, two directories, one fleet: neither run knows of the other but by looking."""
+        assert self.other is not None
+        self.other.apply(*events, *faults, *kills)
+
     @invariant()
     def nothing_is_violated(self) -> None:
-        assert self.workflow is None or self.workflow.simulation.invariants.violations.all() == []
+        for each in self._workflows():
+            assert each.simulation.invariants.violations.all() == []
+
+    def _workflows(self) -> list[Workflow]:
+        return [each for each in (self.workflow, self.other) if each is not None]
 
     def teardown(self) -> None:
-        if self.workflow is None:
-            return
         try:
-            if self.workflow.phrase:
-                soak.settle(self.workflow)
-                self.nothing_is_violated()
+            for each in self._workflows():
+                if each.phrase:
+                    soak.settle(each)
+                    self.nothing_is_violated()
         finally:
-            self.workflow.simulation.close()
+            for each in self._workflows():
+                each.simulation.close()
             shutil.rmtree(self.home, ignore_errors=True)
 
 

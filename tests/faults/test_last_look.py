@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 
 from tests.faults.harness.fault_injection import Fault
 from tests.faults.harness.schedules import GREENGRASS, Event
-from tests.faults.harness.simulation import SingleDelete, Sweep, Workflow
+from tests.faults.harness.simulation import Cancel, SingleDelete, Sweep, Workflow
 
 CANCEL, DELETE, LOOK = "CancelJobExecution", "DeleteJobExecution", "DescribeJobExecution"
 ONE: dict[str, Any] = {
@@ -175,3 +177,29 @@ def test_a_stop_is_heard_while_the_service_asks_to_wait(tmp_path: Path) -> None:
     sweep.simulation.before_call = lambda op: (sweep.simulation.run_dir / "stop").touch() if op == DELETE else None
     assert sweep.apply(*(Fault(on=DELETE, nth=nth, kind="too_many_requests") for nth in range(1, 20))) == "interrupted"
     assert len(sweep.simulation.invariants.attempts) == 1
+
+
+@pytest.mark.parametrize(
+    ("workflow", "parameters"),
+    [(SingleDelete, ONE), (Sweep, ALL), (Cancel, {"job_id": "job-0", "thing_name": "thing-0", "force": True})],
+    ids=["delete", "sweep", "cancel"],
+)
+def test_a_plan_is_dated_before_anything_that_it_was_read_from(
+    tmp_path: Path, workflow: type[Workflow], parameters: dict[str, Any]
+) -> None:
+    """What had been queued for five seconds by then was read in another second than that in which it was queued.
+
+    By that the device's plane, which tells whole seconds, is believed (`recheck.unmoved_on_device_plane`).
+    """
+    work = workflow.on_one_job(tmp_path, "QUEUED", **parameters)
+    simulation, asked_at = work.simulation, []
+
+    def a_slow_answer(operation: str) -> None:
+        if "JobExecution" in operation:
+            asked_at.append(datetime.now(UTC) + timedelta(seconds=simulation.ahead_s))
+        simulation.ahead_s += 10
+
+    simulation.before_call = a_slow_answer
+    assert work.plan() == "planned"
+    made_at = json.loads((simulation.run_dir / "plan.json").read_text())["made_at"]
+    assert datetime.fromisoformat(made_at) <= asked_at[0]

@@ -84,7 +84,7 @@ MUTATIONS = {
     "version_is_expected": Mutation(GUARDS, _without("version_is_expected"), play.cancel_of_another_version, "planned"),
     # Those that are asked at a moment of their own.
     "an earlier total is believed": Mutation(
-        "iotjobs.workflows.sweep.evidence_now",
+        "iotjobs.workflows.sweep_state.evidence_now",
         lambda real: lambda *about, **more: replace(real(*about, **more), job_totals={}),
         play.a_job_that_shrank,
         "begun",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from fnmatch import fnmatchcase
 
 import pandas as pd
@@ -47,7 +46,7 @@ class Choice:
 
 
 def select_targets(
-    connection: Connection, rule: SweepRule, caps: CapsInForce, *, now: datetime, progress: Progress = no_progress
+    connection: Connection, rule: SweepRule, caps: CapsInForce, *, progress: Progress = no_progress
 ) -> Choice:
     """Read what the rule is about and make the plan; ``progress`` hears how far the reading is. Changes nothing.
 
@@ -85,7 +84,8 @@ def select_targets(
         region=connection.region,
         endpoint=connection.endpoint,
         caller_arn=connection.caller_arn,
-        made_at=now,
+        # before any answer: `recheck.unmoved_on_device_plane` rests on it
+        made_at=snapshot.as_of,
         reading=Reading(
             as_of=snapshot.as_of,
             rows=len(executions),

@@ -116,7 +116,7 @@ def plan_target(
     target: Target, *, run_dir: str, account: str, values: Mapping[str, Any], project: Project
 ) -> TargetAnswer:
     """Make one target's plan of a sweep; changes nothing in AWS."""
-    from iotjobs.workflows.sweep import make_plan  # noqa: PLC0415
+    from iotjobs.workflows.sweep_planning import make_plan  # noqa: PLC0415
 
     plans: list[SweepPlan] = []
     places: list[str] = []
@@ -151,7 +151,8 @@ def apply_target(
 
     ``read``: a person has read the plans; without that the run is unattended, and what holds then holds here.
     """
-    from iotjobs.workflows.sweep import apply_plan, make_plan  # noqa: PLC0415
+    from iotjobs.workflows.sweep_applying import apply_plan  # noqa: PLC0415
+    from iotjobs.workflows.sweep_planning import make_plan  # noqa: PLC0415
 
     def work(run: Run) -> None:
         remove_stop(run.directory.path)  # that of a worker that was given up; it has let go of the directory

@@ -26,7 +26,7 @@ from iotjobs.targets.history import history_of
 from iotjobs.targets.set_plan import PlannedTarget, SetPlan, from_document, of_answers
 from iotjobs.targets.target import Target
 from iotjobs.targets.view import FleetView, finish, offer, raise_if_interrupted, refuse, set_refusals
-from iotjobs.workflows.sweep import rule_of
+from iotjobs.workflows.sweep_planning import rule_of
 
 if TYPE_CHECKING:
     from iotjobs.run.directory import Session

@@ -60,13 +60,14 @@ def make_plan(run: Run, asked: Request, *, cancel_first: bool, confirm: str | No
             done = _has_ended(result) and confirm is None and not anew
             if confirmed or done or (result.touched and not result.state.is_final):
                 return _offer(run, DeletionView(stored, result=result))
+        asked_at = _now(run)
         try:
             execution = _describe(run, asked)
         except NotFound:
             if stored is None or result is None or not _has_ended(result):
                 raise
             return _offer(run, DeletionView(stored, result=result))
-        plan = _plan_for(run, asked, execution, cancel_first=cancel_first)
+        plan = _plan_for(run, asked, execution, cancel_first=cancel_first, made_at=asked_at)
         if isinstance(plan, Refusal):
             return refuse(run, DeletionView(refusals=(plan,)))
         plan_file.save(session, plan)
@@ -146,7 +147,9 @@ def _is_asked(plan: Plan, asked: Request) -> bool:
     return same_one and same_way and (plan.force, plan.namespace_id, plan.expected_version) == wish
 
 
-def _plan_for(run: Run, asked: Request, execution: Execution, *, cancel_first: bool) -> Plan | Refusal:
+def _plan_for(
+    run: Run, asked: Request, execution: Execution, *, cancel_first: bool, made_at: datetime
+) -> Plan | Refusal:
     """The plan, or the refusal where it could not be read who owns the job, or where a cancel would hit another one.
 
     Raises IotJobsError.
@@ -171,7 +174,7 @@ def _plan_for(run: Run, asked: Request, execution: Execution, *, cancel_first: b
         region=connection.region,
         caller_arn=connection.caller_arn,
         endpoint=connection.endpoint,
-        made_at=_now(run),
+        made_at=made_at,
         queue_context=context,
         project=connection.project.label,
         expected_version=asked.expected_version,

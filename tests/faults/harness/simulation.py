@@ -138,9 +138,9 @@ class Field:
 class Simulation:
     """One schedule being played."""
 
-    def __init__(self, run_dir: Path, fleet: Fleet) -> None:
+    def __init__(self, run_dir: Path, fleet: Fleet, service: ServiceModel | None = None) -> None:
         self.run_dir = run_dir
-        self.service = ServiceModel(round(time.time(), 3))  # AWS counts milliseconds
+        self.service = service or ServiceModel(round(time.time(), 3))  # AWS counts milliseconds
         self.field = Field(self.service)
         self.invariants = Invariants(run_dir, is_done=self.is_done, owner_of=self._owner_of)
         self.figures = Figures(schedules=1)
@@ -149,7 +149,12 @@ class Simulation:
         self.opened: list[Run] = []
         self._injector = FaultInjector(self.service)
         self._postponed: list[Event] = []
-        self._build(fleet)
+        if service is None:
+            self._build(fleet)
+
+    def beside(self, run_dir: Path) -> Simulation:
+        """The same fleet, as somebody else sees it whose runs are in another directory."""
+        return Simulation(run_dir, Fleet(()), self.service)
 
     def run(self, act: Callable[[], Any], *troubles: Trouble) -> str:
         """Play one run of the kit with its troubles; how it ended: an outcome, or `killed`."""
