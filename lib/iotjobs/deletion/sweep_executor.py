@@ -221,18 +221,28 @@ class SweepExecutor:
             raise Interrupted("a file `stop` lies in the run directory: remove it, and run again to go on")
 
 
-def afterwards(connection: Connection, results: Collection[TargetResult]) -> Mapping[str, str]:
+def afterwards(
+    connection: Connection, results: Collection[TargetResult], queues: Mapping[str, pd.DataFrame]
+) -> Mapping[str, str]:
     """What the queues and jobs look like after the sweep, by `job/thing/number` of those that were ended.
 
-    Reading only; what cannot be read is said to be unknown.
+    ``queues``: what was unfinished of a thing when its last target had left its list; the others are listed. Reading
+    only; what cannot be read is said to be unknown.
     """
+
+    def queue_of(name: str) -> pd.DataFrame:
+        queue = queues.get(name)
+        if queue is None:
+            return fetch.thing_queue(connection, name)
+        return fetch.sort_by_delivery_order(connection, queue)
+
     gone = [each.removal for each in results if each.state.is_done]
     live = [removal for removal in gone if not removal.execution.finished]
     things = sorted({removal.key.thing_name for removal in live})
     jobs = sorted({removal.key.job_id for removal in live})
-    queues = map_concurrently(lambda name: fetch.thing_queue(connection, name), things)
+    found = map_concurrently(queue_of, things)
     described = map_concurrently(lambda job_id: describe_job(connection, job_id), jobs)
-    moved_on = {name: _queue_words(queue) for name, queue in zip(things, queues, strict=True)}
+    moved_on = {name: _queue_words(queue) for name, queue in zip(things, found, strict=True)}
     stands = {job_id: _job_words(job) for job_id, job in zip(jobs, described, strict=True)}
     return {str(each.key): f"{moved_on[each.key.thing_name]}; {stands[each.key.job_id]}" for each in live}
 
