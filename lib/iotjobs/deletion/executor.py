@@ -7,9 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import pandas as pd
-
 from iotjobs.aws.connection import Connection
+from iotjobs.aws.executions import ThingList
 from iotjobs.deletion.job_facts import FreshJobs
 from iotjobs.deletion.last_look import Drifted
 from iotjobs.deletion.plan import Plan
@@ -40,8 +39,8 @@ class Executor:
     ``cause_now`` tells the cause that an execution has now, where the rule chose by cause; ``sleep`` and ``clock``
     (seconds) are a test's. ``raise_if_stopped``, asked in every pause, raises Interrupted. ``may_send`` is asked before
     a call goes on record, with whether it is the first about its execution, and raises where it must not go out;
-    ``noted`` hears of every line. Both under ``lock``, in the order of the lines. ``queues``: what was unfinished of a
-    thing when its list last showed that a delete had acted.
+    ``noted`` hears of every line. Both under ``lock``, in the order of the lines. ``lists``: that of a thing whose last
+    delete it showed.
     """
 
     def __init__(
@@ -67,7 +66,7 @@ class Executor:
         self.crowd = Crowd()
         self._mark = ""
         self.jobs = FreshJobs(clock)
-        self.queues: dict[str, pd.DataFrame] = {}
+        self.lists: dict[str, ThingList] = {}
         calling = [entry for entry in journal.entries if entry["event"] == "calling"]
         self.jobs_on_record = {entry["job_id"] for entry in calling}
 

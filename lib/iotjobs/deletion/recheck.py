@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pandas as pd
-
 from iotjobs.aws import executions as fetch
 from iotjobs.aws.connection import Connection
 from iotjobs.deletion import last_look
@@ -66,7 +64,7 @@ def unmoved_on_device_plane(connection: Connection, plan: Plan) -> Execution | N
     return None if now.key != plan.key or last_look.unchanged(plan.execution, now) else now
 
 
-def list_without_it(connection: Connection, plan: Plan) -> pd.DataFrame | None:
+def list_without_it(connection: Connection, plan: Plan) -> fetch.ThingList | None:
     """Its thing's list, which no longer has it; None also where the list does not tell.
 
     A row that vanishes between two pages may hide another, and whether the list shows what a service owns, AWS
@@ -75,9 +73,9 @@ def list_without_it(connection: Connection, plan: Plan) -> pd.DataFrame | None:
     if plan.namespace_id or plan.queue_context.owner:
         return None
     try:
-        listed = fetch.thing_executions(connection, plan.key.thing_name)
+        listed = fetch.thing_list(connection, plan.key.thing_name)
     except IotJobsError as error:
         if isinstance(error, Denied) and error.action is None:
             raise
         return None
-    return listed if len(listed) < fetch.PAGE_ROWS and fetch.rows_of(listed, plan.identity).empty else None
+    return None if len(listed) >= fetch.PAGE_ROWS or listed.states(plan.identity) else listed

@@ -25,7 +25,7 @@ from iotjobs.errors import (
     Throttled,
     Unsettled,
 )
-from iotjobs.model import UNFINISHED, Execution, Status, same_moment
+from iotjobs.model import Execution, Status, same_moment
 
 if TYPE_CHECKING:
     from iotjobs.deletion.executor import Executor
@@ -130,7 +130,7 @@ class Step:
 
     def _call(self, operation: str, now: Execution, looked_at: float) -> None:
         within_s = FRESH_S - (self._executor.clock() - looked_at)
-        self._executor.queues.pop(self._plan.key.thing_name, None)  # it is another one after this
+        self._executor.lists.pop(self._plan.key.thing_name, None)  # it is another one after this
         try:
             self._connection.change(operation, within_s=within_s, **self._parameters(operation, now))
         except IotJobsError as error:
@@ -246,32 +246,31 @@ class Step:
 
     def _wait_for(self, shows: Callable[[Execution | None], bool], what: str) -> Execution | None:
         """Look until what AWS accepted shows, for a while. Raises Unsettled."""
-        seen: list[Execution | None] = []
+        answers: list[Execution | None] = []
 
         def holds() -> bool:
             if what == "delete" and self._sparing and self._is_off_its_list():
-                seen.append(None)
+                answers.append(None)
                 return True
             with self._executor.crowd:  # else it is old before it is asked
                 looked_at = self._executor.clock()
-                seen.append(self._look())
-            self._fresh_look = (seen[-1], looked_at)
-            return shows(seen[-1]) or self._is_gone(seen[-1])
+                answers.append(self._look())
+            self._fresh_look = (answers[-1], looked_at)
+            return shows(answers[-1]) or self._is_gone(answers[-1])
 
         if not self._executor.wait_until(holds, looks=self._looks):
             raise Unsettled(
                 f"AWS accepted the {what} of {self._plan.key}, and it is still there as it was; it is not sent again: "
                 "run again with the same run_dir to see, and check the endpoint if it stays so"
             )
-        if self._plan.deletes and not shows(seen[-1]):
-            raise Drifted(last_look.unchanged(self._plan.execution, seen[-1]))
-        return seen[-1]
+        if self._plan.deletes and not shows(answers[-1]):
+            raise Drifted(last_look.unchanged(self._plan.execution, answers[-1]))
+        return answers[-1]
 
     def _is_off_its_list(self) -> bool:
         listed = recheck.list_without_it(self._connection, self._plan)
         if listed is not None and not self._plan.execution.finished:
-            queue = listed[listed["status"].isin(UNFINISHED)]
-            self._executor.queues[self._plan.key.thing_name] = queue
+            self._executor.lists[self._plan.key.thing_name] = listed
         return listed is not None
 
     def _is_gone(self, now: Execution | None) -> bool:

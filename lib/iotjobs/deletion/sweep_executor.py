@@ -204,13 +204,14 @@ class SweepExecutor:
         self._journal.write("canary", target.identity)
 
     def _left_its_queue(self, target: Target) -> bool:
-        name = target.key.thing_name
         try:
-            listed = self._with_fresh_credentials(lambda connection: fetch.thing_executions(connection, name))
+            listed = self._with_fresh_credentials(
+                lambda connection: fetch.thing_list(connection, target.key.thing_name)
+            )
         except NotFound:  # the thing is no longer registered, and so has no queue
             return True
-        rows = fetch.rows_of(listed, target.identity)
-        return rows.empty or not (target.removal.deletes or rows["status"].isin(UNFINISHED).any())
+        states = listed.states(target.identity)
+        return not (states if target.removal.deletes else any(state in UNFINISHED for state in states))
 
     def _raise_if_stopped(self, stop: Callable[[], bool]) -> None:
         if self._turns is not None and self._turns.is_over:
@@ -222,27 +223,25 @@ class SweepExecutor:
 
 
 def afterwards(
-    connection: Connection, results: Collection[TargetResult], queues: Mapping[str, pd.DataFrame]
+    connection: Connection, results: Collection[TargetResult], lists: Mapping[str, fetch.ThingList]
 ) -> Mapping[str, str]:
     """What the queues and jobs look like after the sweep, by `job/thing/number` of those that were ended.
 
-    ``queues``: what was unfinished of a thing when its last target had left its list; the others are listed. Reading
-    only; what cannot be read is said to be unknown.
+    ``lists``: those of things that showed their last target to be gone; the others are read. Reading only; what cannot
+    be read is said to be unknown.
     """
 
     def queue_of(name: str) -> pd.DataFrame:
-        queue = queues.get(name)
-        if queue is None:
-            return fetch.thing_queue(connection, name)
-        return fetch.sort_by_delivery_order(connection, queue)
+        listed = lists.get(name)
+        return fetch.thing_queue(connection, name) if listed is None else fetch.queue_in(connection, listed)
 
     gone = [each.removal for each in results if each.state.is_done]
     live = [removal for removal in gone if not removal.execution.finished]
     things = sorted({removal.key.thing_name for removal in live})
     jobs = sorted({removal.key.job_id for removal in live})
-    found = map_concurrently(queue_of, things)
+    queues = map_concurrently(queue_of, things)
     described = map_concurrently(lambda job_id: describe_job(connection, job_id), jobs)
-    moved_on = {name: _queue_words(queue) for name, queue in zip(things, found, strict=True)}
+    moved_on = {name: _queue_words(queue) for name, queue in zip(things, queues, strict=True)}
     stands = {job_id: _job_words(job) for job_id, job in zip(jobs, described, strict=True)}
     return {str(each.key): f"{moved_on[each.key.thing_name]}; {stands[each.key.job_id]}" for each in live}
 

@@ -81,7 +81,7 @@ def apply_plan(
             )
         executor = executor_of(run, session, plan)
         ending = _carry_out(run, session, plan, results, executor, stop=stop, progress=progress)
-        return finish(run, session, replace(view, refusals=(), results=results, open=False), ending, executor.queues)
+        return finish(run, session, replace(view, refusals=(), results=results, open=False), ending, executor.lists)
 
 
 def _carry_out(

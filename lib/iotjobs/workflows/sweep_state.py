@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
+from iotjobs.aws.executions import ThingList
 from iotjobs.deletion import caps, guards, sweep_guards
 from iotjobs.deletion.caps import Caps, CapsInForce
 from iotjobs.deletion.evidence import Evidence, cause_now, evidence_now
@@ -75,15 +74,18 @@ def finish(
     session: Session,
     view: SweepView,
     ending: IotJobsError | None,
-    queues: Mapping[str, pd.DataFrame] | None = None,
+    lists: Mapping[str, ThingList] | None = None,
 ) -> SweepView:
-    """End the run with what became of each target; ``ending``: what ended it before its time; ``queues`` as known."""
+    """End the run with what became of each target.
+
+    ``ending``: what ended it before its time; ``lists``: see `afterwards`.
+    """
     plan, results = view.plan, list(view.results.values())
     assert plan is not None  # noqa: S101 - for the type checker
     warnings = []
     after: dict[str, str] = {}
     try:
-        after = dict(afterwards(run.connection, results, queues or {}))
+        after = dict(afterwards(run.connection, results, lists or {}))
     except IotJobsError as error:
         warnings = [f"what the queues look like afterwards could not be read: {error}"]
     try:
