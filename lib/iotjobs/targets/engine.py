@@ -161,8 +161,9 @@ def _answered(running: dict[Any, tuple[Target, Work]]) -> Iterator[tuple[Target,
         answer = _answer(future)
         if answer is not _TO_COME:
             target, one = running.pop(future)
-            ends = one.then is None or isinstance(answer, Failure)
-            yield target, one, answer if ends else one.then(target, answer)
+            if one.then is not None and not isinstance(answer, Failure):
+                answer = one.then(target, answer)
+            yield target, one, answer
 
 
 @contextmanager
