@@ -47,8 +47,8 @@ def render(template: str, **values: Any) -> Markup:
 
 def macro(name: str) -> Callable[..., Markup]:
     """A macro of `macros.html` as a function, for a cell or a label."""
-    made: Callable[..., Markup] = getattr(_macros(), name)
-    return made
+    member: Callable[..., Markup] = getattr(_macros(), name)
+    return member
 
 
 @cache

@@ -42,10 +42,10 @@ class ServiceClock:
     def set_by(self, date: str | None) -> None:
         """Take the `Date` header of an answer that came just now; what is no date is passed over."""
         try:
-            told = parsedate_to_datetime(date or "")
+            moment = parsedate_to_datetime(date or "")
         except ValueError:
             return
-        offset = (told if told.tzinfo else told.replace(tzinfo=UTC)) - self._host()
+        offset = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - self._host()
         with self._lock:
             before, self._told = self._told, offset
             if before is None or abs((offset - before).total_seconds()) <= _AGREES_S:

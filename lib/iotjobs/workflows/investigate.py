@@ -134,8 +134,9 @@ def _investigate(run: Run, progress: Progress, on_unfinished: Callable[[Findings
     )
     findings = _findings(run, snapshot)
     if earlier is not None:
-        given = values.as_document()
-        changes = changes_since(earlier, connection, findings.executions, findings.jobs, given=given)
+        changes = changes_since(
+            earlier, connection, findings.executions, findings.jobs, parameters=values.as_document()
+        )
         findings = replace(findings, changes=changes)
     _record(run, findings)
     return findings
