@@ -39,6 +39,7 @@ def test_the_plan_stands_in_the_report_with_its_cautions_and_its_phrase(
     shown = iotjobs.sweep_panel(sweep).static_html()
     assert "delete 2 executions of 1 job on 2 things" in shown
     assert "2 of 2 are not finished" in shown
+    assert shown.count('<span class="caution">CAUTION:</span>') == 3  # of the plan, and of each row
     assert f"Next on {things[0]} is next-" in shown
     assert sweep.current_plan.phrase in shown
 

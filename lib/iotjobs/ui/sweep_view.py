@@ -91,7 +91,8 @@ def _rows_html(sweep: Sweep) -> Markup:
     plan = sweep.current_plan
     assert plan is not None  # noqa: S101 - for the type checker
     table = dangers_first(plan.table)
-    table["follows"] = [follows(row) for row in table.to_dict("records")]
+    follow = [follows(row) for row in table.to_dict("records")]
+    table["follows"] = pd.Series(follow, index=table.index, dtype=object)  # as text it would be no HTML any more
     return html_table(
         table, _PLAN_COLUMNS, caption="The plan, row by row", below="follows", most=MOST_ROWS, rest="plan.json"
     )
