@@ -162,7 +162,9 @@ def comma_list(value: object, *, name: str) -> tuple[str, ...]:
     items = value if isinstance(value, list | tuple) else () if value is None else (value,)
     parts = tuple(part.strip() for item in items for part in (text(item, name=name) or "").split(","))
     if "" in parts or value == []:
-        raise InvalidInput(f"{name} is {shown(value)}, and a part of it is empty: leave it out; was a variable not set?")
+        raise InvalidInput(
+            f"{name} is {shown(value)}, with a part that is empty: leave it out; was a variable not set?"
+        )
     return tuple(dict.fromkeys(parts))
 
 

@@ -108,7 +108,9 @@ def test_what_no_group_can_be_called_is_invalid_before_any_call(bad: str) -> Non
         parameters.read("sweep", {"thing_groups": bad})
 
 
-@pytest.mark.parametrize("value", ["prod-*,", ",prod-*", "prod-*,,ota-*", "prod-*, ,ota-*", ["prod-*", ""], ["prod-*", None]])
+@pytest.mark.parametrize(
+    "value", ["prod-*,", ",prod-*", "prod-*,,ota-*", "prod-*, ,ota-*", ["prod-*", ""], ["prod-*", None]]
+)
 def test_a_part_of_a_list_that_is_empty_is_a_variable_that_was_not_set(value: Any) -> None:
     """`--protect "prod-*,$OTHERS"` would protect less than is meant, and say nothing."""
     for name in ("protect", "thing_groups", "causes", "statuses"):

@@ -78,6 +78,8 @@ def apply_plan(
                 account=plan.account,
                 region=plan.region,
             )
+        else:
+            plan_file.hold(session)
         ending = _carry_out(run, session, plan, results, stop=stop, progress=progress)
         return finish(run, session, replace(view, refusals=(), results=results, open=False), ending)
 
