@@ -79,12 +79,17 @@ cli.add_command(_Notebooks("run", help="Run one notebook headlessly, as a runboo
 @click.argument("notebook", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("out", type=click.Path(dir_okay=False, path_type=Path), required=False)
 def report(notebook: Path, out: Path | None) -> None:
-    """Make one HTML page of an executed NOTEBOOK, without code and for reading offline; beside it by default."""
-    from iotjobs.run.report import write_report  # noqa: PLC0415 - slow to import
+    """Make one HTML page of an executed NOTEBOOK, without code and for reading offline; beside it by default.
+
+    Its head is that of the `result.json` that lies beside the notebook.
+    """
+    from iotjobs.run.files import last_result  # noqa: PLC0415 - slow to import
+    from iotjobs.run.report import write_report  # noqa: PLC0415
 
     target = out or notebook.with_suffix(".html")
     try:
-        write_report(notebook, target)
+        result = last_result(notebook.parent)  # of another notebook it says nothing about this one
+        write_report(notebook, target, result if result.get("notebook") == notebook.stem else None)
     except (OSError, ValueError, AttributeError) as error:  # nbformat's errors of what is no notebook are these
         raise click.ClickException(f"{notebook} cannot be made a report: {error}") from error
     echo(str(target))

@@ -47,8 +47,8 @@ def render(template: str, **values: Any) -> Markup:
 
 def macro(name: str) -> Callable[..., Markup]:
     """A macro of `macros.html` as a function, for a cell or a label."""
-    made: Callable[..., Markup] = getattr(_macros(), name)
-    return made
+    member: Callable[..., Markup] = getattr(_macros(), name)
+    return member
 
 
 @cache
@@ -119,7 +119,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.filters |= {"age": age, "agreeing": agreeing, "exact": exact, "many": many, "spaced": spaced}
+    environment.filters |= {"age": age, "agreeing": agreeing, "exact": exact, "in_lines": in_lines}
+    environment.filters |= {"many": many, "spaced": spaced}
     environment.globals["HATCHED"] = {name for name, look in _LOOKS.items() if look.hatch}
     return environment
 
@@ -132,6 +133,11 @@ def age(seconds: Any) -> str:
 def exact(moment: Any) -> str:
     """A moment to the second, for a hover; what is missing is empty."""
     return moment if isinstance(moment, str) else "" if pd.isna(moment) else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def in_lines(text: str) -> Markup:
+    """A text of our own in its lines, for a `pre`; within each all is made visible."""
+    return Markup("\n").join(visible(line) for line in text.splitlines())
 
 
 def spaced(name: Any) -> str:

@@ -106,7 +106,7 @@ def in_force(environment: Mapping[str, str] = os.environ, directory: Path | None
     Raises InvalidInput, which names the file and the key, for what cannot be read or meant.
     """
     path = _path(environment, directory or Path.cwd())
-    project = Project() if path is None else parse(_read(path), name=_shown(path))
+    project = Project() if path is None else parse(_read(path), name=_display_path(path))
     pins = list(project.pins)
     for pin in _PINS:
         variable = f"IOTJOBS_{pin.upper()}"
@@ -148,10 +148,12 @@ def _read(path: Path) -> bytes:
         return read_given(path, most_bytes=_MOST_BYTES)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
-        raise InvalidInput(f"the project file {_shown(path)} cannot be read ({why}): see {CONFIG_VARIABLE}") from error
+        raise InvalidInput(
+            f"the project file {_display_path(path)} cannot be read ({why}): see {CONFIG_VARIABLE}"
+        ) from error
 
 
-def _shown(path: Path) -> str:
+def _display_path(path: Path) -> str:
     """Its path from the working directory where it lies there or above it, else its name: no path of this machine."""
     here, folder = Path.cwd(), path.absolute().parent
     if here.is_relative_to(folder) or folder.is_relative_to(here):

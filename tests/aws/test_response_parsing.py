@@ -119,3 +119,11 @@ def test_an_error_in_xml_stays_as_it_is() -> None:
 )
 def test_an_answer_that_lacks_what_makes_it_one_is_found(answer: dict[str, Any], lacks: str | None) -> None:
     assert missing("DescribeJobExecution", answer) == lacks
+
+
+@pytest.mark.parametrize(
+    ("rows", "lacks"),
+    [([], None), ("", "executionSummaries"), ({}, "executionSummaries"), (None, "executionSummaries")],
+)
+def test_what_is_no_list_is_no_empty_list(rows: Any, lacks: str | None) -> None:
+    assert missing("ListJobExecutionsForThing", {"executionSummaries": rows}) == lacks

@@ -96,9 +96,10 @@ def test_it_begins_with_how_the_run_ended_and_what_to_do_next(tmp_path: Path) ->
     error = new_output("error", ename="PartlyDone", evalue="1 of 2 deleted", traceback=["Traceback: line 7"])
     failed = {"guard": "failed", "message": "no <answer>", "job_id": "j", "thing_name": "pump-1", "execution_number": 1}
     ended: dict[str, object] = {"outcome": "partial", "reason": "1 of 2 deleted", "refusals": [failed], "warnings": []}
-    report = _report(tmp_path, papermill, new_markdown_cell("# Sweep"), new_code_cell(outputs=[error]), result=ended)
-    read = _text(report)
-    words = ("1 of 2 deleted", "failed: j/pump-1/1: no &lt;answer&gt;", "Next:", "Sweep")
+    prose = new_markdown_cell("# Sweep\n\nWhat was done")
+    read = _text(_report(tmp_path, papermill, prose, new_code_cell(outputs=[error]), result=ended))
+    assert read.count("Sweep") == 1
+    words = ("1 of 2 deleted", "failed: j/pump-1/1: no &lt;answer&gt;", "Next:", "What was done")
     places = [read.index(word) for word in words]
     assert places == sorted(places)
     assert "An Exception was encountered" not in read

@@ -87,6 +87,12 @@ def test_a_name_that_no_thing_can_have_is_an_error_and_shown_as_it_is(name: str)
     assert str(caught.value).isprintable()
 
 
+@pytest.mark.parametrize("row", [None, [], "row"], ids=str)
+def test_a_row_that_is_none_is_an_error(row: Any) -> None:
+    with pytest.raises(IotJobsError, match="the answer to ListJobExecutionsForThing"):
+        thing_executions(Answers(ListJobExecutionsForThing=[[row]]), "thing")
+
+
 @pytest.mark.parametrize("item", [{}, {"jobExecutionSummary": None}, {"jobExecutionSummary": [1]}], ids=str)
 def test_a_row_without_its_summary_is_an_error(item: dict[str, Any]) -> None:
     with pytest.raises(IotJobsError, match="about job job, thing thing"):
@@ -124,6 +130,35 @@ def test_a_description_of_another_job_or_with_an_unknown_status_is_an_error() ->
         describe_job(Answers(DescribeJob={"job": {"job": {"jobId": "other", "status": "IN_PROGRESS"}}}), "job")
     with pytest.raises(IotJobsError, match="DescribeJob about job job has the status PAUSED"):
         describe_job(Answers(DescribeJob={"job": {"job": {"jobId": "job", "status": "PAUSED"}}}), "job")
+
+
+ODD_JOB: dict[str, list[Any]] = {
+    "namespaceId": [7, ["aws-gg-deployment"], {"aws-gg-deployment": 1}],
+    "abortConfig": [{"criteriaList": [None]}, {"criteriaList": {"failureType": "ALL"}}, "all"],
+    "jobExecutionsRetryConfig": [{"criteriaList": ["ALL"]}, {"criteriaList": [{"failureType": ["ALL"]}]}],
+    "schedulingConfig": [{"maintenanceWindows": [None]}, {"maintenanceWindows": "daily"}],
+    "timeoutConfig": [{"inProgressTimeoutInMinutes": "60"}, {"inProgressTimeoutInMinutes": True}, 60],
+    "isConcurrent": ["true", 1],
+    "forceCanceled": ["no"],
+    "targetSelection": [["SNAPSHOT"]],
+    "targets": [[None], "everything"],
+}
+
+
+@pytest.mark.parametrize(("member", "value"), [(name, value) for name in ODD_JOB for value in ODD_JOB[name]], ids=str)
+def test_a_member_of_a_job_that_is_not_understood_is_an_error_and_not_left_out(member: str, value: Any) -> None:
+    job = {"jobId": "job", "status": "COMPLETED", member: value}
+    with pytest.raises(IotJobsError, match=f"DescribeJob about job job has .* as its {member}"):
+        describe_job(Answers(DescribeJob={"job": {"job": job}}), "job")
+
+
+def test_a_cancel_that_is_not_said_to_be_by_force_was_not_and_a_list_does_not_say() -> None:
+    job = {"jobId": "job", "status": "CANCELED", "isConcurrent": True}
+    described = describe_job(Answers(DescribeJob={"job": {"job": job}}), "job")
+    by_force = describe_job(Answers(DescribeJob={"job": {"job": job | {"forceCanceled": True}}}), "job")
+    jobs, _ = list_all(Answers(ListJobs=[[job]]), Jobs())
+    listed = (jobs.listed or {})["job"]
+    assert [row["force_canceled"] for row in (described, by_force, listed)] == [False, True, None]
 
 
 def test_a_device_that_starts_between_two_listings_is_counted_once_and_in_progress() -> None:
@@ -193,9 +228,10 @@ def test_what_only_the_list_has_says_that_it_is_not_described() -> None:
 
 
 def test_one_odd_job_of_the_list_is_a_gap_and_the_others_are_read() -> None:
-    listed = [[{"jobId": "a", "status": "IN_PROGRESS"}, {"jobId": "odd one", "status": "QUEUED"}]]
+    listed = [[{"jobId": "a", "status": "IN_PROGRESS"}, {"jobId": "odd one", "status": "QUEUED"}, None]]
     jobs, gaps = list_all(Answers(ListJobs=listed), Jobs())
     assert set(jobs.listed or {}) == {"a"}
+    assert len(gaps) == 2
     assert "the executions of job 'odd one' could not be read: the answer to ListJobs" in str(gaps[0])
 
 

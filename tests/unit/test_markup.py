@@ -53,3 +53,8 @@ def test_an_output_brings_its_style_and_is_kept_from_mathjax() -> None:
     html = View(macro("copyable")("$x$"), "x")._repr_html_()
     assert html == page(macro("copyable")("$x$"))
     assert html.startswith('<div class="iotjobs mathjax_ignore tex2jax_ignore"><style>')
+
+
+def test_a_text_to_copy_keeps_its_lines() -> None:
+    copied = str(macro("copyable")('{\n  "a": "x\u202e"\n}'))
+    assert "{\n  &#34;a&#34;: &#34;x\\u202e&#34;\n}</pre>" in copied

@@ -166,6 +166,19 @@ def test_a_list_far_longer_than_its_job_is_an_error() -> None:
         _read(Service(_names(10_500), jobProcessDetails=_counts(0, 100)))
 
 
+def test_an_empty_page_of_the_index_is_not_its_last_one() -> None:
+    service = Service(["thing-1", "thing-2"], jobProcessDetails=_counts(2, 0))
+    whole = service.pages
+
+    def pages(operation: str, key: str, **asked: Any) -> Iterator[list[dict[str, Any]]]:
+        if operation == "SearchIndex":
+            yield []
+        yield from whole(operation, key, **asked)
+
+    service.pages = pages  # type: ignore[method-assign]
+    assert _read(service).things["connected"].tolist() == [False, False]
+
+
 def test_a_job_that_aws_is_still_cancelling_is_not_read_again_and_again() -> None:
     names = [f"thing-{number}" for number in range(20)]
     canceling = Service(names, status="CANCELED", isConcurrent=True, jobProcessDetails=_counts(20, 0))

@@ -81,7 +81,7 @@ class _Deadline:
         return self._at - time.monotonic()
 
 
-_mine = threading.local()  # the deadline of this thread, where another one looks at it; the work that it is part of
+_thread = threading.local()  # the deadline of this thread, where another one looks at it; the work that it is part of
 
 
 def in_time(ask: Callable[[], Answer], within_s: float, *, thread: str) -> Answer:
@@ -89,7 +89,7 @@ def in_time(ask: Callable[[], Answer], within_s: float, *, thread: str) -> Answe
 
     In a thread that `read_ahead` waits for, it asks there: the one who waits counts the time.
     """
-    deadline: _Deadline | None = getattr(_mine, "deadline", None)
+    deadline: _Deadline | None = getattr(_thread, "deadline", None)
     if deadline is not None:
         with deadline.within(within_s):
             return ask()
@@ -118,7 +118,7 @@ def read_ahead(items: Iterator[Item], *, thread: str) -> Iterator[Item]:
     end: Any = object()
 
     def go_through() -> None:
-        _mine.deadline, _mine.work = deadline, work
+        _thread.deadline, _thread.work = deadline, work
         try:
             while slots.acquire() and not work.given_up:
                 answer = _done(lambda: next(items, end))
@@ -126,7 +126,7 @@ def read_ahead(items: Iterator[Item], *, thread: str) -> Iterator[Item]:
                 if answer.exception() is not None or answer.result() is end:
                     return
         finally:
-            _mine.deadline = _mine.work = None
+            _thread.deadline = _thread.work = None
 
     _Helper.do(go_through, name=thread)
     try:
@@ -148,7 +148,7 @@ def read_ahead(items: Iterator[Item], *, thread: str) -> Iterator[Item]:
 
 def given_up() -> bool:
     """Whether whoever waits for what this thread does has stopped to: a person, or an error beside it."""
-    work: _Work | None = getattr(_mine, "work", None)
+    work: _Work | None = getattr(_thread, "work", None)
     while work is not None and not work.given_up:
         work = work.part_of
     return work is not None
@@ -158,11 +158,11 @@ class _Work:
     """What some threads do together, perhaps as a part of something else."""
 
     def __init__(self) -> None:
-        self.part_of: _Work | None = getattr(_mine, "work", None)
+        self.part_of: _Work | None = getattr(_thread, "work", None)
         self.given_up = False
 
     def take_up(self) -> None:
-        _mine.work = self
+        _thread.work = self
 
 
 @contextmanager

@@ -78,8 +78,8 @@ def _unusable(error: boto_errors.BotoCoreError) -> InvalidInput:
         return InvalidInput(f"the AWS configuration cannot be read: {outside_text(error)}")
     if not error.kwargs["profile"]:
         return InvalidInput("AWS_PROFILE is set and empty: unset it, or name a profile")
-    there = "`aws configure list-profiles` lists those there are; the parameter is `profile`"
-    return InvalidInput(f"{outside_text(error)}: {there}")
+    hint = "`aws configure list-profiles` lists those there are; the parameter is `profile`"
+    return InvalidInput(f"{outside_text(error)}: {hint}")
 
 
 def _session(profile: str | None) -> botocore.session.Session:

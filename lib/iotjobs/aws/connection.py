@@ -106,12 +106,12 @@ class Connection:
     def warnings(self) -> tuple[str, ...]:
         """What a person should know of the place and the way there, as far as it is known by now."""
         lost = self._device_plane.lost
-        found = [
+        texts = [
             *self._warnings,
             self._clock.warning,
             lost and f"the jobs data plane cannot be had, so the control plane is asked, more slowly: {lost}",
         ]
-        return tuple(warning for warning in found if warning)
+        return tuple(warning for warning in texts if warning)
 
     @property
     def denied(self) -> tuple[str, ...]:
@@ -185,9 +185,9 @@ class Connection:
             self._device_plane.lose(error)
             if operation != "DescribeJobExecution":
                 raise
-            named = {name: parameters.get(name) for name in ("jobId", "thingName", "executionNumber")}
+            identity = {name: parameters.get(name) for name in ("jobId", "thingName", "executionNumber")}
             try:
-                answer = self.read(operation, **named)
+                answer = self.read(operation, **identity)
             except Denied as denied:
                 raise (error if denied.action else denied) from None
             if isinstance(error, NotFound):

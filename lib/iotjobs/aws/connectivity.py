@@ -114,7 +114,8 @@ def _one_after_the_other(
 
 def _query(connection: Connection, names: Sequence[str]) -> dict[str, Document]:
     """The index's documents of a few things."""
-    page = next(_pages(connection, " OR ".join(f'thingName:"{name}"' for name in names)))
+    pages = _pages(connection, " OR ".join(f'thingName:"{name}"' for name in names))
+    page = next(filter(None, pages), [])  # one may be empty and not the last
     return {item["thingName"]: item for item in page if item["thingName"] in names}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from itertools import chain, groupby
 from typing import Any
 
@@ -28,6 +29,7 @@ from iotjobs.model import UNFINISHED, Execution, ExecutionKey, Identity, Status,
 from iotjobs.snapshot import KEY, QUEUE_COLUMNS
 
 PAGE_ROWS = 250
+_IDENTIFYING = ["job_id", "execution_number", "queued_at", "status"]
 
 Page = list[dict[str, Any]] | RawPage
 
@@ -56,18 +58,36 @@ def job_executions(
 
 def thing_executions(connection: Connection, thing_name: str) -> pd.DataFrame:
     """All executions of a thing, of whatever job and status (EXECUTION_COLUMNS), each once, as it is newest."""
-    return newest_states(executions_table(_listed(connection, thing_name=thing_name)))
+    return thing_list(connection, thing_name).executions()
 
 
-def rows_of(executions: pd.DataFrame, identity: Identity) -> pd.DataFrame:
-    """The rows that are about this very execution: its job, thing and number, and the moment it was queued."""
-    same = executions[
-        (executions["job_id"] == identity.job_id)
-        & (executions["thing_name"] == identity.thing_name)
-        & (executions["execution_number"] == identity.execution_number)
-    ]
-    at_that_moment = [same_moment(moment, identity.queued_at) for moment in same["queued_at"]]
-    return same[pd.Series(at_that_moment, index=same.index, dtype=bool)]
+@dataclass(frozen=True, slots=True)
+class ThingList:
+    """What a thing's list had when it was read.
+
+    Without a table: a sweep reads one after every execution, and a table of a few rows costs more than the call.
+    """
+
+    parts: tuple[pa.Table, ...]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+    def states(self, identity: Identity) -> list[Status]:
+        """The states in which it has this very execution."""
+        wanted = identity.job_id, identity.execution_number
+        rows = [row for part in self.parts for row in part.select(_IDENTIFYING).to_pylist()]
+        about = [row for row in rows if (row["job_id"], row["execution_number"]) == wanted]
+        return [Status(row["status"]) for row in about if same_moment(row["queued_at"], identity.queued_at)]
+
+    def executions(self) -> pd.DataFrame:
+        """All of it (EXECUTION_COLUMNS), each once."""
+        return newest_states(executions_table(self.parts))
+
+
+def thing_list(connection: Connection, thing_name: str) -> ThingList:
+    """Read a thing's list. Raises NotFound, IotJobsError."""
+    return ThingList(tuple(_listed(connection, thing_name=thing_name)))
 
 
 def newest_states(executions: pd.DataFrame) -> pd.DataFrame:
@@ -87,7 +107,12 @@ def newest_states(executions: pd.DataFrame) -> pd.DataFrame:
 
 def thing_queue(connection: Connection, thing_name: str) -> pd.DataFrame:
     """The unfinished executions of a thing (QUEUE_COLUMNS) in the order of delivery: running, then oldest."""
-    executions = thing_executions(connection, thing_name)
+    return queue_in(connection, thing_list(connection, thing_name))
+
+
+def queue_in(connection: Connection, listed: ThingList) -> pd.DataFrame:
+    """The same, of a list that was read."""
+    executions = listed.executions()
     return sort_by_delivery_order(connection, executions[executions["status"].isin(UNFINISHED)])
 
 
@@ -212,7 +237,8 @@ def _columns(
             raise _OddPage
         return quick
     rows: list[Row] = []
-    for item in chain.from_iterable(pages):
+    for each in chain.from_iterable(pages):
+        item = each if isinstance(each, dict) else {}
         thing = thing_name or name_in_arn(operation, item.get("thingArn"))
         summary = item.get("jobExecutionSummary")
         rows.append((job_id or item.get("jobId") or "", thing, summary if isinstance(summary, dict) else {}))

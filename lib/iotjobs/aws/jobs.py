@@ -154,7 +154,8 @@ def list_all(connection: Connection, jobs: Jobs) -> tuple[Jobs, list[Gap]]:
         try:
             row = job_row("ListJobs", job, described=False)
         except IotJobsError as error:
-            gaps.append(error_gap(f"{UNREAD_JOB} {ascii(job.get('jobId'))[:80]}", error))
+            named = job.get("jobId") if isinstance(job, dict) else job
+            gaps.append(error_gap(f"{UNREAD_JOB} {ascii(named)[:80]}", error))
         else:
             listed[row["job_id"]] = row
     return replace(jobs, listed=listed), gaps

@@ -81,8 +81,8 @@ def raw_page(body: bytes) -> RawPage | None:
     head = _HEAD.match(body) if body.isascii() else None
     if head is None:
         return None
-    named = body.rfind(b'"nextToken"', head.end())
-    end = body.rfind(b"]", 0, named if named >= 0 else len(body))
+    position = body.rfind(b'"nextToken"', head.end())
+    end = body.rfind(b"]", 0, position if position >= 0 else len(body))
     tail = _TAIL.fullmatch(body, end) if end >= 0 else None
     if tail is None or (head[1] and tail[1]):
         return None
@@ -116,20 +116,21 @@ def executions(pages: Sequence[RawPage], *, job_id: str | None, thing_name: str 
         return None
     count = len(rows)
     if thing_name is None:
-        found = rows.field("thingArn")
+        column = rows.field("thingArn")
         arn = f"{arns}thing/"
-        names = pc.utf8_slice_codeunits(found, len(arn))
-        named = _all(pc.starts_with(found, arn)) and _all(pc.match_substring_regex(names, rf"\A{THING_NAME.pattern}\z"))
+        names = pc.utf8_slice_codeunits(column, len(arn))
+        right = _all(pc.match_substring_regex(names, rf"\A{THING_NAME.pattern}\z"))
+        valid = right and _all(pc.starts_with(column, arn))
         things, jobs = names, _same(job_id, count)
     else:
-        found = rows.field("jobId")
-        named = _all(pc.match_substring_regex(found, rf"\A{JOB_ID.pattern}\z"))
-        things, jobs = _same(thing_name, count).cast(pa.string()), found.dictionary_encode()
+        column = rows.field("jobId")
+        valid = _all(pc.match_substring_regex(column, rf"\A{JOB_ID.pattern}\z"))
+        things, jobs = _same(thing_name, count).cast(pa.string()), column.dictionary_encode()
     seconds = [summaries.field(name) for name in TIMES]
     numbers, retries = summaries.field("executionNumber"), summaries.field("retryAttempt")
     statuses = pc.index_in(summaries.field("status"), _STATUSES)
     understood = (
-        named
+        valid
         and _all(pc.greater_equal(numbers, 1))
         and statuses.null_count == 0
         and seconds[0].null_count == 0

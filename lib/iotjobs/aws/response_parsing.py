@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 from xml.sax.saxutils import escape
 
-from iotjobs.aws.raw_pages import ROWS, TIMES, raw_page
+from iotjobs.aws.raw_pages import ROWS, TIMES, RawPage, raw_page
 from iotjobs.given_file import with_whole_characters
 
 #: The operations whose rows are taken past botocore's parser, and the member that holds them: it checks every member
@@ -54,7 +54,9 @@ def missing(operation: str, answer: dict[str, Any]) -> str | None:
     """What an answer of this operation must hold and does not: an empty answer is no empty list."""
     for path in _HELD_BY.get(operation, ()):
         outer, _, inner = path.partition(".")
-        if outer not in answer or (inner and inner not in (answer[outer] or {})):
+        part = answer.get(outer)
+        is_list = not operation.startswith("List") or isinstance(part, list | RawPage)
+        if part is None or not is_list or (inner and inner not in part):
             return path
     return None
 

@@ -163,6 +163,8 @@ def timer(answer: Mapping[str, Any], key: ExecutionKey) -> tuple[float | None, i
 
 def job_row(operation: str, job: Mapping[str, Any], *, described: bool, asked: str | None = None) -> dict[str, Any]:
     """A job of `DescribeJob` or `ListJobs` as a row of JOB_COLUMNS. Raises IotJobsError where it is not understood."""
+    if not isinstance(job, Mapping):
+        raise odd_answer(operation, f"has the job {_shown(job)}, which is none")
     job_id, status = job.get("jobId"), job.get("status")
     counts, timeout = job.get("jobProcessDetails") or {}, job.get("timeoutConfig") or {}
     times = {name: job.get(name) for name in ("createdAt", "lastUpdatedAt", "completedAt")}
@@ -172,8 +174,8 @@ def job_row(operation: str, job: Mapping[str, Any], *, described: bool, asked: s
         raise odd_answer(operation, f"about job {asked} is about job {job_id}")
     if not isinstance(status, str) or status not in _JOB_STATUSES:
         raise odd_answer(operation, f"about job {job_id} has the status {_shown(status)}, which is not known")
-    if odd := [name for name, value in times.items() if not _is_moment_or_none(value)]:
-        raise odd_answer(operation, f"about job {job_id} has {_shown(times[odd[0]])} as {odd[0]}")
+    if odd := [name for name, is_understood in _JOB_CHECKS.items() if not is_understood(job.get(name))]:
+        raise odd_answer(operation, f"about job {job_id} has {_shown(job[odd[0]])} as its {odd[0]}")
     if odd := [name for name in _COUNTS.values() if not _whole(counts.get(name) or 0, least=0)]:
         raise odd_answer(operation, f"about job {job_id} has {_shown(counts[odd[0]])} as {odd[0]}")
     return {
@@ -185,7 +187,8 @@ def job_row(operation: str, job: Mapping[str, Any], *, described: bool, asked: s
         "completed_at": moment_or_none(times["completedAt"]),
         "described": described,
         "is_concurrent": job.get("isConcurrent"),
-        "force_canceled": job.get("forceCanceled"),
+        # told where it is so (API: Job, forceCanceled), which no list does
+        "force_canceled": bool(job.get("forceCanceled")) if described else None,
         "timeout_minutes": timeout.get("inProgressTimeoutInMinutes"),
         "scheduling": job.get("schedulingConfig") or {},
         "namespace_id": job.get("namespaceId"),
@@ -255,6 +258,43 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "startedAt": _is_moment_or_none,
     "lastUpdatedAt": _is_moment_or_none,
     "retryAttempt": lambda value: value is None or _whole(value, least=0),
+}
+
+
+def _is_text_or_none(value: Any) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _is_flag_or_none(value: Any) -> bool:
+    return value is None or isinstance(value, bool)
+
+
+def _is_list_of(kind: type, value: Any) -> bool:
+    return value is None or (isinstance(value, list) and all(isinstance(each, kind) for each in value))
+
+
+def _has_list(name: str, value: Any) -> bool:
+    """Whether it is a configuration with a list of criteria, or windows, each of plain values."""
+    if value is None or not isinstance(value, dict) or not _is_list_of(dict, value.get(name)):
+        return value is None
+    return not any(isinstance(part, dict | list) for each in value.get(name) or () for part in each.values())
+
+
+def _is_timeout(value: Any) -> bool:
+    minutes = (value or {}).get("inProgressTimeoutInMinutes") if isinstance(value, dict | None) else ""
+    return minutes is None or _whole(minutes, least=0)
+
+
+#: What each member of a job must be, where it is there: a namespace that is not understood is not no namespace.
+_JOB_CHECKS: dict[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(("createdAt", "lastUpdatedAt", "completedAt"), _is_moment_or_none),
+    **dict.fromkeys(("namespaceId", "targetSelection", "description", "comment", "reasonCode"), _is_text_or_none),
+    **dict.fromkeys(("isConcurrent", "forceCanceled"), _is_flag_or_none),
+    "targets": lambda value: _is_list_of(str, value),
+    "timeoutConfig": _is_timeout,
+    "abortConfig": lambda value: _has_list("criteriaList", value),
+    "jobExecutionsRetryConfig": lambda value: _has_list("criteriaList", value),
+    "schedulingConfig": lambda value: _has_list("maintenanceWindows", value),
 }
 
 

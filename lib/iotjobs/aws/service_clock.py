@@ -15,7 +15,10 @@ _WRONG_S = 300.0
 
 
 class ServiceClock:
-    """Counts on by the machine's steady clock, set by each answer; never goes back. ``now`` starts as this host's."""
+    """Counts on by the machine's steady clock, set by the answers; never goes back. ``now`` starts as this host's.
+
+    The first answer sets it; later it takes two in a row that agree: one alone may come from a cache or a gateway.
+    """
 
     def __init__(
         self,
@@ -27,6 +30,7 @@ class ServiceClock:
         self._origin = wall() - timedelta(seconds=steady())
         self._offset = timedelta(0)
         self._latest = datetime.min.replace(tzinfo=UTC)
+        self._told: timedelta | None = None
         self._lock = threading.Lock()
 
     def now(self) -> datetime:
@@ -38,12 +42,14 @@ class ServiceClock:
     def set_by(self, date: str | None) -> None:
         """Take the `Date` header of an answer that came just now; what is no date is passed over."""
         try:
-            told = parsedate_to_datetime(date or "")
+            moment = parsedate_to_datetime(date or "")
         except ValueError:
             return
-        offset = (told if told.tzinfo else told.replace(tzinfo=UTC)) - self._host()
+        offset = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - self._host()
         with self._lock:
-            self._offset = timedelta(0) if abs(offset.total_seconds()) <= _AGREES_S else offset
+            before, self._told = self._told, offset
+            if before is None or abs((offset - before).total_seconds()) <= _AGREES_S:
+                self._offset = timedelta(0) if abs(offset.total_seconds()) <= _AGREES_S else offset
 
     @property
     def warning(self) -> str | None:

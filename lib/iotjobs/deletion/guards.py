@@ -133,16 +133,16 @@ def phrase_must_match(plan: Plan, confirm: str) -> list[Refusal]:
 
     Prevents: yesterday's confirmation hitting a number used again since, and a constant word typed by habit.
     """
-    given, bare = confirm.strip(), plan.phrase.removesuffix(DEVICE_ACTIVE_WORDS)
-    if given in (plan.phrase, bare + DEVICE_ACTIVE_WORDS):
+    phrase, bare = confirm.strip(), plan.phrase.removesuffix(DEVICE_ACTIVE_WORDS)
+    if phrase in (plan.phrase, bare + DEVICE_ACTIVE_WORDS):
         return []
     key, queued = plan.key, utc_text(plan.execution.queued_at)
-    then = re.match(rf"\w+ {re.escape(str(key))} queued ({_UTC})(?: at version (\d+))?", given)
+    then = re.match(rf"\w+ {re.escape(str(key))} queued ({_UTC})(?: at version (\d+))?", phrase)
     if then and then[1] != queued:
         why = f"this execution was queued at {queued}: it is another one that uses the number again"
     elif then and then[2] and int(then[2]) != plan.execution.version_number:
         why = f"it moved since: it is {plan.execution.status} at version {plan.execution.version_number} now"
-    elif plan.device_active and given == bare:
+    elif plan.device_active and phrase == bare:
         why = "the device is at work on it, and the phrase must say so"
     else:
         why = "the phrase is not that of this plan"

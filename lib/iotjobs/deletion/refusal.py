@@ -35,7 +35,7 @@ def in_a_sentence(refused: Sequence[Refusal]) -> str:
     for refusal in refused:
         by_guard.setdefault(refusal.guard, []).append(refusal)
     sentences = [
-        mine[0].message + (f" (and {len(mine) - 1} more like it)" if len(mine) > 1 else "")
-        for mine in by_guard.values()
+        group[0].message + (f" (and {len(group) - 1} more like it)" if len(group) > 1 else "")
+        for group in by_guard.values()
     ]
     return "; ".join(sentences)

@@ -155,11 +155,10 @@ def _hint(text: str) -> str:
 
 
 def _typed(member: str, value: Any) -> Any:
-    wanted = _MEMBERS[member][1]
-    if type(value) is not wanted:
+    kind = _MEMBERS[member][1]
+    if type(value) is not kind:
         raise InvalidInput(
-            f"cli_input_json: {member} is {json.dumps(value)}, of type {type(value).__name__}; it takes "
-            f"{wanted.__name__}"
+            f"cli_input_json: {member} is {json.dumps(value)}, of type {type(value).__name__}; it takes {kind.__name__}"
         )
     return value
 

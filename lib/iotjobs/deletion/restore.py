@@ -76,12 +76,12 @@ class Restoration:
     def commands(self) -> tuple[str, ...]:
         """The AWS CLI's commands that queue it again."""
         pairs = zip(self.requests, self.files, strict=True)
-        made = [file for request, file in pairs if request.complete]
-        return tuple(commands.aws(self.place, "iot", "create-job", cli_input_json=f"file://{file}") for file in made)
+        files = [file for request, file in pairs if request.complete]
+        return tuple(commands.aws(self.place, "iot", "create-job", cli_input_json=f"file://{file}") for file in files)
 
     def __repr__(self) -> str:
-        shown = self._shown()
-        rows = [] if shown.empty else [shown.to_string(index=False, max_colwidth=80)]
+        table = self._display_table()
+        rows = [] if table.empty else [table.to_string(index=False, max_colwidth=80)]
         return visible_lines("\n".join([self.headline, *rows, *map(visible, self.remarks), *self.commands]))
 
     @property
@@ -97,10 +97,10 @@ class Restoration:
         ready = many(sum(request.complete for request in self.requests), "create-job request")
         return f"{' '.join(ended)} Written: {ready}; nothing is created until you run it."
 
-    def _shown(self) -> pd.DataFrame:
-        shown = self.table.drop(columns="complete").rename(columns=_COLUMNS).map(visible)
-        empty = [title for title in ("Last report", "Details") if not shown[title].astype(bool).any()]
-        return shown.drop(columns=empty)
+    def _display_table(self) -> pd.DataFrame:
+        table = self.table.drop(columns="complete").rename(columns=_COLUMNS).map(visible)
+        empty = [title for title in ("Last report", "Details") if not table[title].astype(bool).any()]
+        return table.drop(columns=empty)
 
     @property
     def remarks(self) -> list[str]:
@@ -124,11 +124,13 @@ def restoration(directory: Path, *, out: Path | None = None, also_ended: bool = 
     try:
         rows = _rows_ended(entries, _by_identity(journal.snapshots(path / "before.jsonl")))
         jobs = {str(line["job_id"]): line for line in reversed(journal.snapshots(path / "jobs_before.jsonl"))}
-        made, shown = _requests_and_rows(rows, jobs, also_ended=also_ended)
+        requests, table = _requests_and_rows(rows, jobs, also_ended=also_ended)
     except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
         raise RecordError(f"the snapshots in {directory} hold what no run writes ({type(error).__name__})") from error
-    files = _written(made, (out.expanduser().resolve() if out else path / "restore"))
-    return Restoration(path, _table(shown), tuple(made), files, _place(path, entries), tuple(_warnings(path, entries)))
+    files = _written(requests, (out.expanduser().resolve() if out else path / "restore"))
+    return Restoration(
+        path, _table(table), tuple(requests), files, _place(path, entries), tuple(_warnings(path, entries))
+    )
 
 
 def _rows_ended(
@@ -157,26 +159,26 @@ def _row(identity: Identity, was: Mapping[str, Any], ended_at: str) -> dict[str,
 def _requests_and_rows(
     removed: list[dict[str, Any]], jobs: Mapping[str, Mapping[str, Any]], *, also_ended: bool
 ) -> tuple[list[Request], list[dict[str, Any]]]:
-    made: list[Request] = []
+    all_requests: list[Request] = []
     rows: list[dict[str, Any]] = []
     stamp = _stamp(removed)
     for job_id in dict.fromkeys(row["job_id"] for row in removed):
         of_job = [row for row in removed if row["job_id"] == job_id]
         job = jobs.get(job_id)
         owner = owner_of(job_id, ((job or {}).get("job") or {}).get("namespaceId"))
-        wanted = [] if owner else [row for row in of_job if _wanted(row, also_ended=also_ended)]
-        new = list(requests(job_id, job, [row["thing_arn"] for row in wanted], stamp=stamp, now=datetime.now(UTC)))
-        made += new
+        rows_again = [] if owner else [row for row in of_job if _is_to_be_restored(row, also_ended=also_ended)]
+        new = list(requests(job_id, job, [row["thing_arn"] for row in rows_again], stamp=stamp, now=datetime.now(UTC)))
+        all_requests += new
         rows += [_table_row(row, new, owner) for row in of_job]
-    return made, rows
+    return all_requests, rows
 
 
-def _wanted(row: Mapping[str, Any], *, also_ended: bool) -> bool:
+def _is_to_be_restored(row: Mapping[str, Any], *, also_ended: bool) -> bool:
     return bool(row["thing_arn"]) and (also_ended or row["status"] in UNFINISHED)
 
 
-def _table_row(row: Mapping[str, Any], made: Sequence[Request], owner: str | None) -> dict[str, Any]:
-    request = next((request for request in made if row["thing_arn"] in request.document["targets"]), None)
+def _table_row(row: Mapping[str, Any], requests: Sequence[Request], owner: str | None) -> dict[str, Any]:
+    request = next((request for request in requests if row["thing_arn"] in request.document["targets"]), None)
     if owner:
         again = f"made by {owner}"
     elif not row["thing_arn"]:
@@ -205,15 +207,15 @@ def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*_COLUMNS, "complete"])[[*_COLUMNS, "complete"]]
 
 
-def _written(made: Sequence[Request], out: Path) -> tuple[Path, ...]:
-    if made:
+def _written(requests: Sequence[Request], out: Path) -> tuple[Path, ...]:
+    if requests:
         try:
             make_directories(out, below=Path(out.anchor))
-            for request in made:
+            for request in requests:
                 write_json(out / request.file_name, request.document)
         except OSError as error:
             raise RecordError(f"the requests cannot be written to {out}: {error}") from error
-    return tuple(out / request.file_name for request in made)
+    return tuple(out / request.file_name for request in requests)
 
 
 def _warnings(directory: Path, entries: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -222,18 +224,18 @@ def _warnings(directory: Path, entries: Sequence[Mapping[str, Any]]) -> list[str
     for entry in entries:
         if "queued_at" in entry:
             about.setdefault(_identity(entry), []).append(entry)
-    said = [
+    lines = [
         f"{identity.key}: {operation} was sent, but what came of it was not seen, so it "
         "is not counted; run again with the same run_dir to settle it"
-        for identity, mine in about.items()
+        for identity, its_entries in about.items()
         for operation in (CANCEL, DELETE)
-        if sent(mine, operation) is not Sent.NOT and not any(entry["event"] in _ENDED for entry in mine)
+        if sent(its_entries, operation) is not Sent.NOT and not any(entry["event"] in _ENDED for entry in its_entries)
     ]
     try:
         journal.verify(directory)
     except RecordError as error:
-        said.append(f"{error} (or the run was killed): what is missing there is missing here")
-    return said
+        lines.append(f"{error} (or the run was killed): what is missing there is missing here")
+    return lines
 
 
 def _by_identity(snapshots: Sequence[Mapping[str, Any]]) -> dict[Identity, Mapping[str, Any]]:

@@ -130,6 +130,7 @@ class Step:
 
     def _call(self, operation: str, now: Execution, looked_at: float) -> None:
         within_s = FRESH_S - (self._executor.clock() - looked_at)
+        self._executor.lists.pop(self._plan.key.thing_name, None)  # it is another one after this
         try:
             self._connection.change(operation, within_s=within_s, **self._parameters(operation, now))
         except IotJobsError as error:
@@ -207,7 +208,7 @@ class Step:
     def _check_cause(self) -> None:
         if self._executor.cause_now is None or not self._cause or self._sent(CANCEL) is not Sent.NOT:
             return
-        now = self._executor.cause_now(self._connection, self._plan)
+        now = self._executor.cause_now(self._connection, self._plan, self._cause, self._executor.jobs)
         refused = last_look.cause_unchanged(self._plan.key, self._cause, now)
         if refused:
             raise Drifted(refused)
@@ -245,26 +246,32 @@ class Step:
 
     def _wait_for(self, shows: Callable[[Execution | None], bool], what: str) -> Execution | None:
         """Look until what AWS accepted shows, for a while. Raises Unsettled."""
-        seen: list[Execution | None] = []
+        answers: list[Execution | None] = []
 
         def holds() -> bool:
-            if what == "delete" and self._sparing and recheck.is_off_its_list(self._connection, self._plan):
-                seen.append(None)
+            if what == "delete" and self._sparing and self._is_off_its_list():
+                answers.append(None)
                 return True
             with self._executor.crowd:  # else it is old before it is asked
                 looked_at = self._executor.clock()
-                seen.append(self._look())
-            self._fresh_look = (seen[-1], looked_at)
-            return shows(seen[-1]) or self._is_gone(seen[-1])
+                answers.append(self._look())
+            self._fresh_look = (answers[-1], looked_at)
+            return shows(answers[-1]) or self._is_gone(answers[-1])
 
         if not self._executor.wait_until(holds, looks=self._looks):
             raise Unsettled(
                 f"AWS accepted the {what} of {self._plan.key}, and it is still there as it was; it is not sent again: "
                 "run again with the same run_dir to see, and check the endpoint if it stays so"
             )
-        if self._plan.deletes and not shows(seen[-1]):
-            raise Drifted(last_look.unchanged(self._plan.execution, seen[-1]))
-        return seen[-1]
+        if self._plan.deletes and not shows(answers[-1]):
+            raise Drifted(last_look.unchanged(self._plan.execution, answers[-1]))
+        return answers[-1]
+
+    def _is_off_its_list(self) -> bool:
+        listed = recheck.list_without_it(self._connection, self._plan)
+        if listed is not None and not self._plan.execution.finished:
+            self._executor.lists[self._plan.key.thing_name] = listed
+        return listed is not None
 
     def _is_gone(self, now: Execution | None) -> bool:
         return now is None or not same_moment(now.queued_at, self._plan.execution.queued_at)

@@ -63,7 +63,7 @@ class Turns:
         self._of_thing: dict[str, deque[tuple[int, Target]]] = {}
         for place, target in enumerate(targets):
             self._of_thing.setdefault(target.key.thing_name, deque()).append((place, target))
-        self._ready = [(mine[0][0], name) for name, mine in self._of_thing.items()]
+        self._ready = [(queue[0][0], name) for name, queue in self._of_thing.items()]
         heapq.heapify(self._ready)
         self._late: deque[Target] = deque()
         self._at_work = self._settling = 0

@@ -154,11 +154,11 @@ def _where(group: pd.DataFrame) -> str:
     if "thing_groups" not in things:
         return total
     counts = things["thing_groups"].fillna("").astype(str).value_counts()
-    named = [(str(name), int(count)) for name, count in counts.items() if name]
-    if not named:
+    groups = [(str(name), int(count)) for name, count in counts.items() if name]
+    if not groups:
         return total
-    if len(named) == 1 and named[0][1] == len(things):
-        return f"{total} ({named[0][0]})"
-    shown = [f"{count} in {name}" for name, count in named[:_MOST_GROUPS]]
-    rest = len(things) - sum(count for _, count in named[:_MOST_GROUPS])
-    return f"{total} ({', '.join([*shown, *([f'{rest} other'] if rest else [])])})"
+    if len(groups) == 1 and groups[0][1] == len(things):
+        return f"{total} ({groups[0][0]})"
+    phrases = [f"{count} in {name}" for name, count in groups[:_MOST_GROUPS]]
+    rest = len(things) - sum(count for _, count in groups[:_MOST_GROUPS])
+    return f"{total} ({', '.join([*phrases, *([f'{rest} other'] if rest else [])])})"

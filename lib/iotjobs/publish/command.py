@@ -94,11 +94,11 @@ def _connect(profile: str | None, region: str | None) -> Connection:
 def _outcomes(when: str | None) -> set[str]:
     if when is None:
         return {outcome.value for outcome in Outcome}
-    named = {part.strip() for part in when.split(",") if part.strip()}
-    unknown = sorted(named - {outcome.value for outcome in Outcome})
-    if unknown or not named:
+    events = {part.strip() for part in when.split(",") if part.strip()}
+    unknown = sorted(events - {outcome.value for outcome in Outcome})
+    if unknown or not events:
         raise InvalidInput(f"--when has {', '.join(unknown) or 'nothing'}; there are {', '.join(Outcome)}")
-    return named
+    return events
 
 
 @click.command()

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from markupsafe import Markup
+
 from iotjobs.aws import connect
 from iotjobs.aws.connection import Connection
 from iotjobs.errors import (
@@ -27,7 +29,7 @@ from iotjobs.markup import UpdatingView, View, render, visible
 from iotjobs.model import ConnectionInfo, Outcome, utc_text
 from iotjobs.parameters import Parameters
 from iotjobs.project_file import Project
-from iotjobs.run import cells, journal
+from iotjobs.run import cells, journal, notebooks, report
 from iotjobs.run.directory import RunDirectory, Session, blank_result, ending_before
 from iotjobs.run.earlier import EarlierRun, earlier_run
 from iotjobs.run.files import last_result
@@ -46,6 +48,7 @@ class Run:
     compare with, if one is.
     ``project``: the project file in force.
     ``outcome`` and ``reason``: how it ended, as far as that is known. ``listeners`` are called when that changes.
+    ``sections``: what its report shows below the head, by name and in order; each makes HTML of how it stands.
     ``ticket``: what the record gives as the reason, the parameter's until a person gives another in a panel.
     """
 
@@ -70,6 +73,7 @@ class Run:
         self._cell_error = ""
         self.ticket: str | None = values.values.get("ticket")
         self.listeners: list[Callable[[], None]] = []
+        self.sections: dict[str, Callable[[], Markup]] = {}
         last = last_result(directory.path)
         self._previous = ending_before(last)
         self._result = self._blank(last)
@@ -192,6 +196,16 @@ class Run:
             except Exception:  # noqa: BLE001 - a front end may have gone, and much else
                 _log.exception("a view could not be brought up to date")
 
+    def write_report(self) -> None:
+        """Leave `report.html` of the run as it stands; one that cannot be made is no reason to lose what was done."""
+        path = notebooks.find(self.notebook)
+        title = self.notebook if path is None else notebooks.title(path)
+        try:
+            sections = [section() for section in self.sections.values()]
+            report.write_page(self.directory.path / "report.html", self._result, title=title, sections=sections)
+        except Exception:  # noqa: BLE001 - a view's error, a full disk
+            _log.exception("there is no report")
+
     def _calls(self) -> dict[str, Any]:
         """What was asked of AWS: calls answered and throttled by operation, and whose quota was waited for longest."""
         if self._connection is None:
@@ -239,10 +253,12 @@ class Run:
         if self._cell_error:  # the notebook went on to its end: what failed was no step of it
             self._result["warnings"] = [*self._result["warnings"], f"a cell failed: {self._cell_error}"]
             self.directory.write_result(self._result)
+        self.write_report()
         self.unwatch_cells()
         self.directory.leave()
         if self.outcome.exit_code and not (self.listeners and cells.are_a_persons()):
             raise _ERRORS[self.outcome](self.reason or self.outcome.value)
+        self.listeners.append(self.write_report)  # a panel may go on
         return self._ending()
 
     def _ending(self) -> UpdatingView:
@@ -272,6 +288,7 @@ class Run:
             about = dict.fromkeys(("job_id", "thing_name", "execution_number"))
             details["refusals"] = [{"guard": error.guard, "message": reason, **about}]
         self.finish(outcome, reason=reason, **details)
+        self.write_report()
 
     def cell_failed(self, error: BaseException) -> None:
         """Write down that a cell failed, which may be a person's own: it changes nothing that the run has done.

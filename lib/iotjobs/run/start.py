@@ -106,6 +106,7 @@ def start_beside(run: Run, notebook: str, **values: object) -> Run:
     directory.take()
     beside = Run(directory, now, parameters.read(notebook, {**place, **values}), run.connect)
     beside.project = run.project
+    beside.listeners.append(beside.write_report)  # no cell ends it
     directory.leave()
     return beside
 

@@ -64,6 +64,7 @@ class DeletePanel(static.StaticForm, ipywidgets.VBox):
         self.show_plan.on_click(report_errors(self.output, self._make_plan))
         self.delete.on_click(report_errors(self.output, self._delete))
         deletion.run.listeners.append(self.update_static)
+        deletion.run.sections["deletion"] = self.static_html
         self.show()
 
     @property

@@ -78,6 +78,8 @@ def deletion_report(deletion: Deletion) -> UpdatingView:
     """
     view = UpdatingView(lambda: _report(deletion))
     deletion.run.listeners.append(view.refresh)
+    if deletion.skeleton is not None:
+        deletion.run.sections["skeleton"] = lambda: _report(deletion).html
     return view
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pandas as pd
 from markupsafe import Markup
 
@@ -13,6 +15,9 @@ from iotjobs.targets.history import HISTORY_COLUMNS
 from iotjobs.targets.view import FleetView
 from iotjobs.targets.workflow import FleetSweep
 from iotjobs.ui.static import Column, badge, cause, html_table
+
+if TYPE_CHECKING:
+    from iotjobs.run.run import Run
 
 _MOST_ROWS = 25
 _MOST_WORST = 8
@@ -45,13 +50,15 @@ _CHANGE_COLUMNS = (
 )
 
 
-def fleet_report(of: FleetView | FleetSweep) -> View:
+def fleet_report(of: FleetView | FleetSweep, run: Run | None = None) -> View:
     """Show a fleet's investigation, its plans, or what became of them.
 
     Parameters
     ----------
     of
         What `fleet` or `fleet_sweep` returned.
+    run
+        The run of the notebook, for its report; that of a `fleet_sweep` is known.
 
     Returns
     -------
@@ -59,6 +66,13 @@ def fleet_report(of: FleetView | FleetSweep) -> View:
         Shown by Jupyter; the same as static HTML in a report.
 
     """
+    run = of.run if isinstance(of, FleetSweep) else run
+    if run is not None:
+        run.sections["fleet"] = lambda: _view(of).html
+    return _view(of)
+
+
+def _view(of: FleetView | FleetSweep) -> View:
     view = of if isinstance(of, FleetView) else of.view
     lines = [f"{answer.name}: {answer.outcome}. {answer.reason}" for answer in view.answers]
     if view.plan is not None and not view.refusals and view.plan.targets:

@@ -39,6 +39,7 @@ def removed(run: Run) -> UpdatingView:
     """
     view = UpdatingView(lambda: restoration_view(restoration(run.directory.path)))
     run.listeners.append(view.refresh)
+    run.sections["removed"] = lambda: restoration_view(restoration(run.directory.path)).html
     return view
 
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from markupsafe import Markup
+
+from iotjobs.markup import View
+from iotjobs.run import cells
 from iotjobs.run.progress import Meter
 from iotjobs.ui.action_panel import Actions
+from iotjobs.ui.changes_view import what_changed
 from iotjobs.ui.explorer import Explorer
+from iotjobs.ui.fleet_overview import fleet_overview
+from iotjobs.ui.prevention_view import prevention
 from iotjobs.ui.progress import ReadingView
 
 if TYPE_CHECKING:
@@ -50,7 +58,8 @@ def investigate(run: Run) -> Findings:
     meter = Meter("Reading", lambda: run.brake_now)
     view = ReadingView(meter)
     with view.shown():
-        return workflow.investigate(run, progress=meter, on_unfinished=view.first_answer)
+        on_unfinished = view.first_answer if cells.are_a_persons() else None  # nobody else would see it
+        return workflow.investigate(run, progress=meter, on_unfinished=on_unfinished)
 
 
 def explore(findings: Findings, run: Run | None = None) -> Explorer:
@@ -82,4 +91,16 @@ def explore(findings: Findings, run: Run | None = None) -> Explorer:
             run, findings, rows, max_deletes=most, max_fraction=fraction
         ),
     )
-    return Explorer(findings, actions=actions)
+    explorer = Explorer(findings, actions=actions)
+    run.sections["explorer"] = explorer.static_html
+    for title, view in _MORE.items():
+        run.sections[title] = _section(title, view, findings)
+    return explorer
+
+
+#: What a report of an investigation shows below the explorer, with the headings of the notebook.
+_MORE = {"Prevent the next one": prevention, "One device, or many?": fleet_overview, "What changed": what_changed}
+
+
+def _section(title: str, view: Callable[[Findings], View], findings: Findings) -> Callable[[], Markup]:
+    return lambda: Markup("<h2>{}</h2>").format(title) + view(findings).html

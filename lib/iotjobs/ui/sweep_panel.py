@@ -102,6 +102,7 @@ class SweepPanel(static.StaticForm, ipywidgets.VBox):
         self.delete.on_click(report_errors(self.output, self._delete))
         self.stop.on_click(report_errors(self.output, self._stop_it))
         sweep.run.listeners.append(self.update_static)
+        sweep.run.sections["sweep"] = self.static_html
         self.show()
 
     @property

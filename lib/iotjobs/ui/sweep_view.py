@@ -91,7 +91,8 @@ def _rows_html(sweep: Sweep) -> Markup:
     plan = sweep.current_plan
     assert plan is not None  # noqa: S101 - for the type checker
     table = dangers_first(plan.table)
-    table["follows"] = [follows(row) for row in table.to_dict("records")]
+    follow = [follows(row) for row in table.to_dict("records")]
+    table["follows"] = pd.Series(follow, index=table.index, dtype=object)  # as text it would be no HTML any more
     return html_table(
         table, _PLAN_COLUMNS, caption="The plan, row by row", below="follows", most=MOST_ROWS, rest="plan.json"
     )
@@ -143,7 +144,7 @@ def sum_html(sweep: Sweep) -> Markup:
     assert plan is not None  # noqa: S101 - for the type checker
     live = int(plan.table["status"].isin(UNFINISHED).sum())
     deletes = 0 if sweep.action is Action.CANCEL else len(plan.table)
-    return render("sweep_sum.html", delete=deletes, cancel=live, left=len(sweep.left_out))
+    return render("sweep_sum.html", delete=deletes, cancel=live, left=len(sweep.left_out), refused=bool(sweep.refusals))
 
 
 def left_out_html(sweep: Sweep) -> Markup:
@@ -219,8 +220,10 @@ def sweep_report(sweep: Sweep) -> UpdatingView:
 
     def report() -> View:
         text = f"{sweep.run.outcome}: {sweep.run.reason}"
-        return View(result_html(sweep), visible(text, most=10_000))
+        html = Markup('<div class="repeats">{}</div>').format(result_html(sweep))  # of what the panel's plan shows
+        return View(html, visible(text, most=10_000))
 
     view = UpdatingView(report)
     sweep.run.listeners.append(view.refresh)
+    sweep.run.sections.setdefault("sweep", lambda: sweep_html(sweep))
     return view

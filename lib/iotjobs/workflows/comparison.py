@@ -26,14 +26,14 @@ def changes_since(
     executions: pd.DataFrame,
     jobs: pd.DataFrame,
     *,
-    given: Mapping[str, Any],
+    parameters: Mapping[str, Any],
 ) -> Changes:
     """Compare what an earlier run found with the executions and jobs (see `Findings`) of this one.
 
-    ``given`` are this run's parameters. Only what both runs looked at is compared. An execution that is no
+    ``parameters`` are this run's. Only what both runs looked at is compared. An execution that is no
     longer listed is described, a call each, to tell one that finished from one that was deleted.
     """
-    before = _in_scope(earlier.executions, given)
+    before = _in_scope(earlier.executions, parameters)
     now = _in_scope(executions, earlier.parameters)[COMPARED]
     absent = missing_now(before, now)
     finished, deleted, unread = _look_after(connection, absent.head(_MOST_LOOKS))
@@ -45,9 +45,9 @@ def changes_since(
         since=earlier.started_at,
         deleted=deleted,
         unread=unread,
-        read_whole=_read_whole(executions, jobs) if given["statuses"] is None else (),
+        read_whole=_read_whole(executions, jobs) if parameters["statuses"] is None else (),
     )
-    warnings = [*earlier.warnings, *earlier.differences(given)]
+    warnings = [*earlier.warnings, *earlier.differences(parameters)]
     if earlier.endpoint != connection.endpoint:
         warnings.append(f"the earlier run was at another endpoint, {earlier.endpoint}")
     if unread:
@@ -60,12 +60,12 @@ def changes_since(
     return Changes(table, as_before, not_compared, earlier.started_at, earlier.name, tuple(warnings))
 
 
-def _in_scope(executions: pd.DataFrame, given: Any) -> pd.DataFrame:
+def _in_scope(executions: pd.DataFrame, parameters: Any) -> pd.DataFrame:
     """The executions that a run with these parameters would have read, as far as job and thing tell."""
     rows = executions
     for name in ("job_id", "thing_name"):
-        if given.get(name) is not None:
-            rows = rows[rows[name] == given[name]]
+        if parameters.get(name) is not None:
+            rows = rows[rows[name] == parameters[name]]
     return rows.reset_index(drop=True)
 
 
@@ -99,18 +99,18 @@ def _finished_rows(finished: Sequence[Execution]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "job_id": found.key.job_id,
-                "thing_name": found.key.thing_name,
-                "execution_number": found.key.execution_number,
-                "queued_at": pd.Timestamp(found.queued_at),
-                "status": found.status.value,
-                "last_updated_at": pd.Timestamp(found.last_updated_at) if found.last_updated_at else pd.NaT,
+                "job_id": row.key.job_id,
+                "thing_name": row.key.thing_name,
+                "execution_number": row.key.execution_number,
+                "queued_at": pd.Timestamp(row.queued_at),
+                "status": row.status.value,
+                "last_updated_at": pd.Timestamp(row.last_updated_at) if row.last_updated_at else pd.NaT,
                 "stuck": False,
                 "cause": "",
                 "evidence": "finished",
                 "suggestion": "none",
             }
-            for found in finished
+            for row in finished
         ]
     )
 
@@ -118,5 +118,5 @@ def _finished_rows(finished: Sequence[Execution]) -> pd.DataFrame:
 def _read_whole(executions: pd.DataFrame, jobs: pd.DataFrame) -> set[str]:
     """The jobs of which every execution was read, by their own counts."""
     read = executions.groupby("job_id").size()
-    there = jobs.set_index("job_id")[[status.value for status in Status]].sum(axis=1, min_count=len(Status))
-    return {str(job_id) for job_id, count in there.dropna().items() if read.get(job_id, 0) == count}
+    totals = jobs.set_index("job_id")[[status.value for status in Status]].sum(axis=1, min_count=len(Status))
+    return {str(job_id) for job_id, count in totals.dropna().items() if read.get(job_id, 0) == count}

@@ -48,14 +48,14 @@ def delete_job_execution(run: Run) -> Deletion:
     with run.recorded():
         deletion = Deletion(run)
         values = run.parameters
-        named = {name: values[name] for name in (*request.NAMES, "cli_input_json")}
+        names = {name: values[name] for name in (*request.NAMES, "cli_input_json")}
         skeleton = values["generate_cli_skeleton"]
         if skeleton == "input":
             deletion.show_skeleton(request.INPUT_SKELETON)
-        elif skeleton is None and all(value is None for value in named.values()):
+        elif skeleton is None and all(value is None for value in names.values()):
             _ask_for(run, "--job-id, --thing-name, --execution-number")
         else:
-            deletion.cancel_first, deletion.request = values["cancel_first"], request.build(**named)
+            deletion.cancel_first, deletion.request = values["cancel_first"], request.build(**names)
             if skeleton == "output":
                 deletion.show_skeleton(request.OUTPUT_SKELETON)
         return deletion
@@ -82,11 +82,11 @@ def cancel_job_execution(run: Run) -> Deletion:
     """
     with run.recorded():
         deletion = Deletion(run, keeps_record=True)
-        named = {name: run.parameters[name] for name in request.CANCEL_NAMES}
-        if all(value is None for value in named.values()):
+        names = {name: run.parameters[name] for name in request.CANCEL_NAMES}
+        if all(value is None for value in names.values()):
             _ask_for(run, "--job-id, --thing-name")
         else:
-            deletion.request = request.build_cancel(**named)
+            deletion.request = request.build_cancel(**names)
         return deletion
 
 
@@ -126,9 +126,9 @@ class Deletion:
 
     def choose(
         self,
-        job_id: Any,
-        thing_name: Any,
-        execution_number: Any,
+        job_id: str,
+        thing_name: str,
+        execution_number: int | str | None,
         *,
         force: bool = False,
         cancel_first: bool = True,
@@ -144,11 +144,11 @@ class Deletion:
             self._namespace_id = self.request.namespace_id or self._namespace_id
         self.request, self.chosen_queued_at = None, None
         self.view, self.skeleton, self._confirm, self.keeps_record = DeletionView(), None, None, keeps_record
-        named = {"job_id": job_id, "thing_name": thing_name, "execution_number": execution_number, "force": force}
+        names = {"job_id": job_id, "thing_name": thing_name, "execution_number": execution_number, "force": force}
         if keeps_record:
-            self.request = request.build_cancel(**named)
+            self.request = request.build_cancel(**names)
         else:
-            self.request = request.build(**named, namespace_id=self._namespace_id)
+            self.request = request.build(**names, namespace_id=self._namespace_id)
         self.cancel_first, self._chosen_by_hand = cancel_first and not keeps_record, True
 
     def plan(self) -> Deletion:
@@ -208,9 +208,9 @@ class Deletion:
             return json.dumps(self.skeleton, indent=4).split("\n")
         plan = self.view.plan
         if plan is None:
-            named = f": {self.request}" if self.request else ": none chosen yet"
+            request_text = f": {self.request}" if self.request else ": none chosen yet"
             verb = VERB[not self.keeps_record].title()
-            return [f"{verb} one job execution{named}", *([self.run.reason] if self.run.reason else [])]
+            return [f"{verb} one job execution{request_text}", *([self.run.reason] if self.run.reason else [])]
         execution = plan.execution
         who = f"{execution.status}, queued {utc_text(execution.queued_at)}, version {execution.version_number}"
         return [

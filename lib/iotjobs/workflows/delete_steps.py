@@ -156,8 +156,8 @@ def _plan_for(
     """
     connection = run.connection
     if asked.execution_number not in (None, execution.key.execution_number):
-        meant = ExecutionKey(asked.job_id, asked.thing_name, asked.execution_number)
-        return last_look.newest_is_meant(meant, execution.key.execution_number)[0]
+        requested = ExecutionKey(asked.job_id, asked.thing_name, asked.execution_number)
+        return last_look.newest_is_meant(requested, execution.key.execution_number)[0]
     in_steps = (CANCEL, DELETE) if cancel_first and not execution.finished else (DELETE,)
     try:
         context = queue_context(connection, execution)

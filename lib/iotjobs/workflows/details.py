@@ -50,9 +50,9 @@ def look_up(connection: Connection, key: ExecutionKey) -> ExecutionDetails:
     names = {"jobId": key.job_id, "thingName": key.thing_name, "executionNumber": key.execution_number}
     execution = read("DescribeJobExecution", "execution", **names)
     job = read("DescribeJob", "job", jobId=key.job_id)
-    said = details_text((execution.get("statusDetails") or {}).get("detailsMap") or {})
+    report = details_text((execution.get("statusDetails") or {}).get("detailsMap") or {})
     facts = {
-        "The device last said": said or ("" if gaps else "nothing: it sent no status details"),
+        "The device last said": report or ("" if gaps else "nothing: it sent no status details"),
         "At": _moment_text(execution.get("lastUpdatedAt")),
         "Version": str(execution.get("versionNumber") or ""),
         "Job": str(job.get("description") or ""),
@@ -60,15 +60,15 @@ def look_up(connection: Connection, key: ExecutionKey) -> ExecutionDetails:
         "Reason": str(job.get("reasonCode") or ""),
         "Job document": _document(connection, key.job_id, gaps),
     }
-    return ExecutionDetails(key, said, {title: text for title, text in facts.items() if text}, tuple(gaps))
+    return ExecutionDetails(key, report, {title: text for title, text in facts.items() if text}, tuple(gaps))
 
 
 def rights_of(run: Run) -> tuple[str, ...]:
     """Who the caller is and whether it may do what the run is for."""
     if "confirm" not in run.parameters.values:
         return (reader(run.connection),)
-    named = {name: run.parameters.values.get(name) for name in ("job_id", "thing_name")}
-    return rights(run.connection, **named)
+    names = {name: run.parameters.values.get(name) for name in ("job_id", "thing_name")}
+    return rights(run.connection, **names)
 
 
 def _moment_text(seconds: float | None) -> str:

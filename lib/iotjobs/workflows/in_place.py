@@ -6,7 +6,7 @@ they were queued. All guards are those of the notebooks `delete_job_execution`, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _DELETES = (Suggestion.DELETE, Suggestion.FORCE_DELETE)
 
 
-def open_deletion(run: Run, findings: Findings, row: Any, *, keeps_record: bool) -> Deletion:
+def open_deletion(run: Run, findings: Findings, row: pd.Series, *, keeps_record: bool) -> Deletion:
     """The deletion of one execution of the findings, or with ``keeps_record`` its cancel, still to be planned.
 
     An unfinished one is deleted the safe way, after a cancel by its version. Raises Denied, Refused, IotJobsError.
@@ -83,10 +83,10 @@ def _start(run: Run, findings: Findings, notebook: str, **values: object) -> Run
     """A run beside the investigation's, in the place where that was. Raises Refused when the settings name another."""
     beside = start_beside(run, notebook, **values)
     with beside.recorded():
-        here, there = beside.connection, findings.connection
-        if (here.account, here.region, here.endpoint) != (there.account, there.region, there.endpoint):
+        here, other = beside.connection, findings.connection
+        if (here.account, here.region, here.endpoint) != (other.account, other.region, other.endpoint):
             raise Refused(
-                f"this investigation is of account {there.account}, {there.region}, {there.endpoint}, and the settings "
+                f"this investigation is of account {other.account}, {other.region}, {other.endpoint}, and the settings "
                 f"now name account {here.account}, {here.region}, {here.endpoint}: run the notebook anew; nothing was "
                 "changed"
             )

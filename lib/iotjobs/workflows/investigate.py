@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from iotjobs.run.run import Run
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: what is worked out once is kept beside the fields
 class Findings:
     """What an investigation found: plain values.
 
@@ -71,7 +72,7 @@ class Findings:
         """One sentence: how many are stuck, and why. What to do about it are the `steps`."""
         return summarise(self.executions)
 
-    @property
+    @cached_property
     def preventions(self) -> Preventions:
         """Which jobs can hang again, why, and the change that prevents it."""
         return preventions(
@@ -133,8 +134,9 @@ def _investigate(run: Run, progress: Progress, on_unfinished: Callable[[Findings
     )
     findings = _findings(run, snapshot)
     if earlier is not None:
-        given = values.as_document()
-        changes = changes_since(earlier, connection, findings.executions, findings.jobs, given=given)
+        changes = changes_since(
+            earlier, connection, findings.executions, findings.jobs, parameters=values.as_document()
+        )
         findings = replace(findings, changes=changes)
     _record(run, findings)
     return findings

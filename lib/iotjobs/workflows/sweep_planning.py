@@ -98,13 +98,13 @@ def _another_than(run: Run, asked: SweepRule, plan: SweepPlan, action: Action | 
     if run.parameters["plan_file"] is None:
         same = asked == plan.rule
         return [] if same else guards.is_the_plan_in_progress("of another rule", plan.plan_id)
-    meant, refused = _from_file(run, action)
-    if meant is None:
+    requested, refused = _from_file(run, action)
+    if requested is None:
         return refused
-    begun = {each.identity for each in plan.targets}
-    part = meant.rule.action == plan.rule.action and begun <= {each.identity for each in meant.targets}
-    same = meant.plan_id == plan.plan_id or part
-    return [] if same else guards.is_the_plan_in_progress(meant.plan_id, plan.plan_id)
+    targets = {each.identity for each in plan.targets}
+    part = requested.rule.action == plan.rule.action and targets <= {each.identity for each in requested.targets}
+    same = requested.plan_id == plan.plan_id or part
+    return [] if same else guards.is_the_plan_in_progress(requested.plan_id, plan.plan_id)
 
 
 def _from_file(run: Run, action: Action | None) -> tuple[SweepPlan | None, list[Refusal]]:
@@ -203,11 +203,13 @@ def offer(
     if refused:
         return refuse(run, replace(view, refusals=tuple(refused)))
     pending = sum(not each.state.is_final for each in view.results.values())
-    begun = "" if results is None else f"this run directory's sweep was begun, {pending} of {len(results)} are left; "
+    progress = (
+        "" if results is None else f"this run directory's sweep was begun, {pending} of {len(results)} are left; "
+    )
     moved = f"; {len(plan.reading.moved)} more fit and are left out, since they moved" if plan.reading.moved else ""
     run.finish(
         Outcome.PLANNED,
-        reason=f"{begun}nothing was changed; confirm with the phrase to {plan.rule.action} them{moved}",
+        reason=f"{progress}nothing was changed; confirm with the phrase to {plan.rule.action} them{moved}",
         confirm=plan.phrase,
         counts=counts_of_view(view),
         refusals=[refusal.as_document() for refusal in view.left_out],

@@ -36,7 +36,8 @@ class Unknown(CauseRule):
 
     def because(self, facts: Facts, context: EvidenceContext) -> str:
         gap, head, waits = context.gap(facts), context.head(facts), ""
-        if gap is None and head is not None and head.why_unknown == facts.why_unknown:
+        behind = head is not None and head.position < facts.position
+        if gap is None and head is not None and behind and head.why_unknown == facts.why_unknown:
             gap = context.gap(head)
             waits = f"behind {head_of_queue(facts, context)}, of which "
         if gap is None:
