@@ -22,7 +22,7 @@ INSTALL = set -- $(LOCKED) --requirement requirements.lock; index="$(INDEX)"; \
   else echo "uv cannot serve here, so pip does"; $(BIN)/python -m pip install "$$@"; fi
 
 .DEFAULT_GOAL := help
-.PHONY: coverage docs help airflow fleet setup demo lab browser test lint format lock audit sbom policies soak bench clean
+.PHONY: coverage docs pictures help airflow fleet setup demo lab browser test lint format lock audit sbom policies soak bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -67,6 +67,10 @@ airflow: setup  ## the example for Airflow, in Airflow itself (a minute to insta
 
 docs: setup  ## the pages that are made from the code
 	$(BIN)/python -m iotjobs.diagnosis.causes_page > docs/causes.md
+	$(BIN)/python docs/parameters_page.py > docs/parameters.md
+
+pictures: setup browser  ## the README's pictures anew, of JupyterLab on the sandbox (a minute)
+	$(BIN)/iotjobs sandbox -- $(BIN)/python docs/pictures.py "$(CHROMIUM_FOUND)"
 
 # Notebook 7 puts a long output into a box that scrolls, unless its cell says otherwise: nbstripout keeps that.
 lint: setup  ## the checks that need no service

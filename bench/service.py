@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent
 QUOTA = {"SearchIndex": 15.0, "GetThingConnectivityData": 350.0, "DescribeThing": 350.0}
 _DEVICE_PLANE = 200.0
 _DEFAULT = 10.0
+_LONGEST_S = 900
 
 
 @dataclass
@@ -42,19 +43,19 @@ class Traffic:
         """How many calls came in, most first."""
         return dict(Counter(_name(call) for call in self.calls).most_common())
 
-    def per_s(self, operation: str) -> float:
-        """Accepted calls a second of an operation, between its second and its last: the first may stand alone."""
-        at = [call["at"] for call in self.calls if call["operation"] == operation and call["error"] is None][1:]
+    def per_s(self, operation: str, *, after_s: float = 0) -> float:
+        """Accepted calls a second of an operation, between its second and its last: the first may stand alone.
+
+        ``after_s``: of those that came so long after the first.
+        """
+        at = [call["at"] for call in self.calls if call["operation"] == operation and call["error"] is None]
+        at = [moment for moment in at[1:] if moment - at[0] >= after_s]
         return float((len(at) - 1) / (at[-1] - at[0])) if len(at) > 1 else 0.0
 
-    def bound_s(self) -> float:
-        """The least time in which the quotas let these very calls through, each operation at once with the others."""
-        return max((self._least_s(name, count) for name, count in self.by_operation().items()), default=0.0)
-
-    @staticmethod
-    def _least_s(operation: str, count: int) -> float:
+    def least_s(self, operation: str) -> float:
+        """The least time in which the quota lets these very calls of an operation through."""
         quota = _DEVICE_PLANE if operation.startswith("data:") else QUOTA.get(operation, _DEFAULT)
-        return max(0.0, count - quota) / quota
+        return max(0.0, self.by_operation().get(operation, 0) - quota) / quota
 
 
 def _name(call: Mapping[str, Any]) -> str:
@@ -93,7 +94,9 @@ def running(
 def work(service: Service, task: str, *arguments: str) -> dict[str, Any]:
     """Do a task of `tasks.py` in a process of its own; what it printed."""
     command: Sequence[str] = [sys.executable, str(ROOT / "bench" / "tasks.py"), task, *arguments]
-    done = subprocess.run(command, env=service.environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, env=service.environment, capture_output=True, text=True, check=False, timeout=_LONGEST_S
+    )
     if done.returncode:
         raise RuntimeError(f"{task} failed: {done.stderr[-2000:]}")
     return dict(json.loads(done.stdout.splitlines()[-1]))

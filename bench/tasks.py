@@ -16,16 +16,18 @@ _MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a di
 
 
 def investigate(**asked: Any) -> dict[str, Any]:
-    """Read and diagnose; the seconds it took, and how many executions there were."""
+    """Read and diagnose; the seconds it took, those to the first diagnosis if there was one, how many executions."""
     import iotjobs
+    from iotjobs.workflows.investigate import investigate as read
 
+    first: list[float] = []
     with tempfile.TemporaryDirectory(dir=_MEMORY) as home:
         run = iotjobs.start("investigate", run_dir=f"{home}/run", **asked)
         began, wall = time.time(), time.perf_counter()
-        findings = iotjobs.investigate(run)
+        findings = read(run, on_unfinished=lambda _findings: first.append(time.perf_counter() - wall))
         took = time.perf_counter() - wall
         run.end()
-    return {"began": began, "seconds": took, "rows": len(findings.executions)}
+    return {"began": began, "seconds": took, "first_s": first[0] if first else None, "rows": len(findings.executions)}
 
 
 def sweep(targets: int, statuses: str) -> dict[str, Any]:

@@ -37,12 +37,21 @@ def main() -> None:
     parser.add_argument(
         "--limit", metavar="OPERATION=RATE", action="append", default=[], help="another quota; repeatable"
     )
+    parser.add_argument(
+        "--later",
+        metavar="OPERATION=RATE@SECONDS",
+        action="append",
+        default=[],
+        help="the quota so many seconds after the operation's first call",
+    )
     parser.add_argument("--latency", type=float, default=0.0, metavar="SECONDS", help="of every answer")
     parser.add_argument("--no-jobs-endpoint", action="store_true", help="DescribeEndpoint refuses iot:Jobs")
     parser.add_argument("--log", metavar="FILE", help="every call as a line of JSON, written at the end")
     options = parser.parse_args()
     limits = dict(AWS_QUOTAS) if options.quotas == "aws" else {}
     limits |= {name: float(rate) for name, rate in (one.split("=") for one in options.limit)}
+    changes = [one.replace("=", "@").split("@") for one in options.later]
+    later = {name: (float(seconds), float(rate)) for name, rate, seconds in changes}
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
@@ -52,7 +61,7 @@ def main() -> None:
         "jobs_endpoint": not options.no_jobs_endpoint,
         "latency_s": options.latency,
     }
-    with StandIn(limits=limits, **settings) as aws, tempfile.TemporaryDirectory() as home:
+    with StandIn(limits=limits, later=later, **settings) as aws, tempfile.TemporaryDirectory() as home:
         roles = [Role(ROLE.format(number), "iotjobs", ACCOUNT.format(number)) for number in range(options.accounts)]
         aws.logins.roles |= {role.arn: role for role in roles}
         for account in [options.account, *(role.account for role in roles)]:

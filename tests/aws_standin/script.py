@@ -101,10 +101,20 @@ class Script:
 
 
 class Quotas:
-    """A token bucket an operation of each account and region: so many calls a second, and as many at once."""
+    """A token bucket an operation of each account and region: so many calls a second, and as many at once.
 
-    def __init__(self, limits: Mapping[str, float], clock: Callable[[], float] = time.monotonic) -> None:
+    ``later``: so many seconds after the first call of an operation another limit holds.
+    """
+
+    def __init__(
+        self,
+        limits: Mapping[str, float],
+        clock: Callable[[], float] = time.monotonic,
+        later: Mapping[str, tuple[float, float]] | None = None,
+    ) -> None:
         self._limits = dict(limits)
+        self._later = dict(later or {})
+        self._first: dict[str, float] = {}
         self._clock = clock
         self._left: dict[tuple[str, str, str], tuple[float, float]] = {}
 
@@ -113,6 +123,9 @@ class Quotas:
         if rate is None:
             return True
         now, bucket = self._clock(), (account, region, operation)
+        after_s, then = self._later.get(operation, (0.0, rate))
+        if now - self._first.setdefault(operation, now) >= after_s:
+            rate = then
         left, at = self._left.get(bucket, (rate, now))
         left = min(rate, left + (now - at) * rate)
         self._left[bucket] = (left - 1 if left >= 1 else left, now)

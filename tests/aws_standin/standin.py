@@ -67,6 +67,7 @@ class StandIn:
         fips_device_plane: bool = False,
         lists_show_namespaces: bool = True,
         limits: Mapping[str, float] | None = None,
+        later: Mapping[str, tuple[float, float]] | None = None,
         latency_s: float = 0.0,
     ) -> None:
         self.region, self.account = region, account
@@ -77,7 +78,7 @@ class StandIn:
         self.partition = partition(region)
         self.policies_may_be_simulated = False
         self.lock = threading.RLock()
-        self.script, self.quotas = Script(), Quotas(limits or {})
+        self.script, self.quotas = Script(), Quotas(limits or {}, later=later)
         self.logins = Logins(self.now, self.partition)
         self.calls: list[Call] = []
         self.violations: list[str] = []

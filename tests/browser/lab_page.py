@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import nbformat
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from iotjobs.run.report import write_report
@@ -51,6 +52,20 @@ def saved_report(page: Page, lab: Lab, notebook: str) -> str:
     report = lab.folder / "saved.html"
     write_report(lab.folder / notebook, report)
     return re.sub(r"<[^>]+>", "", report.read_text().partition("<main>")[2])
+
+
+def violations(page: Page, within: str | None = None) -> list[str]:
+    """What axe-core finds wrong with the page, or with what a selector finds there, contrast included."""
+    found = Axe().run(page, context=within).response["violations"]
+    return [f"{rule['id']}: {node['html'][:200]}" for rule in found for node in rule["nodes"]]
+
+
+def dark(page: Page) -> None:
+    """Choose JupyterLab's dark theme by the menu."""
+    page.get_by_role("menuitem", name="Settings", exact=True).click()
+    page.get_by_text("Theme", exact=True).first.hover()
+    page.get_by_text("JupyterLab Dark", exact=True).click()
+    page.locator("body[data-jp-theme-light=false]").wait_for(timeout=WAIT_MS, state="attached")
 
 
 def shot(page: Page, name: str) -> None:

@@ -8,7 +8,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.lab_page import WAIT_MS, Lab, open_and_run, saved_report, shot
+from tests.browser.lab_page import WAIT_MS, Lab, dark, open_and_run, saved_report, shot, violations
 
 pytestmark = pytest.mark.browser
 
@@ -17,14 +17,14 @@ def test_run_all_and_one_click_name_the_blocker_and_what_it_last_said(page: Page
     page.add_init_script(_COUNT_CLICKS)
     open_and_run(page, sandbox_lab, "investigate.ipynb")
     live = page.locator(".iotjobs-live")
-    rows = live.locator("table[aria-label=executions] tbody tr")
+    rows = live.locator("table[aria-label=executions] tr[data-place]")
     expect(rows.first).to_contain_text("firmware-2-4-1", timeout=WAIT_MS)
     act_in_place(page, sandbox_lab, live)
     first_step = "1. Fix or cancel firmware-2-4-1 on 2 things (pumps): 2 executions, and frees 5 more that wait behind"
     expect(live.get_by_text(first_step)).to_be_visible()
 
     rows.filter(has_text="blocked").filter(has_text="pump-berlin-02").first.click()
-    heading = live.locator("h3", has_text="holds back")
+    heading = live.locator("h2", has_text="holds back")
     expect(heading).to_contain_text("pump-berlin-02: firmware-2-4-1 #1 is IN_PROGRESS")
     expect(heading).to_contain_text("stalled")
 
@@ -42,6 +42,14 @@ def test_run_all_and_one_click_name_the_blocker_and_what_it_last_said(page: Page
         page.set_viewport_size({"width": width, "height": 1300})
         assert page.evaluate(_CUT_OFF) == []
         shot(page, f"investigate-{width}")
+    expect(rows.first.locator("+ tr.below")).to_contain_text("Holds back: 1 Age: ")  # what a narrow table folds away
+    dark(page)
+    assert violations(page, ".jp-OutputArea") == []
+    shot(page, "investigate-dark")
+    page.goto((sandbox_lab.folder / "saved.html").as_uri())
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert violations(page) == []
 
 
 def act_in_place(page: Page, lab: Lab, live: Locator) -> None:
@@ -73,11 +81,12 @@ def act_in_place(page: Page, lab: Lab, live: Locator) -> None:
     expect(sweep).to_have_text("Plan a sweep of these 2")
     sweep.click()
     expect(live.get_by_text("The plan is refused, see above")).to_be_visible(timeout=WAIT_MS)
-    live.get_by_label("Of a job at most", exact=True).fill("0.5")
+    live.get_by_label("Part of a job at most (max_fraction)", exact=True).fill("0.5")
     page.keyboard.press("Tab")
     live.get_by_role("button", name="Plan again with these caps").click()
     expect(live.get_by_text("To confirm, type how many: 2")).to_be_visible(timeout=WAIT_MS)
     shot(page, "in-place-sweep")
+    assert violations(page, ".jp-OutputArea") == []
     assert len(list(lab.folder.glob("runs/*-sweep"))) == 2
     expect(live.locator("li").filter(has_text="more than max_fraction")).to_have_count(0)  # that plan changed nothing
     assert "Done here since the tables were read" in saved_report(page, lab, "investigate.ipynb")
@@ -89,7 +98,7 @@ def act_in_place(page: Page, lab: Lab, live: Locator) -> None:
 _COUNT_CLICKS = """window.clicks = 0;
   addEventListener('click', event => { if (event.isTrusted && event.detail) window.clicks += 1 }, true)"""
 
-#: The tables that are wider than the cell's output, which cuts them off; one in a region that scrolls is not.
+#: The tables that are wider than the cell's output; only the matrix, with a column for each cause, may scroll in it.
 _CUT_OFF = """() => [...document.querySelectorAll('.jp-OutputArea-output')].flatMap(output =>
-  [...output.querySelectorAll('table')].filter(table => !table.closest('.wide') && table.getBoundingClientRect().right >
+  [...output.querySelectorAll('table:not(.matrix)')].filter(table => table.getBoundingClientRect().right >
     output.getBoundingClientRect().right + 2).map(table => table.innerText.slice(0, 200)))"""

@@ -22,7 +22,7 @@ from tests.browser.build_findings import AS_OF
 from tests.browser.hostile_texts import FOREIGN, HIDING, PAYLOADS, findings, restored, result, views
 
 _ELEMENTS = (  # noqa: SIM905 - one word a line is no better
-    "div span b p ul ol li table thead tbody tr th td caption pre code details summary h1 h3 h4 small style br i em strong "
+    "div span b p ul ol li table thead tbody tr th td caption pre code details summary h1 h2 h3 h4 small style br i em strong "
     "svg title rect g text path line defs pattern circle tspan desc time input label button kbd section dl dt dd figure figcaption header"
 ).split()
 csv.field_size_limit(10_000_000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import iotjobs
 from iotjobs.errors import InvalidInput, IotJobsError
 from iotjobs.sandbox.fleet import Fleet
+from iotjobs.workflows import in_place
 from tests.service.run_sweep import guards_of, left, old_job, result, sweep
 
 FOUR = ["FAILED", "SUCCEEDED", "FAILED", "REJECTED"]
@@ -195,3 +197,21 @@ def test_a_pruned_plan_is_another_plan(aged_fleet: Fleet, tmp_path: Path) -> Non
     assert (guards_of(tmp_path), len(left(aged_fleet, "pruned"))) == (["phrase_must_match"], 4)
     planned.apply(planned.current_plan.phrase)
     assert left(aged_fleet, "pruned") == {things[0]: "FAILED"}
+
+
+def test_the_caps_are_about_the_rows_that_a_person_chose(
+    aged_fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    things = old_job(aged_fleet, "chosen-rows", FOUR)
+    run = iotjobs.start("investigate", run_dir=str(tmp_path / "look"), job_id="chosen-rows")
+    findings = iotjobs.investigate(run)
+    rows = findings.executions[findings.executions["thing_name"] == things[2]]
+    planned = in_place.open_sweep(run, findings, rows, max_deletes=1, max_fraction=0.25).plan()
+    assert planned.refusals == ()
+    assert planned.current_plan is not None
+    assert [each.key.thing_name for each in planned.current_plan.targets] == [things[2]]
+    used_again = rows.assign(queued_at=rows["queued_at"] - timedelta(hours=1))
+    none = in_place.open_sweep(run, findings, used_again, max_deletes=1, max_fraction=0.25).plan()
+    assert none.current_plan is None
+    assert "none of the rows chosen is as it was" in none.run.reason

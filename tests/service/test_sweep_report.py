@@ -39,6 +39,7 @@ def test_the_plan_stands_in_the_report_with_its_cautions_and_its_phrase(
     html = iotjobs.sweep_panel(sweep).static_html()
     assert "delete 2 executions of 1 job on 2 things" in html
     assert "2 of 2 are not finished" in html
+    assert html.count('<span class="caution">CAUTION:</span>') == 3  # of the plan, and of each row
     assert f"Next on {things[0]} is next-" in html
     assert sweep.current_plan.phrase in html
 

@@ -87,7 +87,16 @@ def test_a_window_may_open_with_the_job_itself() -> None:
     assert windows.next_opening(both, as_of=NOW) == datetime(2026, 12, 1, 3, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("window", [{}, {"startTime": "cron(0 3 ? * 3 *)"}, "tonight"])
+@pytest.mark.parametrize(
+    "window",
+    [
+        {},
+        {"startTime": "cron(0 3 ? * 3 *)"},
+        {"startTime": "cron(0 3 ? * 3 *)", "durationInMinutes": 10**25},
+        "tonight",
+    ],
+    ids=str,
+)
 def test_a_window_without_start_or_length_is_not_taken_for_an_open_one(window: object) -> None:
     with pytest.raises(windows.UnreadableSchedule):
         windows.has_opened({"maintenanceWindows": [window]}, queued_at=NOW, as_of=NOW)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from itertools import chain, groupby
 from typing import Any
 
@@ -57,20 +58,36 @@ def job_executions(
 
 def thing_executions(connection: Connection, thing_name: str) -> pd.DataFrame:
     """All executions of a thing, of whatever job and status (EXECUTION_COLUMNS), each once, as it is newest."""
-    return newest_states(executions_table(_listed(connection, thing_name=thing_name)))
+    return thing_list(connection, thing_name).executions()
 
 
-def listed_states(connection: Connection, identity: Identity) -> tuple[list[Status], int]:
-    """The states in which its thing's list has this very execution, and how many rows that list has.
+@dataclass(frozen=True, slots=True)
+class ThingList:
+    """What a thing's list had when it was read.
 
-    Without a table: a sweep asks this after every execution, and making a table of a few rows costs more than the call.
+    Without a table: a sweep reads one after every execution, and a table of a few rows costs more than the call.
     """
-    parts = _listed(connection, thing_name=identity.thing_name)
-    wanted = identity.job_id, identity.execution_number
-    rows = [row for part in parts for row in part.select(_IDENTIFYING).to_pylist()]
-    about = [row for row in rows if (row["job_id"], row["execution_number"]) == wanted]
-    states = [Status(row["status"]) for row in about if same_moment(row["queued_at"], identity.queued_at)]
-    return states, len(rows)
+
+    parts: tuple[pa.Table, ...]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+    def states(self, identity: Identity) -> list[Status]:
+        """The states in which it has this very execution."""
+        wanted = identity.job_id, identity.execution_number
+        rows = [row for part in self.parts for row in part.select(_IDENTIFYING).to_pylist()]
+        about = [row for row in rows if (row["job_id"], row["execution_number"]) == wanted]
+        return [Status(row["status"]) for row in about if same_moment(row["queued_at"], identity.queued_at)]
+
+    def executions(self) -> pd.DataFrame:
+        """All of it (EXECUTION_COLUMNS), each once."""
+        return newest_states(executions_table(self.parts))
+
+
+def thing_list(connection: Connection, thing_name: str) -> ThingList:
+    """Read a thing's list. Raises NotFound, IotJobsError."""
+    return ThingList(tuple(_listed(connection, thing_name=thing_name)))
 
 
 def newest_states(executions: pd.DataFrame) -> pd.DataFrame:
@@ -90,7 +107,12 @@ def newest_states(executions: pd.DataFrame) -> pd.DataFrame:
 
 def thing_queue(connection: Connection, thing_name: str) -> pd.DataFrame:
     """The unfinished executions of a thing (QUEUE_COLUMNS) in the order of delivery: running, then oldest."""
-    executions = thing_executions(connection, thing_name)
+    return queue_in(connection, thing_list(connection, thing_name))
+
+
+def queue_in(connection: Connection, listed: ThingList) -> pd.DataFrame:
+    """The same, of a list that was read."""
+    executions = listed.executions()
     return sort_by_delivery_order(connection, executions[executions["status"].isin(UNFINISHED)])
 
 

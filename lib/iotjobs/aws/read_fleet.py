@@ -6,10 +6,11 @@ executions that needed it are `unknown`. The number of calls is kept down: see `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 import pandas as pd
 
@@ -32,7 +33,17 @@ from iotjobs.aws.things import require_thing, things_table
 from iotjobs.diagnosis import commands
 from iotjobs.diagnosis.service_owners import is_greengrass
 from iotjobs.errors import Denied, IotJobsError, NotFound
-from iotjobs.model import ENDED_JOBS, TERMINAL, UNFINISHED, ExecutionKey, JobStatus, Status, table
+from iotjobs.model import (
+    ENDED_JOBS,
+    EXECUTION_COLUMNS,
+    TERMINAL,
+    UNFINISHED,
+    Execution,
+    ExecutionKey,
+    JobStatus,
+    Status,
+    table,
+)
 from iotjobs.snapshot import KEY, TIMER_COLUMNS, Evidence, FleetSnapshot, Gap, Place, last_change
 
 #: Hears how far a reading is: of what, so many more that are done, and so many more that there are to do.
@@ -87,6 +98,32 @@ def read_fleet(
         return _with_ended(snapshot, *ended.result())
 
 
+def read_execution(
+    connection: Connection, execution: Execution, job: Mapping[str, Any], *, stuck_after: timedelta
+) -> FleetSnapshot:
+    """Read what a diagnosis needs about one execution that was described, but for the queue that it is in.
+
+    That spares the list of its thing; a cause for which the queue must be known is unknown by it. ``job`` is a row of
+    JOB_COLUMNS as it is now. Raises Denied when the credentials end on the way.
+    """
+    key = execution.key
+    values = {
+        "job_id": key.job_id,
+        "thing_name": key.thing_name,
+        "execution_number": key.execution_number,
+        "status": execution.status.value,
+        "queued_at": execution.queued_at,
+        "started_at": execution.started_at,
+        "last_updated_at": execution.last_updated_at,
+        "version_number": execution.version_number,
+    }
+    row = table(EXECUTION_COLUMNS, {name: [values.get(name)] for name in EXECUTION_COLUMNS})
+    jobs = Jobs(rows={key.job_id: dict(job)})
+    scope = _Scope(row, Readings(tables=(row,)), jobs, frozenset({key.job_id}), with_queues=False)
+    as_of = connection.now()
+    return _with_evidence(connection, scope, None, no_progress, look_up, stuck_after=stuck_after, as_of=as_of)[0]
+
+
 def _with_evidence(
     connection: Connection,
     scope: _Scope,
@@ -134,9 +171,8 @@ def _queues_and_jobs(
 ) -> tuple[Readings, Jobs, set[str], pd.DataFrame, pd.DataFrame, list[Gap]]:
     """What waits for things, of whatever job: the readings, its jobs and which those are, its order and its timers."""
     known = scope.readings.known | set(things if scope.whole_account else ())
-    readings, jobs, queue_gaps = read_queues(
-        connection, replace(scope.readings, known=known), scope.jobs, set(things) - known
-    )
+    unread = set(things) - known if scope.with_queues else set()
+    readings, jobs, queue_gaps = read_queues(connection, replace(scope.readings, known=known), scope.jobs, unread)
     job_ids = {*scope.job_ids, *_waiting(readings, things)["job_id"]}
     jobs = jobs_of.describe(connection, jobs, job_ids)
     jobs, job_gaps = jobs_of.fill_in(connection, jobs, job_ids)
@@ -186,7 +222,8 @@ def place_of(connection: Connection) -> Place:
 class _Scope:
     """What was asked for, as far as it was read: ``job_ids`` are those that the reading is about.
 
-    ``read_ended`` reads what has ended, where only what is unfinished was read.
+    ``read_ended`` reads what has ended, where only what is unfinished was read; ``with_queues``: what else waits for
+    the things is read as well.
     """
 
     executions: pd.DataFrame
@@ -195,6 +232,7 @@ class _Scope:
     job_ids: frozenset[str] = frozenset()
     gaps: tuple[Gap, ...] = ()
     whole_account: bool = False
+    with_queues: bool = True
     read_ended: Callable[[], tuple[pd.DataFrame, list[Gap]]] | None = None
 
 

@@ -5,22 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pandas as pd
 
 from iotjobs.aws import executions as fetch
 from iotjobs.aws.concurrency import map_concurrently
 from iotjobs.aws.connection import Connection
-from iotjobs.aws.read_fleet import read_fleet
-from iotjobs.deletion.job_facts import JobFacts, read_job
+from iotjobs.aws.read_fleet import read_execution, read_fleet
+from iotjobs.deletion.job_facts import FreshJobs, JobFacts, read_job
 from iotjobs.deletion.plan import Plan, QueueContext
 from iotjobs.deletion.sweep_plan import SweepPlan
 from iotjobs.diagnosis.diagnose import diagnose
 from iotjobs.errors import IotJobsError, NotFound
 from iotjobs.model import Execution, ExecutionKey, Identity, same_moment
-from iotjobs.snapshot import KEY
-from iotjobs.sweep_rule import SweepRule
+from iotjobs.snapshot import KEY, FleetSnapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +73,25 @@ def _gone(connection: Connection, removals: Collection[Plan]) -> list[Identity]:
     return gone
 
 
-def cause_now(connection: Connection, removal: Plan, rule: SweepRule) -> str:
-    """The cause that an execution has now, empty when it has none. Raises IotJobsError when it cannot be read."""
+def cause_now(connection: Connection, removal: Plan, jobs: FreshJobs, *, approved: str, stuck_after: timedelta) -> str:
+    """The cause that an execution has now, empty when it has none. Raises IotJobsError when it cannot be read.
+
+    Its thing's list is read only where the ``approved`` cause does not show without: most do not depend on the queue.
+    """
     key = removal.key
+    job = jobs.row(connection, key.job_id)
+    snapshot = read_execution(connection, removal.execution, job, stuck_after=stuck_after)
+    if approved and _cause_in(snapshot, removal, stuck_after) == approved:
+        return approved
     snapshot = read_fleet(
-        connection, job_id=key.job_id, thing_name=key.thing_name, statuses=None, stuck_after=rule.stuck_after
+        connection, job_id=key.job_id, thing_name=key.thing_name, statuses=None, stuck_after=stuck_after
     )
-    rows = diagnose(snapshot, stuck_after=rule.stuck_after)
-    rows = rows[rows["execution_number"] == key.execution_number]
+    return _cause_in(snapshot, removal, stuck_after)
+
+
+def _cause_in(snapshot: FleetSnapshot, removal: Plan, stuck_after: timedelta) -> str:
+    rows = diagnose(snapshot, stuck_after=stuck_after)
+    rows = rows[rows["execution_number"] == removal.key.execution_number]
     return str(rows["cause"].iloc[0]) if len(rows) else ""
 
 

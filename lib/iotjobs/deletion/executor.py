@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from iotjobs.aws.connection import Connection
+from iotjobs.aws.executions import ThingList
 from iotjobs.deletion.job_facts import FreshJobs
 from iotjobs.deletion.last_look import Drifted
 from iotjobs.deletion.plan import Plan
@@ -38,7 +39,8 @@ class Executor:
     ``cause_now`` tells the cause that an execution has now, where the rule chose by cause; ``sleep`` and ``clock``
     (seconds) are a test's. ``raise_if_stopped``, asked in every pause, raises Interrupted. ``may_send`` is asked before
     a call goes on record, with whether it is the first about its execution, and raises where it must not go out;
-    ``noted`` hears of every line. Both under ``lock``, in the order of the lines.
+    ``noted`` hears of every line. Both under ``lock``, in the order of the lines. ``lists``: that of a thing whose last
+    delete it showed.
     """
 
     def __init__(
@@ -47,7 +49,7 @@ class Executor:
         *,
         run_name: str,
         ticket: str | None = None,
-        cause_now: Callable[[Connection, Plan], str] | None = None,
+        cause_now: Callable[[Connection, Plan, str, FreshJobs], str] | None = None,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -64,6 +66,7 @@ class Executor:
         self.crowd = Crowd()
         self._mark = ""
         self.jobs = FreshJobs(clock)
+        self.lists: dict[str, ThingList] = {}
         calling = [entry for entry in journal.entries if entry["event"] == "calling"]
         self.jobs_on_record = {entry["job_id"] for entry in calling}
 

@@ -117,7 +117,7 @@ class FreshJobs:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._read: dict[str, tuple[float, JobFacts]] = {}
+        self._read: dict[str, tuple[float, dict[str, Any]]] = {}
         self._reading: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
         self._choosing = threading.Lock()
 
@@ -131,11 +131,15 @@ class FreshJobs:
         return self._read.get(job_id, (float("-inf"), None))[0]
 
     def get(self, connection: Connection, job_id: str) -> JobFacts:
-        """Describe a job unless that was just done. Raises as `read_job`."""
+        """What is known of a job. Raises as `read_job`."""
+        return facts_of(self.row(connection, job_id))
+
+    def row(self, connection: Connection, job_id: str) -> dict[str, Any]:
+        """Describe a job, as a row of JOB_COLUMNS, unless that was just done. Raises as `read_job`."""
         with self.reading(job_id):
             asked_at = self._clock()
-            at, facts = self._read.get(job_id, (float("-inf"), None))
-            if facts is None or asked_at - at > _JOB_FRESH_S:
-                facts = read_job(connection, job_id)
-                self._read[job_id] = (asked_at, facts)
-            return facts
+            at, row = self._read.get(job_id, (float("-inf"), None))
+            if row is None or asked_at - at > _JOB_FRESH_S:
+                row = describe_job(connection, job_id)
+                self._read[job_id] = (asked_at, row)
+            return row

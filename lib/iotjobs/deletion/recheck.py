@@ -64,18 +64,18 @@ def unmoved_on_device_plane(connection: Connection, plan: Plan) -> Execution | N
     return None if now.key != plan.key or last_look.unchanged(plan.execution, now) else now
 
 
-def is_off_its_list(connection: Connection, plan: Plan) -> bool:
-    """Whether its thing's list no longer has it; False also where the list does not tell.
+def list_without_it(connection: Connection, plan: Plan) -> fetch.ThingList | None:
+    """Its thing's list, which no longer has it; None also where the list does not tell.
 
     A row that vanishes between two pages may hide another, and whether the list shows what a service owns, AWS
     does not say.
     """
     if plan.namespace_id or plan.queue_context.owner:
-        return False
+        return None
     try:
-        states, rows = fetch.listed_states(connection, plan.identity)
+        listed = fetch.thing_list(connection, plan.key.thing_name)
     except IotJobsError as error:
         if isinstance(error, Denied) and error.action is None:
             raise
-        return False
-    return rows < fetch.PAGE_ROWS and not states
+        return None
+    return None if len(listed) >= fetch.PAGE_ROWS or listed.states(plan.identity) else listed

@@ -27,9 +27,12 @@ from iotjobs.deletion.sweep_plan import MOST_NAMED, LeftAlone, Reading, SweepPla
 from iotjobs.diagnosis.diagnose import diagnose, possible_causes
 from iotjobs.diagnosis.service_owners import owner_of
 from iotjobs.errors import Denied, IotJobsError, NotFound
-from iotjobs.model import UNFINISHED, Cause, Execution, ExecutionKey, same_moment
+from iotjobs.model import UNFINISHED, Cause, Execution, ExecutionKey, same_moment, utc_text
 from iotjobs.snapshot import FleetSnapshot
 from iotjobs.sweep_rule import SweepRule
+
+#: Executions that a person chose one by one, each with when it was queued: a number may be used again.
+Chosen = frozenset[tuple[ExecutionKey, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +49,16 @@ class Choice:
 
 
 def select_targets(
-    connection: Connection, rule: SweepRule, caps: CapsInForce, *, progress: Progress = no_progress
+    connection: Connection,
+    rule: SweepRule,
+    caps: CapsInForce,
+    *,
+    chosen: Chosen | None = None,
+    progress: Progress = no_progress,
 ) -> Choice:
     """Read what the rule is about and make the plan; ``progress`` hears how far the reading is. Changes nothing.
 
+    ``chosen``: what else fits the rule is left out of account, also by the caps. None: all that fit are meant.
     Raises NotFound, Denied, IotJobsError: also when evidence is missing that the rule needs.
     """
     snapshot = read_fleet(
@@ -69,6 +78,9 @@ def select_targets(
         snapshot, rule, executions[replace(rule, causes=()).chooses(executions, as_of=as_of, members=members)]
     )
     fitting = executions[rule.chooses(executions, as_of=as_of, members=members)]
+    if chosen is not None:
+        known = zip(keys_of(fitting), map(utc_text, fitting["queued_at"]), strict=True)
+        fitting = fitting[[each in chosen for each in known]]
     free, left_out, refusals, jobs = _unprotected(connection, rule, fitting, snapshot.jobs)
     refusals += over_caps(caps.exceeded_by(len(free)))
     if free.empty or refusals:

@@ -205,11 +205,12 @@ class SweepExecutor:
 
     def _left_its_queue(self, target: Target) -> bool:
         try:
-            states, _ = self._with_fresh_credentials(
-                lambda connection: fetch.listed_states(connection, target.identity)
+            listed = self._with_fresh_credentials(
+                lambda connection: fetch.thing_list(connection, target.key.thing_name)
             )
         except NotFound:  # the thing is no longer registered, and so has no queue
             return True
+        states = listed.states(target.identity)
         return not (states if target.removal.deletes else any(state in UNFINISHED for state in states))
 
     def _raise_if_stopped(self, stop: Callable[[], bool]) -> None:
@@ -221,16 +222,24 @@ class SweepExecutor:
             raise Interrupted("a file `stop` lies in the run directory: remove it, and run again to go on")
 
 
-def afterwards(connection: Connection, results: Collection[TargetResult]) -> Mapping[str, str]:
+def afterwards(
+    connection: Connection, results: Collection[TargetResult], lists: Mapping[str, fetch.ThingList]
+) -> Mapping[str, str]:
     """What the queues and jobs look like after the sweep, by `job/thing/number` of those that were ended.
 
-    Reading only; what cannot be read is said to be unknown.
+    ``lists``: those of things that showed their last target to be gone; the others are read. Reading only; what cannot
+    be read is said to be unknown.
     """
+
+    def queue_of(name: str) -> pd.DataFrame:
+        listed = lists.get(name)
+        return fetch.thing_queue(connection, name) if listed is None else fetch.queue_in(connection, listed)
+
     gone = [each.removal for each in results if each.state.is_done]
     live = [removal for removal in gone if not removal.execution.finished]
     things = sorted({removal.key.thing_name for removal in live})
     jobs = sorted({removal.key.job_id for removal in live})
-    queues = map_concurrently(lambda name: fetch.thing_queue(connection, name), things)
+    queues = map_concurrently(queue_of, things)
     described = map_concurrently(lambda job_id: describe_job(connection, job_id), jobs)
     moved_on = {name: _queue_words(queue) for name, queue in zip(things, queues, strict=True)}
     stands = {job_id: _job_words(job) for job_id, job in zip(jobs, described, strict=True)}

@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from iotjobs import markup
 from iotjobs.model import NOT_AWS, Outcome, place_words
+from iotjobs.plurals import many
 from iotjobs.run import files
 
 #: The page may load nothing, run nothing and send nothing, whatever stands in an output.
@@ -72,7 +73,9 @@ def head_html(result: Mapping[str, Any], *, title: str = "", run_id: str = "") -
     outcome = str(result.get("outcome"))
     reason = " ".join(str(result.get("reason") or "").split())
     refusals = [each for each in result.get("refusals", []) if str(each.get("message")) not in reason]  # not said twice
-    problems = [*map(_problem, refusals), *result.get("warnings", [])]
+    left = [_name(each) for each in refusals if each.get("guard") == "left"]
+    problems = [*(_problem(each) for each in refusals if each.get("guard") != "left"), *result.get("warnings", [])]
+    problems += [f"{many(len(left), 'execution')} not touched: {', '.join(left)}"] if left else []
     more = [f"and {len(problems) - _MOST_PROBLEMS} more, see result.json"] if len(problems) > _MOST_PROBLEMS else []
     place = {name: result.get(name) for name in ("account", "region", "endpoint")}
     asked = result.get("sandbox") is not None
@@ -86,6 +89,7 @@ def head_html(result: Mapping[str, Any], *, title: str = "", run_id: str = "") -
         outcome=outcome,
         kind=_kind(result),
         reason=reason,
+        nothing_asked=not asked and not result.get("targets"),
         problems=[*problems[:_MOST_PROBLEMS], *more],
         next=_NEXT.get(outcome),
         confirm=result.get("confirm"),
@@ -106,6 +110,8 @@ def _kind(result: Mapping[str, Any]) -> str:
 
 def _facts(result: Mapping[str, Any], run_id: str) -> dict[str, Any]:
     parameters = result.get("parameters") or {}
+    if parameters.get("plan_file"):  # the rule and the caps are the plan's
+        parameters = {name: parameters.get(name) for name in ("plan_file", "ticket")}
     chosen = {name: value for name, value in parameters.items() if value not in (None, False)}
     return {
         "Ticket": parameters.get("ticket"),
@@ -116,9 +122,12 @@ def _facts(result: Mapping[str, Any], run_id: str) -> dict[str, Any]:
     }
 
 
+def _name(refusal: Mapping[str, Any]) -> str:
+    return "/".join(str(refusal[name]) for name in ("job_id", "thing_name", "execution_number") if refusal.get(name))
+
+
 def _problem(refusal: Mapping[str, Any]) -> str:
-    key = [str(refusal[name]) for name in ("job_id", "thing_name", "execution_number") if refusal.get(name)]
-    message, about = str(refusal.get("message") or ""), "/".join(key)
+    message, about = str(refusal.get("message") or ""), _name(refusal)
     return f"{refusal.get('guard')}: {message}" if about in message else f"{refusal.get('guard')}: {about}: {message}"
 
 

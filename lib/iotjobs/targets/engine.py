@@ -81,7 +81,7 @@ def cluster(scheduler: str | None, *, tasks: int) -> Iterator[Client]:
                 processes=True,
                 host="127.0.0.1",
                 dashboard_address="127.0.0.1:0",
-                silence_logs=logging.ERROR,
+                silence_logs=logging.CRITICAL,
             )
             client = stack.enter_context(Client(stack.enter_context(local), set_as_default=False))
         except (OSError, RuntimeError) as error:

@@ -73,14 +73,14 @@ class ActionPanel(ipywidgets.VBox):
         self.delete = _button("Plan this deletion", "trash")
         self.sweep = _button("Plan a sweep of these", "filter")
         self.close_panel = _button("Close the plan", "times")
-        self.most = ipywidgets.BoundedIntText(description="At most", value=_MOST, min=1, max=10**6)
+        self.most = ipywidgets.BoundedIntText(description="At most (max_deletes)", value=_MOST, min=1, max=10**6)
         self.fraction = ipywidgets.BoundedFloatText(
-            description="Of a job at most", value=_FRACTION, min=0.0, max=1.0, step=0.1
+            description="Part of a job at most (max_fraction)", value=_FRACTION, min=0.0, max=1.0, step=0.1
         )
         self.plan_again = _button("Plan again with these caps", "refresh")
         self.caps = in_a_row(self.most, self.fraction, self.plan_again)
         for field in (self.most, self.fraction):
-            field.layout.width, field.style.description_width = "190px", "110px"
+            field.layout.width, field.style.description_width = "auto", "initial"
         self.why, self.details, self.list = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HTML()
         self.place = ipywidgets.VBox()
         self.place.add_class("iotjobs-plan")
@@ -191,7 +191,9 @@ class ActionPanel(ipywidgets.VBox):
         self.panel = panel
         panel.run.listeners.append(self._follow)
         panel.observe(self.refresh, "running")
-        caps = [self.caps] if isinstance(panel, SweepPanel) else []
+        caps = []
+        if isinstance(panel, SweepPanel):
+            caps, panel.table.reveal = [self.caps], True
         self.place.children = [*caps, panel, in_a_row(self.close_panel)]
         panel.plan()
 

@@ -55,7 +55,8 @@ class DeletePanel(static.StaticForm, ipywidgets.VBox):
                 row(self.keep_record, self.force, self.cancel_first, self.show_plan),
                 self.output,
                 self.plan_view,
-                row(self.typed, self.delete, self.why),
+                row(self.typed, self.delete),
+                self.why,
             ]
         )
         for field in self._fields:
@@ -96,7 +97,8 @@ class DeletePanel(static.StaticForm, ipywidgets.VBox):
         self.delete.disabled = not self.armed
         for field in (*self._fields, self.show_plan):
             field.disabled = self.running
-        self.cancel_first.disabled = self.running or self.keep_record.value
+        for field in (self.number, self.cancel_first):  # a cancel is of the newest number, and nothing comes after it
+            field.layout.display = "none" if self.keep_record.value else ""
         self.typed.disabled = not self.confirmable
         self.delete.description = "Cancel it" if self.keep_record.value else "Delete"
         self.delete.icon = "ban" if self.keep_record.value else "trash"
@@ -196,4 +198,5 @@ def _text(label: str, value: Any) -> ipywidgets.Text:
 
 
 def _check(label: str, *, ticked: bool) -> ipywidgets.Checkbox:
-    return ipywidgets.Checkbox(description=label, value=ticked, indent=False)
+    layout = ipywidgets.Layout(width="auto", margin="2px 14px 2px 2px")
+    return ipywidgets.Checkbox(description=label, value=ticked, indent=False, layout=layout)

@@ -15,6 +15,7 @@ from iotjobs.ui.action_panel import ActionPanel, Actions
 from iotjobs.ui.banner import connection_banner
 from iotjobs.ui.callbacks import report_errors
 from iotjobs.ui.fleet_tables import EXECUTION_COLUMNS, executions_grid, jobs_grid
+from iotjobs.ui.layout import row as in_a_row
 from iotjobs.ui.model import executions_of, first_selection, key_of, row_of, select_job
 from iotjobs.ui.steps_view import StepsView, after_steps_html, steps_html, summary_html
 from iotjobs.ui.thing_panel import (
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from iotjobs.workflows.investigate import Findings
 
 _MOST_STATIC = 40
+_BESIDE_HEADING = ipywidgets.Layout(width="auto", margin="10px 0 2px 10px")
 
 
 class Explorer(static.StaticForm, ipywidgets.VBox):
@@ -45,7 +47,7 @@ class Explorer(static.StaticForm, ipywidgets.VBox):
         self.output = ipywidgets.Output()
         self.steps = StepsView(findings, self.selection, self.output)
         self.scope = ipywidgets.HTML()
-        self.all_jobs = ipywidgets.Button(description="All jobs", icon="times")
+        self.all_jobs = ipywidgets.Button(description="All jobs", icon="times", layout=_BESIDE_HEADING)
         self._rows = executions_of(findings, self.selection)
         self.jobs = jobs_grid(findings.jobs)
         self.jobs.reveal = True
@@ -54,6 +56,8 @@ class Explorer(static.StaticForm, ipywidgets.VBox):
         self.thing_head, self.thing_tail, self.handover = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HTML()
         self.queue_caption = ipywidgets.HTML()
         self.queue = queue_grid()
+        executions = [in_a_row(self.scope, self.all_jobs), self.executions, self.output, self.actions]
+        thing = [self.thing_head, self.queue_caption, self.queue, self.thing_tail, self.handover]
         super().__init__(
             [
                 ipywidgets.HTML(connection_banner(findings.connection).html),
@@ -62,15 +66,7 @@ class Explorer(static.StaticForm, ipywidgets.VBox):
                 ipywidgets.HTML(after_steps_html(findings)),
                 ipywidgets.HTML(_heading("Jobs, worst first: choose one to see its executions below")),
                 self.jobs,
-                ipywidgets.HBox([self.scope, self.all_jobs], layout=ipywidgets.Layout(flex_flow="row wrap")),
-                self.executions,
-                self.output,
-                self.actions,
-                self.thing_head,
-                self.queue_caption,
-                self.queue,
-                self.thing_tail,
-                self.handover,
+                *([*executions, *thing] if len(findings.executions) else [self.output]),
             ],
             layout=ipywidgets.Layout(width="100%"),
         )

@@ -27,8 +27,8 @@ _QUEUE_COLUMNS = (
     Column("Holds back", "unblocks", "number"),
     Column("Head of its queue", execution, "long"),
     Column("Cause", cause, "short"),
-    Column("So for", age("so_for_s", "since"), "short"),
-    Column("When it ends", "when_it_ends", "long"),
+    Column("So for", age("so_for_s", "since"), "short", 600),
+    Column("When it ends", "when_it_ends", "long", 700),
 )
 
 
@@ -68,7 +68,15 @@ def matrix_html(executions: pd.DataFrame) -> Markup:
     def heat(count: Any) -> int:
         return max(1, round(_DARKEST * min(1.0, int(count) / most))) if count else 0
 
-    return render("matrix.html", causes=causes, ages=ages, sections=sections, heat=heat, groups_known=len(groups) > 0)
+    return render(
+        "matrix.html",
+        causes=causes,
+        ages=ages,
+        sections=sections,
+        heat=heat,
+        groups_known=len(groups) > 0,
+        read=len(executions),
+    )
 
 
 def heaviest_html(findings: Findings) -> Markup:

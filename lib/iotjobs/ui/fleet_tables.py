@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from markupsafe import Markup
 
+from iotjobs.diagnosis.evidence_text import duration_text
 from iotjobs.markup import macro
 from iotjobs.model import TERMINAL
 from iotjobs.ui.grid import Grid, GridColumn
@@ -15,20 +16,31 @@ EXECUTION_COLUMNS = (
     Column("Execution", execution, "long"),
     Column("Status", badge("status"), "short"),
     Column("Cause", cause, "short"),
-    Column("Holds back", "unblocks", "number"),
-    Column("Age", age("age_s", "queued_at"), "short"),
-    Column("Suggestion", suggestion),
-    Column("Groups", "thing_groups", "long"),
+    Column("Holds back", "unblocks", "number", 700),
+    Column("Age", age("age_s", "queued_at"), "short", 600),
+    Column("Suggestion", suggestion, fold=800),
+    Column("Groups", "thing_groups", "long", 900),
 )
+
+
+def execution_texts(rows: pd.DataFrame) -> pd.Series:
+    """What `static.execution` shows, of all rows."""
+    return rows["job_id"] + " #" + rows["execution_number"].astype("str")
+
+
+def _age_texts(rows: pd.DataFrame) -> pd.Series:
+    return rows["age_s"].map(duration_text, na_action="ignore")
+
+
 _GRID_COLUMNS = (
     GridColumn("Thing", "thing_name", kind="long"),
-    GridColumn("Job", "job_id", execution, "long"),
+    GridColumn("Job", "job_id", execution, "long", text=execution_texts),
     GridColumn("Status", "status", badge("status"), "short"),
     GridColumn("Cause", "cause", cause, "short"),
-    GridColumn("Holds back", "unblocks", kind="number"),
-    GridColumn("Age", "age_s", age("age_s", "queued_at"), "short"),
-    GridColumn("Suggestion", "suggestion", suggestion),
-    GridColumn("Groups", "thing_groups", kind="long"),
+    GridColumn("Holds back", "unblocks", kind="number", fold=700),
+    GridColumn("Age", "age_s", age("age_s", "queued_at"), "short", fold=600, text=_age_texts),
+    GridColumn("Suggestion", "suggestion", suggestion, fold=800),
+    GridColumn("Groups", "thing_groups", kind="long", fold=900),
     GridColumn("No.", "execution_number", hidden=True),
     GridColumn("Queued", "queued_at", hidden=True),
     GridColumn("Evidence", "evidence", hidden=True),
@@ -48,9 +60,9 @@ def jobs_grid(jobs: pd.DataFrame) -> Grid:
         GridColumn("Status", "status", badge("status"), "short"),
         GridColumn("Stuck", "stuck", kind="number"),
         GridColumn("Worst cause", "worst_cause", lambda row: cause({"cause": row["worst_cause"]}), "short"),
-        GridColumn("QUEUED", "QUEUED", kind="number"),
-        GridColumn("IN_PROGRESS", "IN_PROGRESS", kind="number"),
-        GridColumn("Finished", "finished", _finished, "number"),
+        GridColumn("QUEUED", "QUEUED", kind="number", fold=600),
+        GridColumn("IN_PROGRESS", "IN_PROGRESS", kind="number", fold=800),
+        GridColumn("Finished", "finished", _finished, "number", fold=800),
     )
     return Grid(jobs.assign(finished=ended), columns, label="jobs", length=5)
 

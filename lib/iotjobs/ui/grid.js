@@ -30,7 +30,8 @@ export default {
 
     el.addEventListener("click", (event) => {
       const button = event.target.closest("button[data-do]");
-      const row = event.target.closest("tr[data-place]");
+      const above = event.target.closest("tr.below")?.previousElementSibling; // words under a row are the row's
+      const row = above ?? event.target.closest("tr[data-place]");
       if (button) tell({ do: button.dataset.do, value: button.dataset.value });
       else if (row && !getSelection().toString()) {
         row.focus({ preventScroll: true });
@@ -38,7 +39,8 @@ export default {
       }
     });
     el.addEventListener("change", (event) => {
-      if (event.target.dataset.do === "length") tell({ do: "length", value: event.target.value });
+      const { do: act } = event.target.dataset;
+      if (event.target.matches("select")) tell({ do: act, value: event.target.value });
     });
     el.addEventListener("input", (event) => {
       const { do: act, name } = event.target.dataset;
@@ -81,7 +83,7 @@ export default {
     if (model.get("reveal")) { // once: "Run All" leaves a person at the notebook's end
       model.set("reveal", false);
       model.save_changes();
-      const whole = () => el.closest(".iotjobs-live")?.scrollIntoView({ block: "start" });
+      const whole = () => (el.closest(".iotjobs-plan") ?? el.closest(".iotjobs-live"))?.scrollIntoView({ block: "start" });
       const timers = [0, 400, 1200, 2500].map((pause) => setTimeout(whole, pause));
       const stop = () => timers.forEach(clearTimeout);
       for (const act of ["wheel", "keydown", "pointerdown"]) addEventListener(act, stop, { once: true, passive: true });

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,8 @@ _HERE = Path(__file__).parent
 class GridColumn:
     """A column: `name` is what it sorts by, searches and copies; `cell` is what it shows of a row.
 
-    ``kind`` as in `static.Column`. ``hidden`` columns are searched and copied, not shown.
+    ``kind`` and ``fold`` as in `static.Column`. ``hidden`` columns are searched and copied, not shown. ``text`` makes
+    of the column what is searched and filtered, where a person sees other words than the column holds.
     """
 
     title: str
@@ -39,13 +40,15 @@ class GridColumn:
     cell: Callable[[Row], Any] | None = None
     kind: str = ""
     hidden: bool = False
+    fold: int = 0
+    text: Callable[[pd.DataFrame], pd.Series] | None = None
 
 
 class Grid(anywidget.AnyWidget):
     """A live table of a frame; its rows are known by their places in it. Observe `chosen`, and `matched`.
 
-    `matched` changes with `matches`. With ``reveal`` the view that it is in is scrolled to when it is first shown.
-    ``frame``: all rows, numbered from 0.
+    `matched` changes with `matches`. With ``reveal`` the plan or view that it is in is scrolled to when it is first
+    shown. ``frame``: all rows, numbered from 0.
     ``crossed``: the places of rows that are dealt with, and how. A ``plain`` one keeps the order of its rows, and has
     its tools only where there are more than a page; ``below`` is the column whose text stands under its row, ``strong``
     the flag of rows that are set apart.
@@ -123,10 +126,11 @@ class Grid(anywidget.AnyWidget):
 
     def _match(self) -> None:
         fits = pd.Series(True, index=self.frame.index)
-        for word in self._search.lower().split():
-            fits &= self._text_of(column.name for column in self._columns).str.contains(word, regex=False)
+        for word in _plain(self._search).split():
+            fits &= self._text_of(self._columns).str.contains(word, regex=False)
         for name, part in self._filters.items():
-            fits &= self._text_of([name]).str.contains(part.lower().strip(), regex=False)
+            columns = [column for column in self._columns if column.name == name]
+            fits &= self._text_of(columns).str.contains(_plain(part).strip(), regex=False)
         rows = self.frame[fits]
         if self._sort is not None:
             name, ascending = self._sort
@@ -136,19 +140,21 @@ class Grid(anywidget.AnyWidget):
         self._page = min(self._page, max(0, ceil(len(self._places) / self._length) - 1))
         self._draw()
 
-    def _text_of(self, names: Iterable[str]) -> pd.Series:
-        """The columns as one lowercase text a row; made when first asked for."""
+    def _text_of(self, columns: Iterable[GridColumn]) -> pd.Series:
+        """The columns as one text a row, such as `_plain` makes; made when first asked for."""
         text = pd.Series("", index=self.frame.index, dtype="str")
-        for name in names:
-            if name not in self._texts:
-                self._texts[name] = self.frame[name].astype("str").fillna("").str.lower()
-            text = text + " " + self._texts[name]
+        for column in columns:
+            if column.name not in self._texts:
+                values = column.text(self.frame) if column.text else self.frame[column.name]
+                words = values.astype("str").fillna("").str.lower().str.replace("_", " ", regex=False)
+                self._texts[column.name] = words
+            text = text + " " + self._texts[column.name]
         return text
 
     def _draw(self) -> None:
         first = self._page * self._length
         places = self._places[first : first + self._length]
-        columns = [column for column in self._columns if not column.hidden]
+        columns = [self._unfolded(column) for column in self._columns if not column.hidden]
         records = self.frame.loc[places].to_dict("records")
         rows = [
             {
@@ -178,7 +184,13 @@ class Grid(anywidget.AnyWidget):
             lengths=sorted({*_PAGE_LENGTHS, self._length}),
             several=self._several,
             plain=self._plain,
+            widest=max(column.fold for column in columns),
         )
+
+    def _unfolded(self, column: GridColumn) -> GridColumn:
+        """A column that is sorted or filtered by is never folded away."""
+        used = column.name in self._filters or (self._sort is not None and self._sort[0] == column.name)
+        return replace(column, fold=0) if used else column
 
     def _draw_page_of_choice(self, _change: Any) -> None:
         """Show the page of what was chosen elsewhere."""
@@ -230,3 +242,8 @@ class Grid(anywidget.AnyWidget):
         if self._sort is None or self._sort[0] != name:
             return (name, True)
         return (name, False) if self._sort[1] else None
+
+
+def _plain(words: str) -> str:
+    """What is typed, and what it is looked for in: `force_delete`, as AWS and the files write it, is `force delete`."""
+    return words.lower().replace("_", " ")

@@ -6,5 +6,5 @@ import ipywidgets
 
 
 def row(*widgets: ipywidgets.Widget) -> ipywidgets.HBox:
-    """Widgets in a row, which goes on below where the page is narrow."""
-    return ipywidgets.HBox(widgets, layout=ipywidgets.Layout(flex_flow="row wrap"))
+    """Widgets in a row, on one line with each other, which goes on below where the page is narrow."""
+    return ipywidgets.HBox(widgets, layout=ipywidgets.Layout(flex_flow="row wrap", align_items="center"))

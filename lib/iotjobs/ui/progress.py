@@ -42,8 +42,6 @@ class ReadingView:
 
     def first_answer(self, findings: Findings) -> None:
         """Show what is unfinished, the while what has ended is still read."""
-        if not cells.are_a_persons():
-            return
         from iotjobs.ui.explorer import Explorer  # noqa: PLC0415 - most readings have no need of it
 
         self._first = Explorer(findings).static_html()  # shown with the next line

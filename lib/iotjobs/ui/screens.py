@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from iotjobs.markup import View
+from iotjobs.run import cells
 from iotjobs.run.progress import Meter
 from iotjobs.ui.action_panel import Actions
 from iotjobs.ui.changes_view import what_changed
@@ -57,7 +58,8 @@ def investigate(run: Run) -> Findings:
     meter = Meter("Reading", lambda: run.brake_now)
     view = ReadingView(meter)
     with view.shown():
-        return workflow.investigate(run, progress=meter, on_unfinished=view.first_answer)
+        on_unfinished = view.first_answer if cells.are_a_persons() else None  # nobody else would see it
+        return workflow.investigate(run, progress=meter, on_unfinished=on_unfinished)
 
 
 def explore(findings: Findings, run: Run | None = None) -> Explorer:

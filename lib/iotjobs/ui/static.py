@@ -48,19 +48,22 @@ class StaticForm(ipywidgets.Widget):
         self.add_class("mathjax_ignore")
         self.add_class("iotjobs-live")
         self._static = display(self._static_bundle(), raw=True, display_id=True)
-        display(self._repr_mimebundle_(), raw=True)
+        # where no widget can be shown, such as in a notebook that is not trusted, a front end takes the plain text
+        display({**self._repr_mimebundle_(), "text/plain": ""}, raw=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column of a plain table: what its cells show of a row, a column's name or a function of the row.
 
-    ``kind`` is a class of the stylesheet: `long` may break anywhere, `short` and `number` not at all.
+    ``kind`` is a class of the stylesheet: `long` may break anywhere, `short` and `number` not at all. ``fold``: where
+    the table is narrower than so many px its cells stand under their rows (one of the widths of `style.css`); 0: never.
     """
 
     title: str
     of: str | Callable[[Row], Any]
     kind: str = ""
+    fold: int = 0
 
     def cell(self, row: Row) -> Any:
         """What the row's cell shows."""
@@ -78,8 +81,8 @@ def cause(row: Row) -> Markup:
 
 
 def moment(name: str) -> Callable[[Row], Markup]:
-    """The cell of a moment; to the second on hover."""
-    return lambda row: macro("moment")(row[name])
+    """The cell of a moment, or of one written as text; to the second on hover."""
+    return lambda row: macro("moment")(pd.Timestamp(row[name]))
 
 
 def age(name: str, since: str) -> Callable[[Row], Markup]:

@@ -23,6 +23,7 @@ from iotjobs.plurals import many
 from iotjobs.run.progress import progress_sentence
 from iotjobs.ui import static, sweep_view
 from iotjobs.ui.callbacks import in_background, report_errors
+from iotjobs.ui.fleet_tables import execution_texts
 from iotjobs.ui.grid import Grid, GridColumn
 from iotjobs.ui.layout import row
 
@@ -42,11 +43,11 @@ _NO_ROWS = pd.DataFrame(
 _COLUMNS = (
     GridColumn("Plan", "status", sweep_view.mark, "short"),
     GridColumn("Thing", "thing_name", kind="long"),
-    GridColumn("Job", "job_id", static.execution, "long"),
+    GridColumn("Job", "job_id", static.execution, "long", text=execution_texts),
     GridColumn("Status", "status", static.badge("status"), "short"),
-    GridColumn("Cause", "cause", static.cause, "short"),
-    GridColumn("Queued", "queued_at", static.moment("queued_at"), "short"),
-    GridColumn("What follows", "consequences", sweep_view.follows, "words"),
+    GridColumn("Cause", "cause", static.cause, "short", fold=600),
+    GridColumn("Queued", "queued_at", static.moment("queued_at"), "short", fold=800),
+    GridColumn("What follows", "consequences", sweep_view.follows, "words", fold=1600),
 )
 
 
@@ -88,7 +89,8 @@ class SweepPanel(static.StaticForm, ipywidgets.VBox):
                 row(self.leave_out, self.look_again, self.other_action),
                 self.left_out,
                 self.where,
-                row(self.ticket, self.typed, self.delete, self.why, self.stop, self.progress),
+                row(self.ticket, self.typed, self.delete, self.stop, self.progress),
+                self.why,
                 self.said,
                 self.output,
             ],
@@ -128,10 +130,11 @@ class SweepPanel(static.StaticForm, ipywidgets.VBox):
         """Show the sweep as it stands now, with nothing ticked and nothing typed."""
         self.typed.value = ""
         self.head.value = sweep_view.head_html(self.sweep)
-        self.left_out.value = sweep_view.left_out_html(self.sweep)
+        begun = sweep_view.has_started(self.sweep)
+        total = "" if begun or self._rows.empty else sweep_view.sum_html(self.sweep)
+        self.left_out.value = total + sweep_view.left_out_html(self.sweep)
         self.table.show(self._rows)
-        started = sweep_view.has_started(self.sweep)
-        self.result.value = _scrolled(sweep_view.result_html(self.sweep)) if started else ""
+        self.result.value = _scrolled(sweep_view.result_html(self.sweep)) if begun else ""
         self.where.value = sweep_view.where_html(self.sweep)
         self.refresh()
 

@@ -45,8 +45,8 @@ _PLAN_COLUMNS = (
     Column("Job", "job_id", "long"),
     Column("No.", "execution_number", "number"),
     Column("Status", badge("status"), "short"),
-    Column("Cause", cause, "short"),
-    Column("Queued", moment("queued_at"), "short"),
+    Column("Cause", cause, "short", 600),
+    Column("Queued", moment("queued_at"), "short", 800),
 )
 _RESULT_COLUMNS = {
     "state": Column("Now", badge("state"), "short"),
@@ -91,7 +91,8 @@ def _rows_html(sweep: Sweep) -> Markup:
     plan = sweep.current_plan
     assert plan is not None  # noqa: S101 - for the type checker
     table = dangers_first(plan.table)
-    table["follows"] = [follows(row) for row in table.to_dict("records")]
+    follow = [follows(row) for row in table.to_dict("records")]
+    table["follows"] = pd.Series(follow, index=table.index, dtype=object)  # as text it would be no HTML any more
     return html_table(
         table, _PLAN_COLUMNS, caption="The plan, row by row", below="follows", most=MOST_ROWS, rest="plan.json"
     )
@@ -116,7 +117,8 @@ def head_html(sweep: Sweep) -> Markup:
     plan, rows = sweep.current_plan, pending_rows(sweep)
     if plan is None or plan.table.empty:
         reason = sweep.run.reason
-        return _refusals_html(sweep) or (render("sweep_nothing.html", reason=reason) if reason else Markup())
+        nothing = render("sweep_nothing.html", reason=reason, verb=sweep.action.value) if reason else Markup()
+        return run_banner(sweep.run) + (_refusals_html(sweep) or nothing)
     if rows.empty:
         return Markup()
     jobs, things = rows["job_id"].nunique(), rows["thing_name"].nunique()

@@ -11,6 +11,7 @@ from iotjobs.deletion.printed_sweep import PrintedSweep, printed_sweep
 from iotjobs.diagnosis import commands
 from iotjobs.diagnosis.evidence_text import NO_TIME_ON_RECORD, duration_text
 from iotjobs.diagnosis.queue_effects import with_consequences
+from iotjobs.errors import InvalidInput
 from iotjobs.markup import macro, render
 from iotjobs.model import UNFINISHED, Action, Status, Suggestion
 from iotjobs.plurals import many
@@ -37,9 +38,9 @@ _QUEUE_COLUMNS = (
     Column("Execution", execution, "long"),
     Column("Status", badge("status"), "short"),
     Column("Cause", cause, "short"),
-    Column("So for", age("so_for_s", "since"), "short"),
-    Column("Last report", _last_report, "short"),
-    Column("When it ends", "when_it_ends", "long"),
+    Column("So for", age("so_for_s", "since"), "short", 600),
+    Column("Last report", _last_report, "short", 800),
+    Column("When it ends", "when_it_ends", "long", 700),
 )
 
 
@@ -124,7 +125,7 @@ def queue_grid() -> Grid:
     """The live table of a thing's queue; a row that is chosen is an execution to look at, or to plan something for."""
     names = ("position", "job_id", "status", "cause", "so_for_s", "last_updated_at", "when_it_ends")
     columns = tuple(
-        GridColumn(column.title, name, column.cell, column.kind)
+        GridColumn(column.title, name, column.cell, column.kind, fold=column.fold)
         for name, column in zip(names, _QUEUE_COLUMNS, strict=True)
     )
     return Grid(
@@ -148,11 +149,17 @@ def _handover(row: Any, findings: Findings) -> Markup:
         cancel=cancel_command(row, findings) if unfinished else None,
         delete=delete_command(row, findings),
         parameters=delete_parameters(row),
-        sweeps=[sweep_of(row, findings, action) for action in (Action.CANCEL, Action.DELETE)]
-        if unfinished and row["suggestion"] in TAKE_AWAY
-        else [],
+        sweeps=_sweeps(row, findings) if unfinished and row["suggestion"] in TAKE_AWAY else [],
         row=row,
     )
+
+
+def _sweeps(row: Any, findings: Findings) -> list[PrintedSweep]:
+    """The sweeps of what is like a row; none where a name came that no parameter takes."""
+    try:
+        return [sweep_of(row, findings, action) for action in (Action.CANCEL, Action.DELETE)]
+    except InvalidInput:
+        return []
 
 
 def cancel_command(row: Any, findings: Findings) -> str | None:

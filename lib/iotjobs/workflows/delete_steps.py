@@ -226,7 +226,7 @@ def _finish(run: Run, view: DeletionView, ending: IotJobsError | None, *, alread
     else:
         so_far = f"{key} was cancelled, {result.only_cancelled}: " if result.only_cancelled else ""
         if ending is not None and result.touched and not so_far:
-            verb = VERB[result.removal.deletes]
+            verb = VERB[result.delete_sent]
             so_far = f"the {verb} of {key} was sent, and whether it acted is not known yet: "
         reason = f"{so_far}{ending or result.why}"
         refusals = (Refusal(result.guard or result.state, reason, key),)

@@ -16,12 +16,13 @@ from iotjobs.deletion.results import (
     TargetResult,
     results_table,
 )
+from iotjobs.deletion.select import Chosen
 from iotjobs.deletion.sweep_plan import SweepPlan
 from iotjobs.errors import InvalidInput
 from iotjobs.markup import visible
 from iotjobs.model import Action, ExecutionKey
 from iotjobs.workflows.sweep_applying import apply_plan
-from iotjobs.workflows.sweep_planning import Chosen, make_plan, offer, rule_of
+from iotjobs.workflows.sweep_planning import make_plan, offer, rule_of
 from iotjobs.workflows.sweep_state import SweepView
 
 if TYPE_CHECKING:

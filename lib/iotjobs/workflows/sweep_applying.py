@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from iotjobs.deletion import caps, guards, plan_file, sweep_guards
+from iotjobs.deletion.executor import Executor
 from iotjobs.deletion.results import (
     TargetResult,
     counts_of,
@@ -78,8 +79,9 @@ def apply_plan(
                 account=plan.account,
                 region=plan.region,
             )
-        ending = _carry_out(run, session, plan, results, stop=stop, progress=progress)
-        return finish(run, session, replace(view, refusals=(), results=results, open=False), ending)
+        executor = executor_of(run, session, plan)
+        ending = _carry_out(run, session, plan, results, executor, stop=stop, progress=progress)
+        return finish(run, session, replace(view, refusals=(), results=results, open=False), ending, executor.lists)
 
 
 def _carry_out(
@@ -87,6 +89,7 @@ def _carry_out(
     session: Session,
     plan: SweepPlan,
     results: Results,
+    executor: Executor,
     *,
     stop: Callable[[], bool],
     progress: Callable[[TargetResult], None],
@@ -104,10 +107,10 @@ def _carry_out(
             run.note(counts=counts_of(results.values()))
         progress(result)
 
-    executor = SweepExecutor(
+    sweep_executor = SweepExecutor(
         plan,
         results,
-        executor=executor_of(run, session, plan),
+        executor=executor,
         journal=session.journal,
         directory=session.directory.path,
         connect=lambda: run.connection,
@@ -115,7 +118,7 @@ def _carry_out(
     )
     try:
         with told(meter.line):
-            executor.run(stop=stop, progress=done)
+            sweep_executor.run(stop=stop, progress=done)
     except IotJobsError as error:
         return error
     finally:

@@ -10,10 +10,10 @@ from iotjobs import sweep_rule
 from iotjobs.deletion import caps, guards, plan_file, plan_signature, sweep_guards
 from iotjobs.deletion.evidence import Evidence
 from iotjobs.deletion.refusal import Refusal
-from iotjobs.deletion.select import select_targets
+from iotjobs.deletion.select import Chosen, select_targets
 from iotjobs.deletion.sweep_plan import SweepPlan
 from iotjobs.errors import InvalidInput, RecordError
-from iotjobs.model import Action, ExecutionKey, Outcome, utc_text
+from iotjobs.model import Action, Outcome
 from iotjobs.run.progress import Meter, told
 from iotjobs.sweep_rule import SweepRule
 from iotjobs.workflows.sweep_state import (
@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     from iotjobs.run.directory import Session
     from iotjobs.run.run import Run
 
-#: Executions that a person chose, each with the second when it was queued: a key alone may be used again.
-Chosen = frozenset[tuple[ExecutionKey, str]]
+_NONE_AS_CHOSEN = "none of the rows chosen is as it was when the table was read, or still fits: read the fleet anew"
 
 
 def make_plan(run: Run, *, action: Action | None = None, only: Chosen | None = None) -> SweepView:
@@ -147,27 +146,21 @@ def _from_directory(session: Session, asked: SweepRule) -> tuple[SweepPlan | Non
 def _choose(run: Run, session: Session, asked: SweepRule, only: Chosen | None) -> SweepView:
     meter = Meter("Reading", lambda: run.brake_now)
     with told(meter.line):
-        choice = select_targets(run.connection, asked, caps_in_force(run), progress=meter)
+        choice = select_targets(run.connection, asked, caps_in_force(run), chosen=only, progress=meter)
     view = SweepView(left_out=sweep_guards.left_alone(choice.left_out))
     if choice.plan is not None:
-        return offer(run, session, choice.plan if only is None else choice.plan.without(_others(choice.plan, only)))
+        return offer(run, session, choice.plan)
     if choice.refusals or (choice.left_out and not choice.matched):
         refused = choice.refusals or view.left_out
         return refuse(run, replace(view, refusals=refused), matched=choice.matched)
     moved = f"all {choice.matched} that fit the rule moved while the plan was made: look again"
     run.finish(
         Outcome.NOTHING_TO_DO,
-        reason=moved if choice.matched else "no execution fits the rule",
+        reason=moved if choice.matched else "no execution fits the rule" if only is None else _NONE_AS_CHOSEN,
         counts=counts_of_view(view),
         refusals=[refusal.as_document() for refusal in view.left_out],
     )
     return view
-
-
-def _others(plan: SweepPlan, chosen: Chosen) -> set[ExecutionKey]:
-    """What of a plan was not chosen, or is another execution by now, under a number used again."""
-    identities = {each.key: utc_text(each.identity.queued_at) for each in plan.targets}
-    return {key for key, queued in identities.items() if (key, queued) not in chosen}
 
 
 def _go_on(run: Run, session: Session, plan: SweepPlan, refused: list[Refusal]) -> SweepView:

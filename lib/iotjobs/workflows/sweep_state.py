@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from iotjobs.aws.executions import ThingList
 from iotjobs.deletion import caps, guards, sweep_guards
 from iotjobs.deletion.caps import Caps, CapsInForce
 from iotjobs.deletion.evidence import Evidence, cause_now, evidence_now
@@ -61,18 +63,29 @@ def executor_of(run: Run, session: Session, plan: SweepPlan) -> Executor:
         session.journal,
         run_name=session.directory.path.name,
         ticket=run.ticket,
-        cause_now=lambda connection, removal: cause_now(connection, removal, plan.rule),
+        cause_now=lambda connection, removal, approved, jobs: cause_now(
+            connection, removal, jobs, approved=approved, stuck_after=plan.rule.stuck_after
+        ),
     )
 
 
-def finish(run: Run, session: Session, view: SweepView, ending: IotJobsError | None) -> SweepView:
-    """End the run with what became of each target; ``ending``: what ended it before its time."""
+def finish(
+    run: Run,
+    session: Session,
+    view: SweepView,
+    ending: IotJobsError | None,
+    lists: Mapping[str, ThingList] | None = None,
+) -> SweepView:
+    """End the run with what became of each target.
+
+    ``ending``: what ended it before its time; ``lists``: see `afterwards`.
+    """
     plan, results = view.plan, list(view.results.values())
     assert plan is not None  # noqa: S101 - for the type checker
     warnings = []
     after: dict[str, str] = {}
     try:
-        after = dict(afterwards(run.connection, results))
+        after = dict(afterwards(run.connection, results, lists or {}))
     except IotJobsError as error:
         warnings = [f"what the queues look like afterwards could not be read: {error}"]
     try:
