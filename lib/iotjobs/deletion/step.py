@@ -206,9 +206,9 @@ class Step:
             raise
 
     def _check_cause(self) -> None:
-        if self._executor.cause_now is None or not self._cause or self._sent(CANCEL) is not Sent.NOT:
+        if self._executor.causes is None or not self._cause or self._sent(CANCEL) is not Sent.NOT:
             return
-        now = self._executor.cause_now(self._connection, self._plan, self._cause, self._executor.jobs)
+        now = self._executor.causes.of(self._connection, self._plan, approved=self._cause)
         refused = last_look.cause_unchanged(self._plan.key, self._cause, now)
         if refused:
             raise Drifted(refused)
