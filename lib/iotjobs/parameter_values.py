@@ -62,7 +62,7 @@ class Parameter:
                 "set?"
             )
         if isinstance(value, float) and not math.isfinite(value):
-            raise InvalidInput(f"{self.name} is {value!r}, which is no number that can be meant")
+            raise InvalidInput(f"{self.name} is {value!r}, which is not a usable number")
         return self.parse(value, name=self.name)
 
 
@@ -176,7 +176,7 @@ def path(value: object, *, name: str) -> str | None:
     except RuntimeError as error:
         raise InvalidInput(f"{name} is {shown(where)}: {error}") from error
     if "\0" in (where or ""):
-        raise InvalidInput(f"{name} is {shown(where)}, which no path can be")
+        raise InvalidInput(f"{name} is {shown(where)}, which cannot be a path")
     return where
 
 
@@ -218,7 +218,7 @@ def _fitting(value: object, name: str, pattern: re.Pattern[str], form: str) -> s
     if not isinstance(value, str):
         raise InvalidInput(_not_text(name, value))
     if not pattern.fullmatch(value):
-        raise InvalidInput(f"{name} is {shown(value)}, which no {name} can be: it takes {form}")
+        raise InvalidInput(f"{name} is {shown(value)}, which cannot be a {name}: it takes {form}")
     return value
 
 

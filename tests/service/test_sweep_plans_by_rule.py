@@ -131,7 +131,7 @@ def test_the_fraction_is_of_all_executions_of_the_job_also_when_a_thing_is_named
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({}, "nothing is named"),
+        ({}, "the rule is empty"),
         ({"job_id": "no job"}, "job_id"),
         ({"job_id": 7}, "-r job_id"),
         ({"causes": "broken"}, "causes has broken"),

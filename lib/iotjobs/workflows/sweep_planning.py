@@ -70,8 +70,8 @@ def rule_of(run: Run, *, action: Action | None = None) -> SweepRule:
     asked = sweep_rule.from_parameters({**run.parameters.values, **chosen})
     if run.parameters["plan_file"] is None and not asked.names_something:
         raise InvalidInput(
-            f"nothing is named: give at least one of {', '.join(sweep_rule.SELECTORS)}; a sweep of "
-            "everything must be meant"
+            f"the rule is empty: give at least one of {', '.join(sweep_rule.SELECTORS)}; nothing sweeps everything "
+            "by default"
         )
     return asked
 
