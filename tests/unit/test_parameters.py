@@ -63,9 +63,9 @@ def test_what_is_no_execution_number(bad: Any) -> None:
         parameter_values.execution_number(bad)
 
 
-@pytest.mark.parametrize(("value", "meant"), [(True, True), ("false", False), ("True", True), (None, None)])
-def test_flags(value: Any, meant: bool | None) -> None:
-    assert parameter_values.flag(value, name="force") is meant
+@pytest.mark.parametrize(("value", "expected"), [(True, True), ("false", False), ("True", True), (None, None)])
+def test_flags(value: Any, expected: bool | None) -> None:
+    assert parameter_values.flag(value, name="force") is expected
 
 
 @pytest.mark.parametrize("bad", [1, 0, "yes", "", float("nan")])
