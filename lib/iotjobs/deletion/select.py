@@ -148,7 +148,7 @@ def _require_whole(snapshot: FleetSnapshot, rule: SweepRule, in_scope: pd.DataFr
 
 
 def _incomplete(what: str, *, denied: bool) -> IotJobsError:
-    message = f"{what}. A plan is made of whole pictures only, so there is none"
+    message = f"{what}. A plan is made of whole readings only, so there is none"
     return Denied(message) if denied else IotJobsError(message)
 
 
