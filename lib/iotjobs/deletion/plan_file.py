@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from iotjobs import given_file, sweep_rule
 from iotjobs.deletion import plan_signature
@@ -36,13 +36,18 @@ _ANY = re.compile(r"[\s\S]{0,10000}")
 _OPERATIONS = ((DELETE,), (CANCEL, DELETE), (CANCEL,))
 
 
-class _Plan(Protocol):
-    def as_document(self) -> dict[str, Any]: ...
-
-
-def save(session: Session, plan: _Plan) -> None:
+def save(session: Session, plan: Plan | SweepPlan) -> None:
     """Put a plan into its run directory, signed where there is a key. Raises RecordError."""
     session.write_json(NAME, plan_signature.signed(plan.as_document()))
+
+
+def left_in(session: Session) -> tuple[Plan | SweepPlan | None, list[Refusal]]:
+    """The plan that an earlier run left in its directory, or why it is refused; None for what is no plan at all."""
+    path = session.directory.path / NAME
+    try:
+        return load(path) if path.exists() else (None, [])
+    except InvalidInput:
+        return None, []
 
 
 def load(path: Path) -> tuple[Plan | SweepPlan | None, list[Refusal]]:
