@@ -106,7 +106,10 @@ class Invariants:
     def targets(self) -> list[dict[str, Any]]:
         """The executions that the confirmed plan on disk allows to be deleted."""
         path = self.run_dir / "plan.json"
-        document = json.loads(path.read_text()) if path.exists() else {"targets": []}
+        try:
+            document = json.loads(path.read_text())
+        except (OSError, ValueError):  # removed or damaged: nothing that is done from here on is approved
+            return []
         if "targets" in document:
             approved = self.phrase is None or document["plan_id"] in self.phrase
             return list(document["targets"]) if approved else []
