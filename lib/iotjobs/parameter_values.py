@@ -155,11 +155,16 @@ def duration_text(value: timedelta) -> str:
 
 
 def comma_list(value: object, *, name: str) -> tuple[str, ...]:
-    """Comma-separated text as its parts, or a list of text; each part once. Nothing given is an empty list."""
+    """Comma-separated text as its parts, or a list of text; each part once. Nothing given is an empty list.
+
+    A part that is empty is refused: of `prod-*,$OTHERS` it would leave less protected than is meant.
+    """
     items = value if isinstance(value, list | tuple) else () if value is None else (value,)
-    parts = tuple(part.strip() for item in items for part in (text(item, name=name) or "").split(",") if part.strip())
-    if value is not None and not isinstance(value, tuple) and not parts:
-        raise InvalidInput(f"{name} is {shown(value)}, which names nothing")
+    parts = tuple(part.strip() for item in items for part in (text(item, name=name) or "").split(","))
+    if "" in parts or value == []:
+        raise InvalidInput(
+            f"{name} is {shown(value)}, with a part that is empty: leave it out; was a variable not set?"
+        )
     return tuple(dict.fromkeys(parts))
 
 

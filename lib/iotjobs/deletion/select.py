@@ -98,16 +98,7 @@ def select_targets(
         caller_arn=connection.caller_arn,
         # before any answer: `recheck.unmoved_on_device_plane` rests on it
         made_at=snapshot.as_of,
-        reading=Reading(
-            as_of=snapshot.as_of,
-            rows=len(executions),
-            calls=dict(connection.calls),
-            missing=tuple(map(str, snapshot.gaps)),
-            unmatched=_unmatched(rule.protect, {*executions["job_id"], *executions["thing_name"]}),
-            moved=tuple(moved),
-            protected=tuple(left_out[:MOST_NAMED]),
-            protected_count=len(left_out),
-        ),
+        reading=_reading(connection, snapshot, rule, moved=moved, left_out=left_out),
         job_totals={job_id: len(rows) for job_id, rows in whole_jobs.items()},
         targets=(),
         project=connection.project.label,
@@ -117,6 +108,28 @@ def select_targets(
     in_order = [described[key] for key in _in_order(described, snapshot.queues)]
     targets = [Target(removal_of(bare, each, queues.context(each)), str(causes[each.key])) for each in in_order]
     return Choice(replace(bare, targets=tuple(targets)), len(free), tuple(left_out), ())
+
+
+def _reading(
+    connection: Connection,
+    snapshot: FleetSnapshot,
+    rule: SweepRule,
+    *,
+    moved: Sequence[str],
+    left_out: Sequence[LeftAlone],
+) -> Reading:
+    """What the plan says of how it was read."""
+    executions = snapshot.executions
+    return Reading(
+        as_of=snapshot.as_of,
+        rows=len(executions),
+        calls=dict(connection.calls),
+        missing=tuple(map(str, snapshot.gaps)),
+        unmatched=_unmatched(rule.protect, {*executions["job_id"], *executions["thing_name"]}),
+        moved=tuple(moved),
+        protected=tuple(left_out[:MOST_NAMED]),
+        protected_count=len(left_out),
+    )
 
 
 def _require_whole(snapshot: FleetSnapshot, rule: SweepRule, in_scope: pd.DataFrame) -> None:
@@ -135,7 +148,7 @@ def _require_whole(snapshot: FleetSnapshot, rule: SweepRule, in_scope: pd.DataFr
 
 
 def _incomplete(what: str, *, denied: bool) -> IotJobsError:
-    message = f"{what}. A plan is made of whole pictures only, so there is none"
+    message = f"{what}. A plan is made of whole readings only, so there is none"
     return Denied(message) if denied else IotJobsError(message)
 
 

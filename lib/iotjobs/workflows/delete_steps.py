@@ -128,8 +128,8 @@ def _plan_of_directory(run: Run, session: Session, asked: Request) -> tuple[Plan
         return None, []
     try:
         plan, refused = plan_file.load(path)
-    except InvalidInput:
-        return None, []
+    except InvalidInput as error:
+        return None, [plan_file.damaged(session, error)]
     if not isinstance(plan, Plan):
         return None, refused
     if not _is_asked(plan, asked):

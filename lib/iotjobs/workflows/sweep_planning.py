@@ -12,7 +12,7 @@ from iotjobs.deletion.evidence import Evidence
 from iotjobs.deletion.refusal import Refusal
 from iotjobs.deletion.select import Chosen, select_targets
 from iotjobs.deletion.sweep_plan import SweepPlan
-from iotjobs.errors import InvalidInput, RecordError
+from iotjobs.errors import InvalidInput
 from iotjobs.model import Action, Outcome
 from iotjobs.run.progress import Meter, told
 from iotjobs.sweep_rule import SweepRule
@@ -85,11 +85,11 @@ def _plan_in_progress(session: Session) -> SweepPlan | None:
     try:
         plan, refused = plan_file.load(session.directory.path / plan_file.NAME)
     except InvalidInput as error:
-        plan, refused = None, [Refusal("plan_edited", str(error))]
+        plan, refused = None, [plan_file.damaged(session, error)]
     if isinstance(plan, SweepPlan) and plan.plan_id == started:
         return plan
     why = refused[0].message if refused else "plan.json is another plan than the one that was begun"
-    raise RecordError(f"the sweep of this run directory cannot go on: {why}; look at its journal.jsonl")
+    raise plan_file.cannot_go_on(why)
 
 
 def _another_than(run: Run, asked: SweepRule, plan: SweepPlan, action: Action | None) -> list[Refusal]:
@@ -136,8 +136,8 @@ def _from_directory(session: Session, asked: SweepRule) -> tuple[SweepPlan | Non
         return None, []
     try:
         plan, refused = plan_file.load(path)
-    except InvalidInput:
-        return None, []
+    except InvalidInput as error:
+        return None, [plan_file.damaged(session, error)]
     if refused:
         return None, refused
     return (plan, []) if isinstance(plan, SweepPlan) and plan.rule == asked else (None, [])
