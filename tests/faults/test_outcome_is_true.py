@@ -70,14 +70,14 @@ def test_a_delete_without_answer_is_not_said_to_be_undone(tmp_path: Path) -> Non
     assert work.apply() == "applied"
 
 
-@pytest.mark.parametrize(("state", "look", "said"), [("FAILED", 2, "was sent"), ("QUEUED", 3, "was cancelled")])
+@pytest.mark.parametrize(("state", "look", "message"), [("FAILED", 2, "was sent"), ("QUEUED", 3, "was cancelled")])
 def test_a_login_that_ends_after_the_delete_is_partial_and_says_what_was_done(
-    tmp_path: Path, state: str, look: int, said: str
+    tmp_path: Path, state: str, look: int, message: str
 ) -> None:
     work = _planned(tmp_path, SingleDelete, ONE, state)
     assert work.apply(*(Fault(on=LOOK, nth=nth, kind="credentials_expired") for nth in range(look, 60))) == "partial"
     reason = work.simulation.result()["reason"]
-    assert said in reason
+    assert message in reason
     assert "is not known yet" in reason
     assert "log in again" in reason
     assert work.apply() == "applied"
