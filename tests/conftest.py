@@ -70,8 +70,8 @@ def fresh_sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[FreshSandbox]:
     command = [sys.executable, "-m", "iotjobs.sandbox"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        said = list(takewhile(lambda line: not line.startswith("#"), process.stdout))
-        exports = [shlex.split(line)[1] for line in said if line.startswith("export ")]
+        lines = list(takewhile(lambda line: not line.startswith("#"), process.stdout))
+        exports = [shlex.split(line)[1] for line in lines if line.startswith("export ")]
         environment = dict(export.split("=", 1) for export in exports)
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             monkeypatch.delenv(name)

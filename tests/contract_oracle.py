@@ -1,7 +1,7 @@
 """The contract's table of causes, read top to bottom for one execution at a time, in plain Python.
 
-Written from the words of the contract and independent of the kit's vectorised code: a world of plain facts in, a label
-out. `FleetSpec.tables` is the same world as the tables that a reading makes, with evidence taken away.
+Written from the words of the contract and independent of the kit's vectorised code: a fleet of plain facts in, a label
+out. `FleetSpec.tables` is the same fleet as the tables that a reading makes, with evidence taken away.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from iotjobs.model import EXECUTION_COLUMNS, JOB_COLUMNS, table
+from iotjobs.columns import EXECUTION_COLUMNS, JOB_COLUMNS, table
 from iotjobs.snapshot import QUEUE_COLUMNS, THING_COLUMNS, TIMER_COLUMNS, Evidence, FleetSnapshot, Gap
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -55,15 +55,15 @@ class JobSpec:
 
     @property
     def scheduling(self) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        columns: dict[str, Any] = {}
         if self.start is not None:
-            found["startTime"] = (NOW + self.start).strftime("%Y-%m-%dT%H:%M")
+            columns["startTime"] = (NOW + self.start).strftime("%Y-%m-%dT%H:%M")
         if self.daily is not None:
             hour, minutes = self.daily
             day = "?" if self.weekday is None else str((self.weekday + 1) % 7 + 1)
             cron = f"cron(0 {hour} {'*' if day == '?' else '?'} * {day} *)"
-            found["maintenanceWindows"] = [{"startTime": cron, "durationInMinutes": minutes}]
-        return found
+            columns["maintenanceWindows"] = [{"startTime": cron, "durationInMinutes": minutes}]
+        return columns
 
     def opened_since(self, queued_at: datetime) -> bool:
         if self.opened is not None:
@@ -161,7 +161,7 @@ class FleetSpec:
     def tables(
         self, without: Collection[tuple[Evidence, str]] = (), *, asked: Collection[str] | None = None
     ) -> FleetSnapshot:
-        """The world as a reading of some jobs (of all: None) sees it, with evidence taken away.
+        """The fleet as a reading of some jobs (of all: None) sees it, with evidence taken away.
 
         Where a thing's queue is taken away, nothing is seen of it but the executions that were asked for.
         """

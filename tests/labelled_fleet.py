@@ -45,7 +45,7 @@ class LabelledFleet:
     def __init__(self, seed: int, *, now: datetime, things: int = 24) -> None:
         self.chance = random.Random(seed)
         self.prefix = f"s{seed}"
-        self.world = FleetSpec([])
+        self.spec = FleetSpec([])
         self.now = now
         self._calls: list[tuple[timedelta, int, Callable[[Fleet], Any]]] = []
         for number in range(things):
@@ -65,8 +65,8 @@ class LabelledFleet:
 
     def labels(self) -> dict[tuple[str, str, int], Label]:
         """Cause, stuck and unblocks of every unfinished execution, by the contract."""
-        unfinished = [one for one in self.world.executions if one.status in ("QUEUED", "IN_PROGRESS")]
-        return {one.key: self.world.label(one) for one in unfinished}
+        unfinished = [one for one in self.spec.executions if one.status in ("QUEUED", "IN_PROGRESS")]
+        return {one.key: self.spec.label(one) for one in unfinished}
 
     def _at(self, age: timedelta, call: Callable[..., Any]) -> None:
         self._calls.append((age, len(self._calls), call))
@@ -76,7 +76,7 @@ class LabelledFleet:
             ["connected"] * 9 + ["reconnected"] * 3 + ["offline", "vanished", "never", "other_name"]
         )
         thing = ThingSpec(name, connected=kind in ("connected", "reconnected"))
-        self.world.things.append(thing)
+        self.spec.things.append(thing)
         self._at(40 * DAY, lambda fleet: fleet.iot.create_thing(thingName=name))
         if kind == "other_name":
             self._at(39 * DAY, lambda fleet: fleet.connect(f"{name}-client"))
@@ -112,7 +112,7 @@ class LabelledFleet:
             if status == "ENDED":
                 self._end(one, kind)
             if kind != "deleted_job":
-                self.world.executions.append(one)
+                self.spec.executions.append(one)
 
     def _job(self, one: ExecutionSpec, kind: str) -> None:
         job, age = one.job, one.queued
@@ -176,8 +176,8 @@ class LabelledFleet:
             self._at(one.reported / 2, lambda fleet: fleet.report(job_id, f"{thing}-other", "FAILED"))
 
     def _younger(self, age: timedelta) -> timedelta:
-        found = age * self.chance.uniform(0.05, 0.95)
-        return found if abs(found - DAY) > timedelta(hours=1) else found - timedelta(hours=3)
+        since = age * self.chance.uniform(0.05, 0.95)
+        return since if abs(since - DAY) > timedelta(hours=1) else since - timedelta(hours=3)
 
     def _end(self, one: ExecutionSpec, kind: str) -> None:
         job_id, thing = one.job.job_id, one.thing.name
@@ -200,12 +200,12 @@ class LabelledFleet:
                 jobId=job.job_id, targets=[arn], document="{}", targetSelection="CONTINUOUS"
             ),
         )
-        for thing in self.world.things[:6]:
+        for thing in self.spec.things[:6]:
             names = {"thingGroupName": group, "thingName": thing.name}
             joined, again = 34 * DAY, self._age(20)
             one = ExecutionSpec(job, thing, "QUEUED", joined, place=len(self._calls))
             self._at(joined, lambda fleet, names=names: fleet.iot.add_thing_to_thing_group(**names))
-            self.world.executions.append(one)
+            self.spec.executions.append(one)
             kind = self.chance.choice(["waits", "runs_though_it_left", "removed", "second", "second_runs"])
             if kind == "waits":
                 continue
@@ -218,7 +218,7 @@ class LabelledFleet:
             if kind in ("second", "second_runs"):
                 two = ExecutionSpec(job, thing, "QUEUED", again, number=2, place=len(self._calls))
                 self._at(again, lambda fleet, names=names: fleet.iot.add_thing_to_thing_group(**names))
-                self.world.executions.append(two)
+                self.spec.executions.append(two)
                 if kind == "second_runs":
                     two.status, two.started = "IN_PROGRESS", self._younger(again)
                     two.reported = two.started
@@ -233,7 +233,7 @@ class LabelledFleet:
         rate = {"maximumPerMinute": 1}
         names = [thing.name for thing in things]
         self._at(5 * DAY, lambda fleet: fleet.job(job.job_id, things=names, jobExecutionsRolloutConfig=rate))
-        self.world.executions.append(ExecutionSpec(job, things[0], "QUEUED", 5 * DAY))
+        self.spec.executions.append(ExecutionSpec(job, things[0], "QUEUED", 5 * DAY))
 
     def _thing_deleted(self) -> None:
         """Things that were deleted, with a job; one of them registered anew."""
@@ -245,7 +245,7 @@ class LabelledFleet:
         job = JobSpec(f"{back.name}-job-2")
         self._at(6 * DAY, lambda fleet: fleet.iot.create_thing(thingName=back.name))
         self._at(5 * DAY, lambda fleet: fleet.job(job.job_id, things=[back.name]))
-        self.world.executions.append(ExecutionSpec(job, back, "QUEUED", 5 * DAY))
+        self.spec.executions.append(ExecutionSpec(job, back, "QUEUED", 5 * DAY))
 
 
 def _from_template(fleet: Fleet, job_id: str, things: list[str]) -> None:

@@ -62,7 +62,7 @@ class Parameter:
                 "set?"
             )
         if isinstance(value, float) and not math.isfinite(value):
-            raise InvalidInput(f"{self.name} is {value!r}, which is no number that can be meant")
+            raise InvalidInput(f"{self.name} is {value!r}, which is not a usable number")
         return self.parse(value, name=self.name)
 
 
@@ -155,11 +155,16 @@ def duration_text(value: timedelta) -> str:
 
 
 def comma_list(value: object, *, name: str) -> tuple[str, ...]:
-    """Comma-separated text as its parts, or a list of text; each part once. Nothing given is an empty list."""
+    """Comma-separated text as its parts, or a list of text; each part once. Nothing given is an empty list.
+
+    A part that is empty is refused: of `prod-*,$OTHERS` it would leave less protected than is meant.
+    """
     items = value if isinstance(value, list | tuple) else () if value is None else (value,)
-    parts = tuple(part.strip() for item in items for part in (text(item, name=name) or "").split(",") if part.strip())
-    if value is not None and not isinstance(value, tuple) and not parts:
-        raise InvalidInput(f"{name} is {shown(value)}, which names nothing")
+    parts = tuple(part.strip() for item in items for part in (text(item, name=name) or "").split(","))
+    if "" in parts or value == []:
+        raise InvalidInput(
+            f"{name} is {shown(value)}, with a part that is empty: leave it out; was a variable not set?"
+        )
     return tuple(dict.fromkeys(parts))
 
 
@@ -176,7 +181,7 @@ def path(value: object, *, name: str) -> str | None:
     except RuntimeError as error:
         raise InvalidInput(f"{name} is {shown(where)}: {error}") from error
     if "\0" in (where or ""):
-        raise InvalidInput(f"{name} is {shown(where)}, which no path can be")
+        raise InvalidInput(f"{name} is {shown(where)}, which cannot be a path")
     return where
 
 
@@ -218,7 +223,7 @@ def _fitting(value: object, name: str, pattern: re.Pattern[str], form: str) -> s
     if not isinstance(value, str):
         raise InvalidInput(_not_text(name, value))
     if not pattern.fullmatch(value):
-        raise InvalidInput(f"{name} is {shown(value)}, which no {name} can be: it takes {form}")
+        raise InvalidInput(f"{name} is {shown(value)}, which cannot be a {name}: it takes {form}")
     return value
 
 

@@ -225,7 +225,7 @@ def unread(notebook: str, raw: Mapping[str, object]) -> Parameters:
 def of_notebook(notebook: str) -> tuple[Parameter, ...]:
     """The parameters of a notebook of the kit. Raises InvalidInput for another."""
     if notebook not in NOTEBOOKS:
-        raise InvalidInput(f"the kit has no notebook {notebook!r}; there are {', '.join(NOTEBOOKS)}")
+        raise InvalidInput(f"there is no notebook {notebook!r}; there are {', '.join(NOTEBOOKS)}")
     return NOTEBOOKS[notebook]
 
 

@@ -67,7 +67,7 @@ def test_megabytes_take_no_time() -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "shown"),
+    ("url", "masked"),
     [
         ("https://iot.eu-central-1.amazonaws.com", "https://iot.eu-central-1.amazonaws.com"),
         ("http://127.0.0.1:4566/base", "http://127.0.0.1:4566/base"),
@@ -75,5 +75,5 @@ def test_megabytes_take_no_time() -> None:
         ("http://[::1]:80", "http://[::1]:80"),
     ],
 )
-def test_an_address_is_without_its_user_and_query(url: str, shown: str) -> None:
-    assert address(url) == shown
+def test_an_address_is_without_its_user_and_query(url: str, masked: str) -> None:
+    assert address(url) == masked

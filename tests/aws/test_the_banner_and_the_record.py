@@ -16,8 +16,8 @@ LogIn = Callable[..., Path]
 def test_an_endpoint_that_is_not_awss_is_said_in_both(aws: StandIn, log_in: LogIn, tmp_path: Path) -> None:
     log_in(aws, AWS_ENDPOINT_URL_IOT="http://127.0.0.1:9", AWS_REGION="eu-west-1")
     run = iotjobs.start("investigate", run_dir=str(tmp_path / "run"))
-    shown = iotjobs.banner(run)
-    for words in (repr(shown), shown._repr_html_()):
+    view = iotjobs.banner(run)
+    for words in (repr(view), view._repr_html_()):
         assert "LIVE" in words
         assert "AWS_REGION" in words
         assert "two places" in words

@@ -111,8 +111,8 @@ def test_fips_is_kept_on_both_planes(log_in: LogIn) -> None:
 def test_where_no_fips_host_serves_the_device_plane_no_other_does(
     log_in: LogIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    named = {"endpointAddress": "abcdefghijkl.jobs.iot.us-east-1.amazonaws.com"}
-    monkeypatch.setattr(registry, "describe_endpoint", lambda *_: named)
+    answer = {"endpointAddress": "abcdefghijkl.jobs.iot.us-east-1.amazonaws.com"}
+    monkeypatch.setattr(registry, "describe_endpoint", lambda *_: answer)
     with StandIn(region="us-east-1") as aws:
         aws.fleet.job("firmware", {"pump-2": "IN_PROGRESS"})
         log_in(aws, AWS_USE_FIPS_ENDPOINT="true")
@@ -146,8 +146,8 @@ def test_an_endpoint_in_a_profiles_services_section_holds(
 ) -> None:
     """One of another account knows no execution of this one: then the control plane is asked, and it is said."""
     home = log_in(aws, "source_profile")
-    named = connect().read("DescribeEndpoint", endpointType="iot:Jobs")["endpointAddress"]
-    host = named if own else f"abcdefghijkl.{named.partition('.')[2]}"
+    answer = connect().read("DescribeEndpoint", endpointType="iot:Jobs")["endpointAddress"]
+    host = answer if own else f"abcdefghijkl.{answer.partition('.')[2]}"
     config = home / ".aws" / "config"
     config.write_text(
         config.read_text().replace("[default]\n", "[default]\nservices = plant\n")
@@ -222,7 +222,7 @@ def test_with_iot_alone_configured_the_device_plane_goes_there_too(aws: StandIn,
 
 
 @pytest.mark.parametrize(
-    ("variables", "region", "said"),
+    ("variables", "region", "warns"),
     [
         ({"AWS_REGION": "eu-west-1"}, "eu-west-1", True),
         ({"AWS_REGION": "eu-central-1"}, "eu-central-1", False),
@@ -230,13 +230,13 @@ def test_with_iot_alone_configured_the_device_plane_goes_there_too(aws: StandIn,
     ],
 )
 def test_aws_region_holds_and_is_said_where_it_differs(
-    aws: StandIn, log_in: LogIn, variables: dict[str, str], region: str, said: bool
+    aws: StandIn, log_in: LogIn, variables: dict[str, str], region: str, warns: bool
 ) -> None:
     log_in(aws, "source_profile", **variables)
     connection = connect()
     assert connection.region == region
     assert {call.host.region for call in aws.calls} == {region}
-    assert any("AWS_REGION" in warning for warning in connection.warnings) is said
+    assert any("AWS_REGION" in warning for warning in connection.warnings) is warns
     assert connect(region="us-west-2").region == "us-west-2"
 
 

@@ -26,8 +26,8 @@ _REFRESH, _SSO_SESSION = "refresh-token", "plant"
 def static_keys(aws: StandIn, home: Path, *, lasts_s: float | None = None) -> Environment:
     """Keys in the environment; with ``lasts_s`` temporary ones, that end."""
     key = _user(aws, lasts_s=lasts_s)
-    named = {"AWS_ACCESS_KEY_ID": key.access_key, "AWS_SECRET_ACCESS_KEY": key.secret}
-    return _home(aws, home, "") | named | ({"AWS_SESSION_TOKEN": key.token} if key.token else {})
+    variables = {"AWS_ACCESS_KEY_ID": key.access_key, "AWS_SECRET_ACCESS_KEY": key.secret}
+    return _home(aws, home, "") | variables | ({"AWS_SESSION_TOKEN": key.token} if key.token else {})
 
 
 def source_profile(aws: StandIn, home: Path) -> Environment:

@@ -35,7 +35,7 @@ def list_jobs(place: Place, asked: Document) -> Document:
 def describe_job(place: Place, asked: Document) -> Document:
     job = _job(place, asked["jobId"])
     things = {f"numberOf{status.title().replace('_', '')}Things": job.counts[status] for status in STATUSES}
-    named = {
+    document = {
         "targets": [place.arn("thing", name) for name in sorted({name for name, _ in job.executions})[:100]]
         or [place.arn("thinggroup", "everything")],
         "namespaceId": job.namespace_id,
@@ -44,7 +44,7 @@ def describe_job(place: Place, asked: Document) -> Document:
         "presignedUrlConfig": {},
         "jobProcessDetails": things,
     }
-    return {"job": _job_summary(place, job) | named | job.settings}
+    return {"job": _job_summary(place, job) | document | job.settings}
 
 
 def get_job_document(place: Place, asked: Document) -> Document:
@@ -87,7 +87,7 @@ def list_job_executions_for_thing(place: Place, asked: Document) -> Document:
 
 def describe_job_execution(place: Place, asked: Document) -> Document:
     held = execution(place, asked)
-    named: Document = {
+    document: Document = {
         "jobId": held.job_id,
         "status": held.status,
         "statusDetails": {"detailsMap": dict(held.details)} if held.details else {},
@@ -100,7 +100,7 @@ def describe_job_execution(place: Place, asked: Document) -> Document:
         "forceCanceled": held.force_canceled,
         "approximateSecondsBeforeTimedOut": seconds_left(place, held),
     }
-    return {"execution": {name: value for name, value in named.items() if value is not None}}
+    return {"execution": {name: value for name, value in document.items() if value is not None}}
 
 
 def cancel_job_execution(place: Place, asked: Document) -> Document:
@@ -204,7 +204,7 @@ def _job(place: Place, job_id: str) -> Job:
 
 
 def _job_summary(place: Place, job: Job) -> Document:
-    named = {
+    document = {
         "jobArn": place.arn("job", job.job_id),
         "jobId": job.job_id,
         "targetSelection": job.target_selection,
@@ -214,11 +214,11 @@ def _job_summary(place: Place, job: Job) -> Document:
         "completedAt": job.completed_at,
         "isConcurrent": job.is_concurrent,
     }
-    return {name: value for name, value in named.items() if value is not None}
+    return {name: value for name, value in document.items() if value is not None}
 
 
 def _summary(held: Execution) -> Document:
-    named: Document = {
+    document: Document = {
         "status": held.status,
         "queuedAt": held.queued_at,
         "lastUpdatedAt": held.updated_at,
@@ -226,8 +226,8 @@ def _summary(held: Execution) -> Document:
         "retryAttempt": held.retry_attempt,
     }
     if held.started_at is not None:
-        named["startedAt"] = held.started_at
-    return named
+        document["startedAt"] = held.started_at
+    return document
 
 
 def _listing(place: Place, key: Any, owner: Job | Thing, fits: Callable[[Execution], bool]) -> list[Execution]:

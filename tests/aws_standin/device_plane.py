@@ -57,7 +57,7 @@ def update_job_execution(place: Place, asked: Document) -> Document:
 
 
 def _summary(held: Execution) -> Document:
-    named: Document = {
+    document: Document = {
         "jobId": held.job_id,
         "queuedAt": int(held.queued_at),
         "lastUpdatedAt": int(held.updated_at),
@@ -65,16 +65,16 @@ def _summary(held: Execution) -> Document:
         "executionNumber": held.number,
     }
     if held.started_at is not None:
-        named["startedAt"] = int(held.started_at)
-    return named
+        document["startedAt"] = int(held.started_at)
+    return document
 
 
 def _written(place: Place, held: Execution, asked: Document) -> Document:
-    named = _summary(held) | {"thingName": held.thing_name, "status": held.status}
+    document = _summary(held) | {"thingName": held.thing_name, "status": held.status}
     if held.details:
-        named["statusDetails"] = dict(held.details)
+        document["statusDetails"] = dict(held.details)
     if (left := seconds_left(place, held)) is not None:
-        named["approximateSecondsBeforeTimedOut"] = left
+        document["approximateSecondsBeforeTimedOut"] = left
     if asked.get("includeJobDocument"):
-        named["jobDocument"] = place.fleet.jobs[held.job_id].document
-    return named
+        document["jobDocument"] = place.fleet.jobs[held.job_id].document
+    return document

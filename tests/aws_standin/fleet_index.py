@@ -22,12 +22,12 @@ _NAMED = r'thingName:(?:"([^"*?]+)"|([^"*?\s()]+))'
 
 def documents(fleet: Fleet, thing: Thing) -> dict[str, Any]:
     """The document of a thing, as SearchIndex answers it."""
-    named: dict[str, Any] = {"thingName": thing.name, "thingGroupNames": list(thing.groups)}
+    document: dict[str, Any] = {"thingName": thing.name, "thingGroupNames": list(thing.groups)}
     if thing.attributes:
-        named["attributes"] = dict(thing.attributes)
+        document["attributes"] = dict(thing.attributes)
     if fleet.indexing["thingConnectivityIndexingMode"] == "STATUS" and thing.connectivity is not None:
-        named["connectivity"] = dict(thing.connectivity)
-    return named
+        document["connectivity"] = dict(thing.connectivity)
+    return document
 
 
 def matching(fleet: Fleet, query: str) -> list[Thing]:

@@ -52,5 +52,5 @@ def _resources(to: Host, operation: str, parameters: Mapping[str, Any], account:
         return [f"{arn}index/AWS_Things"]
     if operation == "AssumeRole":
         return [str(parameters["RoleArn"])]
-    named = [f"{arn}{kind}/{parameters[name]}" for name, kind in _RESOURCES.items() if name in parameters]
-    return named or ["*"]
+    resources = [f"{arn}{kind}/{parameters[name]}" for name, kind in _RESOURCES.items() if name in parameters]
+    return resources or ["*"]

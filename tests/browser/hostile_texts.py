@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 import iotjobs
+from iotjobs.columns import TEXT
 from iotjobs.deletion.caps import Caps
 from iotjobs.deletion.plan import QueueContext
 from iotjobs.deletion.refusal import Refusal
@@ -20,7 +21,7 @@ from iotjobs.deletion.results import TargetResult, TargetState
 from iotjobs.deletion.sweep_plan import Reading, SweepPlan, Target
 from iotjobs.diagnosis.changes import Changes, compare
 from iotjobs.markup import page, render
-from iotjobs.model import TEXT, ConnectionInfo, ExecutionKey, Outcome
+from iotjobs.model import ConnectionInfo, ExecutionKey, Outcome
 from iotjobs.run.directory import RunDirectory, blank_result
 from iotjobs.run.journal import Journal
 from iotjobs.run.report import head_html
@@ -88,9 +89,9 @@ def findings(text: str) -> Findings:
     """An investigation in which every text of every table is this one."""
     whole = build_findings(job_id=text, thing_name=text, warnings=(text,), run_dir=text)
     for table in (whole.queues, whole.executions, whole.jobs, whole.connectivity):
-        kept = {"status", "cause", "suggestion", "worst_cause", "job_status"}
+        columns = {"status", "cause", "suggestion", "worst_cause", "job_status"}
         for column in table.columns:
-            if str(table[column].dtype) in {TEXT, "str", "string", "object"} and column not in kept:
+            if str(table[column].dtype) in {TEXT, "str", "string", "object"} and column not in columns:
                 table[column] = text
     earlier = whole.executions.head(0)
     changed, same, skipped = compare(earlier, whole.executions, since=AS_OF - timedelta(days=9))
@@ -126,10 +127,10 @@ def sweep(text: str, directory: Path) -> Sweep:
     )
     run = iotjobs.start("sweep", job_id="firmware", ticket=text, run_dir=str(directory))
     run.finish(Outcome.OK, reason=text, warnings=[text])
-    made = Sweep(run)
+    workflow = Sweep(run)
     result = TargetResult(removal, TargetState.FAILED, text)
-    made.view = SweepView(whole, (refusal,), (refusal,), {removal.identity: result}, {str(key): text})
-    return made
+    workflow.view = SweepView(whole, (refusal,), (refusal,), {removal.identity: result}, {str(key): text})
+    return workflow
 
 
 def fleet(text: str) -> FleetView:
@@ -146,12 +147,12 @@ def deletion(text: str, directory: Path) -> Deletion:
     context = QueueContext(owner=text, abort_warning=text, queue=(key,), queue_known=True)
     names = {"job_id": "firmware", "thing_name": "pump", "execution_number": 1}
     run = iotjobs.start("delete_job_execution", **names, ticket=text, run_dir=str(directory))
-    made = Deletion(run)
+    workflow = Deletion(run)
     of = replace(execution("IN_PROGRESS"), key=key)
-    made.view = DeletionView(
+    workflow.view = DeletionView(
         plan(of, queue_context=context, caller_arn=text, endpoint=text), (Refusal("x", text, key),)
     )
-    return made
+    return workflow
 
 
 def result(text: str) -> dict[str, Any]:
@@ -177,15 +178,19 @@ def restored(text: str, directory: Path) -> Any:
     run = RunDirectory.open(str(directory), notebook="sweep", started_at=AS_OF)
     run.take()
     run.write_result(result(text))
-    named = plan()
+    hostile_plan = plan()
     arn = "arn:aws:iot:eu-central-1:123456789012:thing/pump-01"
     before = {"jobId": "firmware", "thingArn": arn, "executionNumber": 3, "status": "QUEUED"}
     with Journal(directory) as journal:
         journal.snapshot(
-            {**before, "queuedAt": named.execution.queued_at.timestamp(), "statusDetails": {"detailsMap": {text: text}}}
+            {
+                **before,
+                "queuedAt": hostile_plan.execution.queued_at.timestamp(),
+                "statusDetails": {"detailsMap": {text: text}},
+            }
         )
         for event in ("calling", "called", "verified"):
-            journal.write(event, named.identity, operation="DeleteJobExecution", region="eu-central-1", why=text)
+            journal.write(event, hostile_plan.identity, operation="DeleteJobExecution", region="eu-central-1", why=text)
     run.leave()
     return restoration(directory)
 
@@ -193,14 +198,14 @@ def restored(text: str, directory: Path) -> Any:
 def views(name: str, directory: Path) -> Iterator[tuple[str, Any]]:
     """Every view with a payload in it: HTML as a notebook shows it, or something that displays itself."""
     text = PAYLOADS[name]
-    found = findings(text)
-    explorer = explore(found)
+    hostile_findings = findings(text)
+    explorer = explore(hostile_findings)
     swept = sweep(text, directory / "sweep")
     deleted = deletion(text, directory / "delete")
     yield "explorer", explorer
     yield "explorer, static", page(explorer.static_html())
     for view in (fleet_overview, what_changed, what_to_do):
-        yield view.__name__, view(found)
+        yield view.__name__, view(hostile_findings)
     yield "banner", connection_banner(connection(text))
     details = ExecutionDetails(ExecutionKey(text, text, 1), text, {text: text}, (text,))
     yield "what the device said", page(render("details.html", details=details))

@@ -76,7 +76,7 @@ def act_in_place(page: Page, lab: Lab, live: Locator) -> None:
 
     sweep = live.get_by_role("button", name="Plan a sweep")
     expect(sweep).to_be_disabled()
-    expect(live.get_by_text("a sweep of everything must be meant")).to_be_visible()
+    expect(live.get_by_text("nothing sweeps everything by default")).to_be_visible()
     live.locator("table[aria-label=jobs]").get_by_role("row").filter(has_text="gateway-os-12").click()
     expect(sweep).to_have_text("Plan a sweep of these 2")
     sweep.click()

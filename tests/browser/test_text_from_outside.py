@@ -45,16 +45,16 @@ class Recorder:
 
 @pytest.fixture
 def watched(page: Page) -> Iterator[Recorder]:
-    seen = Recorder()
+    recorder = Recorder()
 
     def dialog(each: object) -> None:
-        seen.dialogs.append(str(each))
+        recorder.dialogs.append(str(each))
         each.dismiss()  # type: ignore[attr-defined]
 
     page.on("dialog", dialog)
-    page.on("request", lambda request: seen.foreign.append(request.url) if _is_foreign(request.url) else None)
-    yield seen
-    assert (seen.dialogs, seen.foreign) == ([], [])
+    page.on("request", lambda request: recorder.foreign.append(request.url) if _is_foreign(request.url) else None)
+    yield recorder
+    assert (recorder.dialogs, recorder.foreign) == ([], [])
     assert page.evaluate("window.hacked") is None
 
 

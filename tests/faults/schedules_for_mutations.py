@@ -14,7 +14,7 @@ from iotjobs.deletion import plan_file
 from iotjobs.deletion.sweep_plan import SweepPlan
 from iotjobs.model import Status
 from tests.faults.harness.fault_injection import Fault
-from tests.faults.harness.schedules import GREENGRASS, Event, Fleet, Job, Trouble
+from tests.faults.harness.schedules import GREENGRASS, Event, Fleet, Injection, Job
 from tests.faults.harness.simulation import Cancel, Simulation, SingleDelete, Sweep
 
 CANCEL, DELETE, LOOK = "CancelJobExecution", "DeleteJobExecution", "DescribeJobExecution"
@@ -28,9 +28,9 @@ def planned(directory: Path, *jobs: Job, looks: int = 0, **parameters: Any) -> S
     return sweep
 
 
-def applied(directory: Path, *states: str, troubles: Sequence[Trouble] = (), **parameters: Any) -> Sweep:
+def applied(directory: Path, *states: str, injections: Sequence[Injection] = (), **parameters: Any) -> Sweep:
     sweep = planned(directory, Job(states, continuous=True), **parameters)
-    sweep.apply(*troubles)
+    sweep.apply(*injections)
     return sweep
 
 
@@ -68,26 +68,26 @@ def owned_since_the_guards(directory: Path) -> Sweep:
 
 def canceled_by_somebody(directory: Path) -> Sweep:
     quicker = Event(on=CANCEL, nth=2, what="canceled_by_somebody")
-    sweep = applied(directory, "IN_PROGRESS", troubles=[Fault(on=CANCEL, kind="request_lost"), quicker])
+    sweep = applied(directory, "IN_PROGRESS", injections=[Fault(on=CANCEL, kind="request_lost"), quicker])
     sweep.apply()
     return sweep
 
 
-def no_trouble(directory: Path) -> Sweep:
+def undisturbed(directory: Path) -> Sweep:
     return applied(directory, "FAILED", "IN_PROGRESS")
 
 
 def three_fail_in_a_row(directory: Path) -> Sweep:
     refused = [Fault(on=DELETE, nth=nth, kind="too_many_requests") for nth in range(2, 20)]
-    return applied(directory, *("FAILED",) * 5, troubles=refused)
+    return applied(directory, *("FAILED",) * 5, injections=refused)
 
 
 def device_starts_before_the_last_look(directory: Path) -> Sweep:
-    return applied(directory, "QUEUED", troubles=[Event(on=LOOK, nth=1, what="device_starts")])
+    return applied(directory, "QUEUED", injections=[Event(on=LOOK, nth=1, what="device_starts")])
 
 
 def number_is_used_again_before_the_last_look(directory: Path) -> Sweep:
-    return applied(directory, "FAILED", troubles=[Event(on=LOOK, nth=1, what="number_used_again")])
+    return applied(directory, "FAILED", injections=[Event(on=LOOK, nth=1, what="number_used_again")])
 
 
 def next_number_beside_it(directory: Path) -> Sweep:
@@ -133,8 +133,8 @@ def last_look_is_slow(directory: Path) -> Sweep:
     sweep.simulation.before_call = after_a_look
     describe = sweep.simulation.service.describe_job_execution
 
-    def slowly(**named: Any) -> dict[str, Any]:
-        answer = describe(**named)
+    def slowly(**names: Any) -> dict[str, Any]:
+        answer = describe(**names)
         if slow:
             slow.clear()
             sweep.simulation.service.tick(25)

@@ -22,7 +22,7 @@ from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
 
-from tests.faults.harness.schedules import random_event, random_fleet, random_troubles
+from tests.faults.harness.schedules import random_event, random_fleet, random_injections
 from tests.faults.harness.simulation import WORKFLOWS, Figures, Simulation, Workflow
 
 _RUNS_IN_PEACE = 4
@@ -45,16 +45,16 @@ def _play(workflow: Workflow, rng: random.Random) -> None:
     simulation = workflow.simulation
     other = rng.choice(WORKFLOWS).random(simulation, rng)  # somebody plans too, and leaves the panel open
     panel = other.open_panel() if rng.random() < 0.15 else None
-    planned = workflow.plan(*(random_troubles(rng, calls=workflow.calls) if rng.random() < 0.2 else ()))
+    planned = workflow.plan(*(random_injections(rng, calls=workflow.calls) if rng.random() < 0.2 else ()))
     if planned != "planned":
         planned = workflow.plan()
     if planned == "planned":
         for _ in range(rng.randint(1, 4)):
             if rng.random() < 0.4:
                 simulation.happens(random_event(rng))
-            workflow.apply(*random_troubles(rng, calls=workflow.calls))
+            workflow.apply(*random_injections(rng, calls=workflow.calls))
             if panel is not None and rng.random() < 0.5:
-                panel.press_delete(simulation, *random_troubles(rng, calls=9))
+                panel.press_delete(simulation, *random_injections(rng, calls=9))
         settle(workflow)
 
 

@@ -144,13 +144,13 @@ def test_a_listing_that_never_ends_is_an_error(tmp_path: Path, monkeypatch: pyte
 
 # kubernetes#123352
 def test_a_phrase_of_one_region_fits_no_other(tmp_path: Path) -> None:
-    here, there = _planned(tmp_path / "here", "FAILED"), _sweep(tmp_path / "there", "FAILED")
-    there.simulation.service.executions = here.simulation.service.executions
-    there.simulation.service.region = "eu-west-1"
-    there.plan()
-    assert here.phrase != there.phrase
-    plan = json.loads((there.simulation.run_dir / "plan.json").read_text())
-    assert plan["region"] == there.simulation.result()["region"] == "eu-west-1"
+    here, elsewhere = _planned(tmp_path / "here", "FAILED"), _sweep(tmp_path / "there", "FAILED")
+    elsewhere.simulation.service.executions = here.simulation.service.executions
+    elsewhere.simulation.service.region = "eu-west-1"
+    elsewhere.plan()
+    assert here.phrase != elsewhere.phrase
+    plan = json.loads((elsewhere.simulation.run_dir / "plan.json").read_text())
+    assert plan["region"] == elsewhere.simulation.result()["region"] == "eu-west-1"
     assert all(plan[name] for name in ("account", "endpoint", "caller_arn"))
 
 

@@ -92,7 +92,7 @@ def test_an_answer_about_another_execution_is_not_taken_for_the_one_asked_for(
     describe = service.describe_job_execution
     arn = service._arn(next(item for item in service.all() if item.thing_name == "thing-1"))
     other = {"job": {"jobId": "another"}, "thing": {"thingArn": arn}, "number": {"executionNumber": 7}}[what]
-    service.describe_job_execution = lambda **named: {"execution": describe(**named)["execution"] | other}  # type: ignore[method-assign]
+    service.describe_job_execution = lambda **names: {"execution": describe(**names)["execution"] | other}  # type: ignore[method-assign]
     assert work.apply() == "error"
     assert work.simulation.operations() == []
 

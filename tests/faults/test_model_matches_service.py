@@ -104,8 +104,8 @@ class _Side:
             return error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
 
     def _execution(self, number: int) -> Any:
-        found = self.api.describe_job_execution(**self.names, executionNumber=number)["execution"]
-        return found["status"], found["versionNumber"], found["executionNumber"], found["statusDetails"]
+        execution = self.api.describe_job_execution(**self.names, executionNumber=number)["execution"]
+        return execution["status"], execution["versionNumber"], execution["executionNumber"], execution["statusDetails"]
 
     def _job(self) -> Any:
         job = self.api.describe_job(jobId=self.key)["job"]
@@ -189,8 +189,8 @@ def test_a_cancel_and_a_delete_may_show_late() -> None:
     service.create_job("job", ["thing"])
     service.cancel_job_execution("job", "thing")
     assert service.describe_job("job")["job"]["isConcurrent"]
-    seen = [service.describe_job_execution("job", "thing")["execution"]["status"] for _ in range(2)]
-    assert seen == ["QUEUED", "CANCELED"]
+    statuses = [service.describe_job_execution("job", "thing")["execution"]["status"] for _ in range(2)]
+    assert statuses == ["QUEUED", "CANCELED"]
     service.delete_job_execution("job", "thing", 1)
     service.describe_job_execution("job", "thing")
     with pytest.raises(ClientError, match="ResourceNotFoundException"):

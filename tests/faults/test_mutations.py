@@ -50,9 +50,9 @@ def _without(name: str) -> Callable[[Any], Any]:
     """The list of guards without one of them."""
 
     def fewer(real: tuple[Callable[..., Any], ...]) -> tuple[Callable[..., Any], ...]:
-        kept = tuple(guard for guard in real if guard.__name__ != name)
-        assert len(kept) == len(real) - 1, f"there is no guard {name}"
-        return kept
+        rest = tuple(guard for guard in real if guard.__name__ != name)
+        assert len(rest) == len(real) - 1, f"there is no guard {name}"
+        return rest
 
     return fewer
 
@@ -137,15 +137,15 @@ MUTATIONS = {
         play.canceled_by_somebody,
     ),
     "a line is not synced": Mutation(
-        "iotjobs.run.journal._put", lambda _real: lambda file, line: file.write(line), play.no_trouble, "unrecorded"
+        "iotjobs.run.journal._put", lambda _real: lambda file, line: file.write(line), play.undisturbed, "unrecorded"
     ),
     "no snapshot before": Mutation(
-        "iotjobs.run.journal.Journal.snapshot", _returns(None), play.no_trouble, "unrecorded"
+        "iotjobs.run.journal.Journal.snapshot", _returns(None), play.undisturbed, "unrecorded"
     ),
     "a plan is deleted with force": Mutation(
         f"{DELETION}.step.Step._parameters",
         lambda real: lambda step, operation, now: {**real(step, operation, now), "force": True},
-        play.no_trouble,
+        play.undisturbed,
     ),
     "a cancel deletes as well": Mutation(
         f"{DELETION}.plan.Plan.deletes", lambda _real: property(lambda _plan: True), play.cancels_two

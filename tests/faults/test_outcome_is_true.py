@@ -34,6 +34,22 @@ def test_a_cancel_without_answer_is_not_said_to_have_changed_nothing(
     assert "nothing was changed" not in work.simulation.result()["reason"]
 
 
+@pytest.mark.parametrize("kind", ["request_lost", "unavailable"])
+@pytest.mark.parametrize(("workflow", "parameters"), [(SingleDelete, ONE), (Sweep, ALL)], ids=["one", "sweep"])
+def test_a_cancel_that_may_not_have_acted_is_not_called_one(
+    tmp_path: Path, workflow: type[Workflow], parameters: dict[str, Any], kind: str
+) -> None:
+    work = _planned(tmp_path, workflow, parameters, "IN_PROGRESS")
+    assert work.apply(*(Fault(on=CANCEL, nth=nth, kind=kind) for nth in range(1, 20))) == "partial"
+    result = work.simulation.result()
+    assert work.simulation.operations() == []
+    assert not result["counts"].get("cancelled")
+    assert "was cancelled" not in result["reason"]
+    assert "cancelled:" not in result["reason"]
+    assert "it is not known whether it acted" in str(result)
+    assert work.apply() == "applied"
+
+
 def test_a_sweep_that_may_have_cancelled_is_never_refused(tmp_path: Path) -> None:
     work = _planned(tmp_path, Sweep, ALL, "IN_PROGRESS")
     work.apply(Fault(on=CANCEL, kind="response_lost"), Event(on=CANCEL, what="job_recreated"))
@@ -54,14 +70,14 @@ def test_a_delete_without_answer_is_not_said_to_be_undone(tmp_path: Path) -> Non
     assert work.apply() == "applied"
 
 
-@pytest.mark.parametrize(("state", "look", "said"), [("FAILED", 2, "was sent"), ("QUEUED", 3, "was cancelled")])
+@pytest.mark.parametrize(("state", "look", "message"), [("FAILED", 2, "was sent"), ("QUEUED", 3, "was cancelled")])
 def test_a_login_that_ends_after_the_delete_is_partial_and_says_what_was_done(
-    tmp_path: Path, state: str, look: int, said: str
+    tmp_path: Path, state: str, look: int, message: str
 ) -> None:
     work = _planned(tmp_path, SingleDelete, ONE, state)
     assert work.apply(*(Fault(on=LOOK, nth=nth, kind="credentials_expired") for nth in range(look, 60))) == "partial"
     reason = work.simulation.result()["reason"]
-    assert said in reason
+    assert message in reason
     assert "is not known yet" in reason
     assert "log in again" in reason
     assert work.apply() == "applied"

@@ -22,8 +22,10 @@ def test_a_pattern_that_protects_nothing_is_said_and_ends_an_unattended_sweep(tm
     if pattern.endswith(" "):  # blanks around a name are none of it
         assert sweep.simulation.result()["counts"]["protected"] == 1
         return
-    said = [warning for warning in sweep.simulation.result()["warnings"] if "matches no job and no thing" in warning]
-    assert len(said) == len(pattern.split(","))
+    warnings = [
+        warning for warning in sweep.simulation.result()["warnings"] if "matches no job and no thing" in warning
+    ]
+    assert len(warnings) == len(pattern.split(","))
     sweep.parameters["unattended"] = True
     assert (sweep.apply(), sweep.simulation.guards()) == ("refused", ["protect_matches_nothing"])
     assert sweep.simulation.operations() == []

@@ -29,16 +29,18 @@ def _sweep(directory: Path, parameters: dict[str, Any], *, namespace: str | None
     return Sweep(simulation, max_fraction=1.0, **parameters)
 
 
-@pytest.mark.parametrize("given", WAYS, ids=str)
-def test_what_greengrass_owns_is_left_alone_whichever_way_it_is_chosen(tmp_path: Path, given: dict[str, Any]) -> None:
-    sweep = _sweep(tmp_path, given)
+@pytest.mark.parametrize("parameters", WAYS, ids=str)
+def test_what_greengrass_owns_is_left_alone_whichever_way_it_is_chosen(
+    tmp_path: Path, parameters: dict[str, Any]
+) -> None:
+    sweep = _sweep(tmp_path, parameters)
     assert sweep.plan() == "refused"
     assert set(sweep.simulation.guards()) == {"protected"}
 
 
-@pytest.mark.parametrize("given", WAYS, ids=str)
-def test_an_owner_that_could_not_be_read_is_a_refusal(tmp_path: Path, given: dict[str, Any]) -> None:
-    sweep = _sweep(tmp_path, given)
+@pytest.mark.parametrize("parameters", WAYS, ids=str)
+def test_an_owner_that_could_not_be_read_is_a_refusal(tmp_path: Path, parameters: dict[str, Any]) -> None:
+    sweep = _sweep(tmp_path, parameters)
     assert sweep.plan(*NO_JOB) == "refused"
     assert set(sweep.simulation.guards()) == {"protection_unknown"}
     assert sweep.simulation.result()["refusals"][0]["job_id"] == "job-0"

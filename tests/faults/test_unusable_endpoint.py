@@ -49,8 +49,8 @@ def test_a_plan_whose_consequences_cannot_be_read_is_no_plan(
 ) -> None:
     operation = "ListJobExecutionsForThing"
     with _proxy(aged_fleet, monkeypatch, on("denied", operation)):
-        named = {"job_id": KEY.job_id, "thing_name": KEY.thing_name, "execution_number": 1}
-        run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path), force=True, **named)
+        names = {"job_id": KEY.job_id, "thing_name": KEY.thing_name, "execution_number": 1}
+        run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path), force=True, **names)
         deletion = iotjobs.delete_job_execution(run)
         with pytest.raises(IotJobsError, match=f"iot:{operation}"):
             deletion.plan()

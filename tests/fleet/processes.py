@@ -16,8 +16,8 @@ class Processes:
     """A context manager; ``environment`` is that of every process, without the caller's own AWS settings."""
 
     def __init__(self) -> None:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        self.environment = kept | {
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        self.environment = environment | {
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",
             "NO_PROXY": "127.0.0.1",

@@ -91,8 +91,8 @@ class Service:
 
 
 def _change(method: str, path: str) -> dict[str, Any] | None:
-    for event, wanted, pattern in _CHANGES:
-        if method == wanted and (match := pattern.fullmatch(path)):
+    for event, expected, pattern in _CHANGES:
+        if method == expected and (match := pattern.fullmatch(path)):
             return {"event": event, **match.groupdict()}
     return None
 

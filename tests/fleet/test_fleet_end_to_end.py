@@ -21,7 +21,7 @@ SECRET = "PLANTEDsecretKEY/0123456789abcdefghijklm"  # noqa: S105 - to be search
 _RUN = """
 import json
 import iotjobs
-from iotjobs.targets.engine import cluster
+from iotjobs.targets.cluster import cluster
 
 RULE = {"statuses": "FAILED,QUEUED", "older_than": "7d", "force": True, "max_fraction": 1.0, "max_deletes": 50}
 

@@ -72,7 +72,7 @@ def test_what_cannot_be_a_target_is_refused_although_the_digest_fits(name: str, 
     document = copy.deepcopy(SET.as_document())
     document["targets"][0][name] = value
     if name != "more":
-        made = SetPlan((PlannedTarget(**document["targets"][0]), SET.targets[1]), 100)
-        document |= {"plans_id": made.plans_id, "phrase": made.phrase}
+        again = SetPlan((PlannedTarget(**document["targets"][0]), SET.targets[1]), 100)
+        document |= {"plans_id": again.plans_id, "phrase": again.phrase}
     with pytest.raises(InvalidInput):
         from_document(document)

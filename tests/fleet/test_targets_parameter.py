@@ -78,7 +78,7 @@ def test_what_cannot_be_meant_is_invalid(tmp_path: Path, text: str, why: str) ->
     assert "pw" not in str(error.value)
 
 
-@pytest.mark.parametrize("text", ["plant", "@eu-west-1", "plant@", ",", "plant@nowhere"])
+@pytest.mark.parametrize("text", ["plant", "@eu-west-1", "plant@", ",", "plant@eu-west-1,", "plant@nowhere"])
 def test_a_list_that_cannot_be_meant_is_invalid(text: str) -> None:
     with pytest.raises(InvalidInput, match="targets"):
         read_targets(text)

@@ -33,9 +33,9 @@ def names(job_id: str, thing_name: str, number: str = "1") -> list[str]:
 def notebook(path: Path, *cells: str) -> Path:
     """A small runbook that opens a run and then executes the cells."""
     start = 'import iotjobs\nrun = iotjobs.start("investigate", globals())'
-    made = nbformat.v4.new_notebook()
-    made.cells = [nbformat.v4.new_code_cell(source) for source in ("run_dir: str = None  # where", start, *cells)]
-    made.cells[0].metadata["tags"] = ["parameters"]
-    made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(made, path)
+    notebook = nbformat.v4.new_notebook()
+    notebook.cells = [nbformat.v4.new_code_cell(source) for source in ("run_dir: str = None  # where", start, *cells)]
+    notebook.cells[0].metadata["tags"] = ["parameters"]
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, path)
     return path

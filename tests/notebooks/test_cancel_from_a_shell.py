@@ -36,9 +36,9 @@ def test_plain_papermill_works_as_well(aged_fleet: Fleet, tmp_path: Path) -> Non
     name = _queued(aged_fleet, "papermill-cancel")
     command = [sys.executable, "-m", "papermill", str(notebooks()[CANCEL]), "out.ipynb", "--no-progress-bar"]
     command += ["-p", "job_id", name, "-p", "thing_name", name, "-p", "run_dir", "run"]
-    found = aged_fleet.iot.describe_job_execution(jobId=name, thingName=name)["execution"]
-    phrase = f"cancel {name}/{name}/1 queued {utc_text(found['queuedAt'])}"
+    answer = aged_fleet.iot.describe_job_execution(jobId=name, thingName=name)["execution"]
+    phrase = f"cancel {name}/{name}/1 queued {utc_text(answer['queuedAt'])}"
     subprocess.run([*command, "-r", "confirm", phrase], cwd=tmp_path, check=True, timeout=120)
     assert json.loads((tmp_path / "run" / "result.json").read_text())["outcome"] == "applied"
-    found = aged_fleet.iot.describe_job_execution(jobId=name, thingName=name)["execution"]
-    assert found["status"] == "CANCELED"
+    answer = aged_fleet.iot.describe_job_execution(jobId=name, thingName=name)["execution"]
+    assert answer["status"] == "CANCELED"

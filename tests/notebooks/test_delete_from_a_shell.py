@@ -16,14 +16,14 @@ DELETE = "delete_job_execution"
 
 
 def _phrase(fleet: Fleet, job_id: str, thing_name: str) -> str:
-    found = fleet.iot.describe_job_execution(jobId=job_id, thingName=thing_name, executionNumber=1)["execution"]
-    version = f" at version {found['versionNumber']}" if found["status"] in ("QUEUED", "IN_PROGRESS") else ""
-    return f"delete {job_id}/{thing_name}/1 queued {utc_text(found['queuedAt'])}{version}"
+    answer = fleet.iot.describe_job_execution(jobId=job_id, thingName=thing_name, executionNumber=1)["execution"]
+    version = f" at version {answer['versionNumber']}" if answer["status"] in ("QUEUED", "IN_PROGRESS") else ""
+    return f"delete {job_id}/{thing_name}/1 queued {utc_text(answer['queuedAt'])}{version}"
 
 
 def _left(fleet: Fleet, job_id: str) -> list[str]:
-    found = fleet.iot.list_job_executions_for_job(jobId=job_id)["executionSummaries"]
-    return [item["jobExecutionSummary"]["status"] for item in found]
+    answer = fleet.iot.list_job_executions_for_job(jobId=job_id)["executionSummaries"]
+    return [item["jobExecutionSummary"]["status"] for item in answer]
 
 
 def _queued(fleet: Fleet, job_id: str, *, days: float = 9) -> str:

@@ -17,8 +17,8 @@ def passed_on(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What would go to papermill."""
     values: dict[str, Any] = {}
 
-    def instead(_path: Path, given: dict[str, Any]) -> int:
-        values.update(given)
+    def instead(_path: Path, parameters: dict[str, Any]) -> int:
+        values.update(parameters)
         return 0
 
     monkeypatch.setattr(runbook, "run", instead)
@@ -30,8 +30,8 @@ def _delete(*arguments: str) -> Result:
 
 
 def test_every_option_of_the_reference_is_taken(passed_on: dict[str, Any]) -> None:
-    named = ["--job-id", "j", "--thing-name", "007", "--execution-number", "3", "--force"]
-    assert _delete(*named, "--cli-input-json", "{}", "--generate-cli-skeleton", "output").exit_code == 0
+    options = ["--job-id", "j", "--thing-name", "007", "--execution-number", "3", "--force"]
+    assert _delete(*options, "--cli-input-json", "{}", "--generate-cli-skeleton", "output").exit_code == 0
     assert passed_on == {
         "job_id": "j",
         "thing_name": "007",
@@ -43,7 +43,7 @@ def test_every_option_of_the_reference_is_taken(passed_on: dict[str, Any]) -> No
 
 
 @pytest.mark.parametrize(
-    ("arguments", "meant"),
+    ("arguments", "expected"),
     [
         ([], {}),
         (["--no-force"], {"force": False}),
@@ -58,11 +58,11 @@ def test_every_option_of_the_reference_is_taken(passed_on: dict[str, Any]) -> No
     ],
 )
 def test_a_value_arrives_as_it_was_meant(
-    passed_on: dict[str, Any], arguments: list[str], meant: dict[str, Any]
+    passed_on: dict[str, Any], arguments: list[str], expected: dict[str, Any]
 ) -> None:
     assert _delete(*arguments).exit_code == 0
-    assert passed_on == meant
-    assert {name: type(value) for name, value in passed_on.items()} == {name: type(v) for name, v in meant.items()}
+    assert passed_on == expected
+    assert {name: type(value) for name, value in passed_on.items()} == {name: type(v) for name, v in expected.items()}
 
 
 def test_of_force_and_no_force_only_one_can_be_meant(passed_on: dict[str, Any]) -> None:
@@ -78,8 +78,8 @@ def test_an_unknown_or_shortened_option_is_an_error(passed_on: dict[str, Any], a
 
 
 def test_help_shows_the_comments_and_the_defaults() -> None:
-    shown = " ".join(CliRunner().invoke(cli.cli, ["run", "investigate", "--help"]).output.split())
-    assert "an execution without any change for this long is stuck: 90m, 24h, 30d [default: 24h]" in shown
+    text = " ".join(CliRunner().invoke(cli.cli, ["run", "investigate", "--help"]).output.split())
+    assert "an execution without any change for this long is stuck: 90m, 24h, 30d [default: 24h]" in text
 
 
 def test_an_unknown_notebook_is_told_which_there_are() -> None:

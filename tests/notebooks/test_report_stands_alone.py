@@ -34,9 +34,9 @@ class _Elements(HTMLParser):
 
 
 def _report(folder: Path, *cells: object, result: dict[str, object] | None = None) -> Path:
-    made = new_notebook(cells=list(cells))
-    made.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {"state": {}, "version_major": 2}}
-    nbformat.write(made, folder / "made.ipynb")
+    notebook = new_notebook(cells=list(cells))
+    notebook.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {"state": {}, "version_major": 2}}
+    nbformat.write(notebook, folder / "made.ipynb")
     write_report(folder / "made.ipynb", folder / "made.html", result)
     return folder / "made.html"
 

@@ -51,10 +51,10 @@ def test_plan_then_confirm_deletes_the_thing_named_007(aged_fleet: Fleet, tmp_pa
     with aged_fleet.ago(days=9):
         aged_fleet.job("shell-test", things=["007"])
         aged_fleet.report("shell-test", "007", "FAILED")
-    named = shell.names("shell-test", "007")
-    code, plan, _ = shell.run(tmp_path / "run", "delete_job_execution", *named)
+    names = shell.names("shell-test", "007")
+    code, plan, _ = shell.run(tmp_path / "run", "delete_job_execution", *names)
     assert (code, plan["outcome"]) == (0, "planned")
-    code, result, _ = shell.run(tmp_path / "run", "delete_job_execution", *named, "--confirm", plan["confirm"])
+    code, result, _ = shell.run(tmp_path / "run", "delete_job_execution", *names, "--confirm", plan["confirm"])
     assert (code, result["outcome"]) == (0, "applied")
     left = aged_fleet.iot.list_job_executions_for_job(jobId="shell-test")["executionSummaries"]
     assert left == []
@@ -84,8 +84,8 @@ def test_a_bare_skeleton_option_prints_json_alone(tmp_path: Path, monkeypatch: p
 
 def test_plain_papermill_says_what_it_made_of_007(aged_fleet: Fleet, tmp_path: Path) -> None:
     notebook = ROOT / "notebooks" / "delete_job_execution.ipynb"
-    given = ["-p", "job_id", "j", "-p", "thing_name", "007", "-p", "execution_number", "1", "-p", "run_dir", "r"]
-    command = [sys.executable, "-m", "papermill", "-k", "python3", str(notebook), "out.ipynb", *given]
+    parameters = ["-p", "job_id", "j", "-p", "thing_name", "007", "-p", "execution_number", "1", "-p", "run_dir", "r"]
+    command = [sys.executable, "-m", "papermill", "-k", "python3", str(notebook), "out.ipynb", *parameters]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert ended.returncode == 1
     assert "-r thing_name" in ended.stderr.strip().splitlines()[-1]

@@ -57,8 +57,8 @@ def test_unattended_wants_its_caps_said_even_where_they_are_the_defaults(
 
 
 def test_papermill_runs_it_unattended_just_as_well(aged_fleet: Fleet, tmp_path: Path, failed_job: str) -> None:
-    given = {"unattended": "True", "max_deletes": "25", "max_fraction": "1.0"}
-    options = [word for name, value in given.items() for word in ("-p", name, value)]
+    parameters = {"unattended": "True", "max_deletes": "25", "max_fraction": "1.0"}
+    options = [word for name, value in parameters.items() for word in ("-p", name, value)]
     text = {"job_id": failed_job, "statuses": "FAILED", "run_dir": str(tmp_path / "run")}
     options += [word for name, value in text.items() for word in ("-r", name, value)]
     command = [sys.executable, "-m", "papermill", str(notebooks()["sweep"]), "out.ipynb", *options]

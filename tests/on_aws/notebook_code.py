@@ -50,9 +50,9 @@ def run(notebook: str, directory: Path, **parameters: Any) -> Ended:
         for cell in cells:
             error = _run_cell(shell, _without_views(cell.source))
             if error is None and "parameters" in cell.metadata.get("tags", []):
-                named = parameters | {"run_dir": str(directory)}
+                values = parameters | {"run_dir": str(directory)}
                 error = _run_cell(
-                    shell, "\n".join(["# Parameters", *(f"{name} = {value!r}" for name, value in named.items())])
+                    shell, "\n".join(["# Parameters", *(f"{name} = {value!r}" for name, value in values.items())])
                 )
             if error is not None:
                 break

@@ -40,10 +40,10 @@ def test_a_cancel_whose_answer_is_lost_is_settled_by_looking(aws: StandIn, tmp_p
 
 def test_one_of_a_service_needs_the_phrase_that_names_it(aws: StandIn, tmp_path: Path) -> None:
     aws.fleet.job("AFR_OTA-update", {"pump-5": "QUEUED"})
-    named = {"job_id": "AFR_OTA-update", "thing_name": "pump-5"}
-    phrase = run("cancel_job_execution", tmp_path, **named).result["confirm"]
+    names = {"job_id": "AFR_OTA-update", "thing_name": "pump-5"}
+    phrase = run("cancel_job_execution", tmp_path, **names).result["confirm"]
     assert phrase.endswith(" owned by OTA")
-    short = run("cancel_job_execution", tmp_path, **named, confirm=phrase.removesuffix(" owned by OTA"))
+    short = run("cancel_job_execution", tmp_path, **names, confirm=phrase.removesuffix(" owned by OTA"))
     assert (short.outcome, aws.changes()) == ("refused", [])
 
 

@@ -31,11 +31,11 @@ def test_a_sweep_leaves_a_deployment_alone_and_names_it(
     ended = run("sweep", tmp_path / "run", statuses="FAILED", **rule, **UNATTENDED)
     assert {job for _, job, _ in greengrass.changes()} <= {"own", "firmware"}
     assert greengrass.fleet.left(DEPLOYMENT) == {"core-0": "FAILED"}
-    named = [each for each in ended.result["refusals"] if each["guard"] == "protected"]
-    assert [(each["job_id"], each["thing_name"], each["execution_number"]) for each in named] == [
+    protected = [each for each in ended.result["refusals"] if each["guard"] == "protected"]
+    assert [(each["job_id"], each["thing_name"], each["execution_number"]) for each in protected] == [
         (DEPLOYMENT, "core-0", 1)
     ]
-    assert "Greengrass" in named[0]["message"]
+    assert "Greengrass" in protected[0]["message"]
     assert ended.outcome == ("refused" if "job_id" in rule else "applied"), ended.reason
 
 

@@ -54,9 +54,9 @@ def test_a_role_with_a_path_is_found(aws: StandIn, log_in: LogIn, tmp_path: Path
 
 
 def test_where_iam_does_not_say_it_is_said_what_grants_it(aws: StandIn, tmp_path: Path) -> None:
-    shown = _banner("sweep", tmp_path / "run", **SWEEP)
-    assert f"Whether it may cancel and delete shows when it is tried: {GRANT} grants it" in shown
-    assert "SimulatePrincipalPolicy" not in shown
+    text = _banner("sweep", tmp_path / "run", **SWEEP)
+    assert f"Whether it may cancel and delete shows when it is tried: {GRANT} grants it" in text
+    assert "SimulatePrincipalPolicy" not in text
     assert len(aws.called("SimulatePrincipalPolicy")) == 1  # not asked again
 
 
@@ -76,10 +76,10 @@ def test_an_investigation_asks_iam_nothing_and_says_who_you_are_and_what_was_den
     aws.deny("iot:SearchIndex")
     started = iotjobs.start("investigate", run_dir=str(tmp_path / "run"), job_id="firmware")
     iotjobs.investigate(started)
-    shown = repr(iotjobs.banner(started))
+    text = repr(iotjobs.banner(started))
     name = connect().caller_arn.rpartition(":")[2].split("/")[1]
-    assert f"You hold the role {name}. This only reads;" in shown
-    assert "Denied to this caller: iot:SearchIndex (iam/investigator.json, statement SearchFleetIndex)." in shown
+    assert f"You hold the role {name}. This only reads;" in text
+    assert "Denied to this caller: iot:SearchIndex (iam/investigator.json, statement SearchFleetIndex)." in text
     assert aws.called("SimulatePrincipalPolicy") == []
 
 

@@ -129,10 +129,28 @@ def test_a_webhook_that_does_not_take_it_is_an_error_without_its_address(
     assert "secret-path" not in str(error.value)
 
 
+def test_a_webhook_that_asks_to_come_back_tomorrow_is_given_up(
+    run_dir: Path, webhook: tuple[str, list[bytes], list[int]]
+) -> None:
+    url, _, answers = webhook
+    answers += [429] * 10
+    with pytest.raises(IotJobsError, match=r"within 0\.5 s") as error:
+        notify.post(read_summary(run_dir), url, backoff_s=60, within_s=0.5)  # a pause of its own, as Retry-After is
+    assert "secret-path" not in str(error.value)
+
+
+def test_a_reason_that_quotes_the_directory_goes_out_without_its_path(run_dir: Path) -> None:
+    why = f"plan.json cannot be written in {run_dir}: [Errno 28] No space left on device: '{run_dir}/plan.json'"
+    (run_dir / "result.json").write_text(json.dumps({**RESULT, "reason": why}))
+    reason = read_summary(run_dir).reason
+    assert str(run_dir.parent) not in reason
+    assert "one/plan.json" in reason
+
+
 def test_a_command_gets_the_summary_and_is_tried_again(run_dir: Path, tmp_path: Path) -> None:
-    got = tmp_path / "got"
-    notify.run_command(read_summary(run_dir), f"sh -c 'cat >> {got}; test $(grep -c sweep {got}) -ge 1'")
-    assert json.loads(got.read_text())["counts"]["deleted"] == 3
+    copy = tmp_path / "got"
+    notify.run_command(read_summary(run_dir), f"sh -c 'cat >> {copy}; test $(grep -c sweep {copy}) -ge 1'")
+    assert json.loads(copy.read_text())["counts"]["deleted"] == 3
     with pytest.raises(IotJobsError, match="failed 2 times"):
         notify.run_command(read_summary(run_dir), "false", tries=2, backoff_s=0)
 
@@ -176,25 +194,25 @@ def test_a_result_that_no_run_wrote_is_invalid_and_goes_nowhere(
     run_dir: Path, tmp_path: Path, edit: dict[str, Any]
 ) -> None:
     (run_dir / "result.json").write_text(json.dumps({**RESULT, **edit}))
-    got = tmp_path / "got"
-    result = CliRunner().invoke(publish, [str(run_dir), "--command", f"touch {got}", "--emf"])
+    copy = tmp_path / "got"
+    result = CliRunner().invoke(publish, [str(run_dir), "--command", f"touch {copy}", "--emf"])
     assert isinstance(result.exception, InvalidInput)
-    assert not got.exists()
+    assert not copy.exists()
 
 
 def test_one_way_that_fails_keeps_no_other_back(run_dir: Path, tmp_path: Path) -> None:
-    got = tmp_path / "got"
+    copy = tmp_path / "got"
     arguments = [
         str(run_dir),
         "--command",
         "/nowhere/at/all",
         "--command",
-        f"sh -c 'cat > {got}'",
+        f"sh -c 'cat > {copy}'",
         "--when",
         "partial,error",
     ]
     result = CliRunner().invoke(publish, arguments)
-    assert (result.exit_code, got.exists()) == (1, True)
+    assert (result.exit_code, copy.exists()) == (1, True)
 
 
 def test_only_old_runs_that_have_ended_are_removed(run_dir: Path) -> None:

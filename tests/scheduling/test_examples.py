@@ -45,9 +45,9 @@ def _unit(path: Path) -> configparser.ConfigParser:
 
 def _systemd_command() -> str:
     service = _unit(UNITS[0])["Service"]
-    found = re.fullmatch(r"/bin/sh -c '(.*)'", service["ExecStart"], re.DOTALL)
-    assert found
-    return f"cd {service['WorkingDirectory']} && {found[1].replace('%%', '%')}"
+    match = re.fullmatch(r"/bin/sh -c '(.*)'", service["ExecStart"], re.DOTALL)
+    assert match
+    return f"cd {service['WorkingDirectory']} && {match[1].replace('%%', '%')}"
 
 
 @pytest.fixture
@@ -114,8 +114,8 @@ def test_the_units_are_ones_that_systemd_takes() -> None:
     verify = shutil.which("systemd-analyze")
     if verify:
         ended = subprocess.run([verify, "verify", *UNITS], capture_output=True, text=True, check=False)
-        said = ended.stdout + ended.stderr
-        assert (ended.returncode, [line for line in said.splitlines() if "iotjobs-" in line]) == (0, [])
+        output = ended.stdout + ended.stderr
+        assert (ended.returncode, [line for line in output.splitlines() if "iotjobs-" in line]) == (0, [])
     service = _unit(UNITS[0])
     assert service["Unit"]["OnFailure"] == UNITS[2].name.replace("@", "@%n")
     assert _unit(UNITS[1])["Timer"]["OnCalendar"].endswith("UTC")
@@ -135,12 +135,12 @@ class _Dag(SimpleNamespace):
 @pytest.fixture
 def tasks(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The tasks of the DAG file, which is run with stand-ins that only keep what they are given."""
-    made: list[Any] = []
+    tasks: list[Any] = []
 
     class Operator(SimpleNamespace):
-        def __init__(self, **given: Any) -> None:
-            super().__init__(**given)
-            made.append(self)
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            tasks.append(self)
 
         def __rshift__(self, other: Operator) -> Operator:
             return other
@@ -154,19 +154,19 @@ def tasks(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setenv("IOTJOBS_HOME", str(EXAMPLES.parents[1]))
     runpy.run_path(str(EXAMPLES / "iotjobs_dags.py"))
-    return made
+    return tasks
 
 
 def test_each_task_of_airflow_gives_parameters_that_its_notebook_has(tasks: list[Any]) -> None:
     assert len(tasks) == 7
     for task in tasks:
-        there = {parameter.name for parameter in kit.parameters_of(Path(task.input_nb))}
-        assert task.parameters.keys() <= there, task.task_id
+        parameters = {parameter.name for parameter in kit.parameters_of(Path(task.input_nb))}
+        assert task.parameters.keys() <= parameters, task.task_id
 
 
 def test_what_sweeps_unattended_says_its_caps(tasks: list[Any]) -> None:
     unattended = [task.parameters for task in tasks if task.parameters.get("unattended")]
-    assert [{"max_deletes", "max_fraction"} <= given.keys() for given in unattended] == [True]
+    assert [{"max_deletes", "max_fraction"} <= options.keys() for options in unattended] == [True]
 
 
 def test_the_directory_of_the_executed_notebooks_is_there_before_the_run(tasks: list[Any]) -> None:

@@ -62,6 +62,6 @@ def test_an_action_that_is_cut(root: dict[str, str], uncut: Path, tmp_path: Path
     if planned["outcome"] == "planned":
         user.runs("delete_job_execution", tmp_path / "delete", **delete_one(target), confirm=planned["confirm"])
     user.runs("sweep", tmp_path / "sweep", **sweep_of(target))
-    told = "".join(left_by(folder) for folder in tmp_path.iterdir())
-    assert (action in told) == (action not in NOT_ASKED)
-    assert (str(grant_of(action)) in told) == (action not in NOT_ASKED)
+    output = "".join(left_by(folder) for folder in tmp_path.iterdir())
+    assert (action in output) == (action not in NOT_ASKED)
+    assert (str(grant_of(action)) in output) == (action not in NOT_ASKED)

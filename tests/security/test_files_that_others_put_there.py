@@ -136,13 +136,13 @@ def test_an_ordinary_table_is_compared_with(tmp_path: Path) -> None:
 
 
 def test_a_temporary_name_is_not_to_be_guessed_and_private(tmp_path: Path) -> None:
-    seen = []
+    opened = []
     for _ in range(2):
         with files.replacing(tmp_path / "result.json") as file:
-            seen += [(path.name, stat.S_IMODE(path.stat().st_mode)) for path in tmp_path.glob(".result.json.*")]
+            opened += [(path.name, stat.S_IMODE(path.stat().st_mode)) for path in tmp_path.glob(".result.json.*")]
             file.write(b"{}")
-    assert len(set(seen)) == 2
-    assert {mode for _, mode in seen} == {0o600}
+    assert len(set(opened)) == 2
+    assert {mode for _, mode in opened} == {0o600}
 
 
 def test_directories_between_are_private_whatever_the_umask(tmp_path: Path) -> None:

@@ -55,12 +55,12 @@ CALLS = ("-c", "import sys, iotjobs; iotjobs.investigate(iotjobs.start(sys.argv[
 def _run(
     tmp_path: Path, notebook: str, settings: Mapping[str, str], *options: str, program: Sequence[str] = CLI
 ) -> Left:
-    kept = {
+    environment = {
         name: value for name, value in os.environ.items() if not name.startswith("AWS_") and "proxy" not in name.lower()
     }
     ended = subprocess.run(
         [sys.executable, *program, notebook, "--run-dir", str(tmp_path / "run"), *options],
-        env={**kept, **settings},
+        env={**environment, **settings},
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -84,15 +84,15 @@ def test_the_investigator_deletes_nothing(root: dict[str, str], tmp_path: Path) 
 
 def test_a_cancel_that_keeps_the_record_needs_no_right_to_delete(root: dict[str, str], tmp_path: Path) -> None:
     target = slot(3)
-    named = {"job_id": target["waits"], "thing_name": target["thing_name"]}
-    planned = User(root, "looks", our_policy("investigator")).runs("cancel_job_execution", tmp_path / "a", **named)
+    names = {"job_id": target["waits"], "thing_name": target["thing_name"]}
+    planned = User(root, "looks", our_policy("investigator")).runs("cancel_job_execution", tmp_path / "a", **names)
     phrase = planned["confirm"]
     reader = User(root, "looks-only", our_policy("investigator"))
-    denied = reader.runs("cancel_job_execution", tmp_path / "b", **named, confirm=phrase)
+    denied = reader.runs("cancel_job_execution", tmp_path / "b", **names, confirm=phrase)
     assert denied["outcome"] == "denied"
     assert str(grant_of("iot:CancelJobExecution")) in denied["reason"]
     canceller = User(root, "cancels", our_policy("operator", without="iot:DeleteJobExecution"))
-    done = canceller.runs("cancel_job_execution", tmp_path / "c", **named, confirm=phrase)
+    done = canceller.runs("cancel_job_execution", tmp_path / "c", **names, confirm=phrase)
     assert (done["outcome"], done["counts"]["cancelled"]) == ("applied", 1)
 
 

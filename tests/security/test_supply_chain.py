@@ -68,7 +68,7 @@ def _version(name: str) -> str:
 
 def _needed(requirements: Iterable[str]) -> set[str]:
     """The distributions that these need on this machine, one by another, as their own metadata say."""
-    found: set[tuple[str, str]] = set()
+    closure: set[tuple[str, str]] = set()
     todo = [(Requirement(text), "") for text in requirements]
     while todo:
         requirement, extra = todo.pop()
@@ -76,10 +76,10 @@ def _needed(requirements: Iterable[str]) -> set[str]:
             continue
         name = canonicalize_name(requirement.name)
         for wanted in ("", *requirement.extras):
-            if (name, wanted) not in found:
-                found.add((name, wanted))
+            if (name, wanted) not in closure:
+                closure.add((name, wanted))
                 todo += [(Requirement(text), wanted) for text in metadata.distribution(name).requires or []]
-    return {name for name, _ in found}
+    return {name for name, _ in closure}
 
 
 @pytest.mark.parametrize("lock", ["requirements.lock", "audit.lock"])

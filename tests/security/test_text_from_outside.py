@@ -56,7 +56,7 @@ def _html_of(view: Any) -> str:
 @pytest.mark.usefixtures("sandbox")
 @pytest.mark.parametrize("name", PAYLOADS)
 def test_every_view_shows_it_as_text(tmp_path: Path, name: str) -> None:
-    shown = set()
+    texts = set()
     for title, view in views(name, tmp_path):
         html, text = _html_of(view), "" if isinstance(view, str) else repr(view)
         page = _Elements(html)
@@ -68,7 +68,7 @@ def test_every_view_shows_it_as_text(tmp_path: Path, name: str) -> None:
         if html and title != "sweep":
             assert "mathjax_ignore" in html, title
         if visible(PAYLOADS[name], most=40)[:40] in page.text:
-            shown.add(title)
+            texts.add(title)
     assert {
         "explorer, static",
         "banner",
@@ -76,7 +76,7 @@ def test_every_view_shows_it_as_text(tmp_path: Path, name: str) -> None:
         "report's head",
         "report of a fleet",
         "restoration",
-    } <= shown
+    } <= texts
 
 
 @pytest.mark.parametrize("name", PAYLOADS)

@@ -28,15 +28,15 @@ def old_job(fleet: Fleet, job_id: str, statuses: list[str], *, days: float = 40)
     return things
 
 
-def sweep(directory: Path, **given: Any) -> Sweep:
+def sweep(directory: Path, **parameters: Any) -> Sweep:
     """A sweep as far as its plan."""
-    run = iotjobs.start("sweep", run_dir=str(directory), **(ALL | given))
+    run = iotjobs.start("sweep", run_dir=str(directory), **(ALL | parameters))
     return iotjobs.sweep(run).plan()
 
 
-def confirmed(directory: Path, **given: Any) -> Sweep:
+def confirmed(directory: Path, **parameters: Any) -> Sweep:
     """A sweep planned and confirmed with its own phrase."""
-    planned = sweep(directory, **given)
+    planned = sweep(directory, **parameters)
     assert planned.current_plan is not None, planned
     return planned.apply(planned.current_plan.phrase)
 

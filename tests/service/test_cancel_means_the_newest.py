@@ -20,16 +20,16 @@ def test_an_execution_made_anew_before_the_last_look_is_not_cancelled(
     job_id = f"job-of-{thing[-50:]}"
     with fleet.ago(days=5):
         fleet.job(job_id, things=[thing])
-    named = {"job_id": job_id, "thing_name": thing, "execution_number": 1}
-    run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path), force=True, cancel_first=True, **named)
+    names = {"job_id": job_id, "thing_name": thing, "execution_number": 1}
+    run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path), force=True, cancel_first=True, **names)
     deletion = iotjobs.delete_job_execution(run).plan()
     read = Connection.read
 
-    def made_anew_first(connection: Connection, operation: str, **given: Any) -> dict[str, Any]:
-        if operation == "DescribeJobExecution" and "executionNumber" not in given:
+    def made_anew_first(connection: Connection, operation: str, **parameters: Any) -> dict[str, Any]:
+        if operation == "DescribeJobExecution" and "executionNumber" not in parameters:
             fleet.iot.delete_job(jobId=job_id, force=True)
             fleet.job(job_id, things=[thing])
-        return read(connection, operation, **given)
+        return read(connection, operation, **parameters)
 
     monkeypatch.setattr(Connection, "read", made_anew_first)
     assert deletion.current_plan is not None

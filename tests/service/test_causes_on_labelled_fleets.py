@@ -33,13 +33,13 @@ def confusion_table() -> Iterator[None]:
 
 @pytest.fixture(scope="module", params=[1, 2], ids="seed-{}".format)
 def labelled(aged_fleet: Fleet, request: pytest.FixtureRequest) -> LabelledFleet:
-    made = LabelledFleet(request.param, now=aged_fleet.now, things=16)
-    made.make(aged_fleet)
-    return made
+    fleet_spec = LabelledFleet(request.param, now=aged_fleet.now, things=16)
+    fleet_spec.make(aged_fleet)
+    return fleet_spec
 
 
-def _said(directory: Path, prefix: str, **given: object) -> dict[Key, Label]:
-    run = iotjobs.start("investigate", run_dir=str(directory), **given)
+def _said(directory: Path, prefix: str, **parameters: object) -> dict[Key, Label]:
+    run = iotjobs.start("investigate", run_dir=str(directory), **parameters)
     table = iotjobs.investigate(run).executions
     rows = table[(table["cause"] != "") & table["job_id"].str.contains(f"{prefix}-")].to_dict("records")
     return {
@@ -49,10 +49,10 @@ def _said(directory: Path, prefix: str, **given: object) -> dict[Key, Label]:
     }
 
 
-def _compare(said: Mapping[Key, Label], labels: Mapping[Key, Label]) -> None:
-    CONFUSION.update((label[0], said.get(key, ("nothing",))[0]) for key, label in labels.items())
-    assert {key: (label, said.get(key)) for key, label in labels.items() if said.get(key) != label} == {}
-    assert set(said) == set(labels)
+def _compare(answers: Mapping[Key, Label], labels: Mapping[Key, Label]) -> None:
+    CONFUSION.update((label[0], answers.get(key, ("nothing",))[0]) for key, label in labels.items())
+    assert {key: (label, answers.get(key)) for key, label in labels.items() if answers.get(key) != label} == {}
+    assert set(answers) == set(labels)
 
 
 def test_every_execution_of_the_account(labelled: LabelledFleet, tmp_path: Path) -> None:
@@ -61,25 +61,25 @@ def test_every_execution_of_the_account(labelled: LabelledFleet, tmp_path: Path)
 
 def test_the_same_thing_by_thing(labelled: LabelledFleet, tmp_path: Path) -> None:
     labels = labelled.labels()
-    for thing in labelled.world.things[:3]:
-        mine = {key: label for key, label in labels.items() if key[1] == thing.name}
-        _compare(_said(tmp_path, labelled.prefix, thing_name=thing.name), mine)
+    for thing in labelled.spec.things[:3]:
+        expected = {key: label for key, label in labels.items() if key[1] == thing.name}
+        _compare(_said(tmp_path, labelled.prefix, thing_name=thing.name), expected)
 
 
 def test_the_same_job_by_job(labelled: LabelledFleet, tmp_path: Path) -> None:
     labels = labelled.labels()
     for job_id in [f"{labelled.prefix}-continuous", *sorted({key[0] for key in labels})[::25]]:
-        mine = {key: label for key, label in labels.items() if key[0] == job_id}
-        _compare(_said(tmp_path, labelled.prefix, job_id=job_id), mine)
+        expected = {key: label for key, label in labels.items() if key[0] == job_id}
+        _compare(_said(tmp_path, labelled.prefix, job_id=job_id), expected)
 
 
 @pytest.mark.parametrize("status", ["QUEUED", "IN_PROGRESS"])
 def test_the_same_for_one_status_though_what_holds_them_back_has_the_other(
     labelled: LabelledFleet, tmp_path: Path, status: str
 ) -> None:
-    world = labelled.world.executions
-    mine = {one.key: labelled.world.label(one) for one in world if one.status == status}
-    _compare(_said(tmp_path, labelled.prefix, statuses=status), mine)
+    executions = labelled.spec.executions
+    expected = {one.key: labelled.spec.label(one) for one in executions if one.status == status}
+    _compare(_said(tmp_path, labelled.prefix, statuses=status), expected)
 
 
 def test_evidence_can_be_checked_by_a_person(labelled: LabelledFleet, tmp_path: Path) -> None:
@@ -112,8 +112,8 @@ def test_a_job_that_aborts_because_it_is_looked_at(
         aged_fleet.job("comes-after", things=things)
     run = iotjobs.start("investigate", run_dir=str(tmp_path), job_id="comes-after")
     table = iotjobs.investigate(run).executions
-    said = table.set_index("thing_name")[["cause", "unblocks"]].to_dict("index")
-    assert said == {name: {"cause": "not_picked_up", "unblocks": 0} for name in things}
+    answers = table.set_index("thing_name")[["cause", "unblocks"]].to_dict("index")
+    assert answers == {name: {"cause": "not_picked_up", "unblocks": 0} for name in things}
 
 
 def test_states_that_only_aws_reaches(aged_fleet: Fleet, tmp_path: Path) -> None:

@@ -53,9 +53,9 @@ class Denied:
     def check(self, snapshot: FleetSnapshot) -> pd.DataFrame:
         """Unknown or right, stuck and unblocks too; returns the rows of this fleet."""
         table = diagnose(snapshot, stuck_after=STUCK_AFTER)
-        mine = table[table["thing_name"].str.startswith(f"{self.labelled.prefix}-")]
+        own_rows = table[table["thing_name"].str.startswith(f"{self.labelled.prefix}-")]
         wrong = []
-        for row in mine[mine["cause"] != ""].to_dict("records"):
+        for row in own_rows[own_rows["cause"] != ""].to_dict("records"):
             key = (row["job_id"], row["thing_name"], row["execution_number"])
             if key not in self.labels:
                 assert row["job_id"].endswith("-rollout")  # its own pace
@@ -69,7 +69,7 @@ class Denied:
             if not right or not (pd.isna(row["unblocks"]) or row["unblocks"] == unblocks):
                 wrong.append((key, self.labels[key], row["cause"], row["stuck"], row["unblocks"], row["evidence"]))
         assert wrong == []
-        return mine
+        return own_rows
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,7 @@ def test_neither_index_nor_registry(denied_fleet: Denied) -> None:
 
 
 def test_jobs_neither_described_nor_listed(denied_fleet: Denied) -> None:
-    thing = denied_fleet.labelled.world.things[1].name
+    thing = denied_fleet.labelled.spec.things[1].name
     rows = denied_fleet.check(denied_fleet.snapshot(_deny("DescribeJob", "ListJobs"), thing_name=thing))
     assert set(rows.loc[rows["cause"] != "", "why_unknown"]) == {"the job's status"}
 
@@ -133,7 +133,7 @@ def test_each_call_denied_when_a_job_or_a_thing_is_asked_for(denied_fleet: Denie
     denied_fleet.check(denied_fleet.snapshot(_deny(operation), job_id=f"{denied_fleet.labelled.prefix}-continuous"))
     if operation != "ListJobExecutionsForThing":
         denied_fleet.check(
-            denied_fleet.snapshot(_deny(operation), thing_name=denied_fleet.labelled.world.things[0].name)
+            denied_fleet.snapshot(_deny(operation), thing_name=denied_fleet.labelled.spec.things[0].name)
         )
 
 
@@ -183,9 +183,9 @@ def test_a_reading_that_fails_half_way(denied_fleet: Denied, operation: str, fau
 
 
 def test_an_index_that_fails_on_a_later_page(denied_fleet: Denied) -> None:
-    seen = iter(range(10**6))
+    numbers = iter(range(10**6))
     snapshot = denied_fleet.snapshot(
-        lambda call: "internal_error" if call.operation == "SearchIndex" and next(seen) else ""
+        lambda call: "internal_error" if call.operation == "SearchIndex" and next(numbers) else ""
     )
     denied_fleet.check(snapshot)
     assert all("update-indexing-configuration" not in str(gap) for gap in snapshot.gaps)  # it is on
@@ -200,8 +200,8 @@ def test_an_index_that_fails_on_a_later_page(denied_fleet: Denied) -> None:
 def test_the_modes_of_the_index(
     denied_fleet: Denied, aged_fleet: Fleet, mode: str, connectivity: str, readable: bool
 ) -> None:
-    wanted = {"thingIndexingMode": mode, "thingConnectivityIndexingMode": connectivity}
-    aged_fleet.iot.update_indexing_configuration(thingIndexingConfiguration=wanted)
+    settings = {"thingIndexingMode": mode, "thingConnectivityIndexingMode": connectivity}
+    aged_fleet.iot.update_indexing_configuration(thingIndexingConfiguration=settings)
     try:
         snapshot = denied_fleet.snapshot(_deny(*[] if readable else ["GetIndexingConfiguration"]))
     finally:
@@ -214,8 +214,8 @@ def test_the_modes_of_the_index(
         assert not unknown["evidence"].str.contains("update-indexing-configuration").any()
         assert unknown["evidence"].str.contains("allow iot:GetIndexingConfiguration").all()
         return
-    kept = mode if mode != "OFF" else "REGISTRY"
-    command = f"update-indexing-configuration --thing-indexing-configuration thingIndexingMode={kept}"
+    effective = mode if mode != "OFF" else "REGISTRY"
+    command = f"update-indexing-configuration --thing-indexing-configuration thingIndexingMode={effective}"
     assert unknown["evidence"].str.contains(command).all()
     assert unknown["evidence"].str.contains(f"--endpoint-url {denied_fleet.proxy.url}", regex=False).all()
     assert any(command in str(gap) for gap in snapshot.gaps) == (connectivity == "OFF")
@@ -263,8 +263,8 @@ def test_permissions_missing_by_iam(tmp_path: Path) -> None:
     command = [sys.executable, "-c", AUTH_SCRIPT, str(tmp_path), *actions]
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
     assert ended.returncode == 0, ended.stderr
-    told = [json.loads(line) for line in ended.stdout.splitlines()]
-    assert [line[0] for line in told] == actions
-    for action, count, unknown, warned, wrong in told:
+    lines = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert [line[0] for line in lines] == actions
+    for action, count, unknown, warned, wrong in lines:
         assert count > 5
         assert (wrong, unknown, warned) == ("{}", True, True), action

@@ -25,17 +25,17 @@ def used_again(fresh_thing: tuple[Fleet, str], tmp_path: Path) -> dict[str, Any]
         fleet.iot.add_thing_to_thing_group(thingGroupName=group, thingName=thing)
         fleet.job(job_id, group=group, targetSelection="CONTINUOUS")
         fleet.report(job_id, thing, "SUCCEEDED")
-    named = {"job_id": job_id, "thing_name": thing, "execution_number": 1}
-    deletion = _opened(tmp_path, **named).plan()
+    names = {"job_id": job_id, "thing_name": thing, "execution_number": 1}
+    deletion = _opened(tmp_path, **names).plan()
     deletion.apply(_phrase(deletion))
     assert _result(tmp_path)["outcome"] == "applied"
     with fleet.ago(days=5):
         fleet.iot.remove_thing_from_thing_group(thingGroupName=group, thingName=thing)
-    return named
+    return names
 
 
-def _opened(directory: Path, **given: Any) -> Deletion:
-    return iotjobs.delete_job_execution(iotjobs.start("delete_job_execution", run_dir=str(directory), **given))
+def _opened(directory: Path, **parameters: Any) -> Deletion:
+    return iotjobs.delete_job_execution(iotjobs.start("delete_job_execution", run_dir=str(directory), **parameters))
 
 
 def _phrase(deletion: Deletion) -> str:
@@ -89,8 +89,8 @@ def test_a_delete_that_was_refused_is_not_done(fresh_thing: tuple[Fleet, str], t
     with fleet.ago(days=5):
         fleet.job(job_id, things=[thing])
         fleet.report(job_id, thing, "FAILED")
-    named = {"job_id": job_id, "thing_name": thing, "execution_number": 1}
-    deletion = _opened(tmp_path, **named).plan()
+    names = {"job_id": job_id, "thing_name": thing, "execution_number": 1}
+    deletion = _opened(tmp_path, **names).plan()
     assert deletion.current_plan is not None
 
     def somebody_is_quicker(_operation: str, **_given: Any) -> None:
@@ -101,4 +101,4 @@ def test_a_delete_that_was_refused_is_not_done(fresh_thing: tuple[Fleet, str], t
     deletion.apply(_phrase(deletion))
     assert _result(tmp_path)["outcome"] == "refused"
     with pytest.raises(NotFound):
-        _opened(tmp_path, **named).plan()
+        _opened(tmp_path, **names).plan()

@@ -24,16 +24,17 @@ def _job(fleet: Fleet, thing: str, *, days: float = 5, status: str | None = None
     return {"job_id": job_id, "thing_name": thing, "execution_number": 1}
 
 
-def _delete(directory: Path, *, confirm: str | None = None, **named: Any) -> dict[str, Any]:
-    run = iotjobs.start("delete_job_execution", run_dir=str(directory), confirm=confirm, **named)
+def _delete(directory: Path, *, confirm: str | None = None, **names: Any) -> dict[str, Any]:
+    run = iotjobs.start("delete_job_execution", run_dir=str(directory), confirm=confirm, **names)
     iotjobs.delete_job_execution(run).plan().apply()
     return json.loads((directory / "result.json").read_text())
 
 
 def _exists(fleet: Fleet, job_id: str, thing_name: str, execution_number: int) -> bool:
-    found = fleet.iot.list_job_executions_for_thing(thingName=thing_name)["executionSummaries"]
+    summaries = fleet.iot.list_job_executions_for_thing(thingName=thing_name)["executionSummaries"]
     return any(
-        item["jobId"] == job_id and item["jobExecutionSummary"]["executionNumber"] == execution_number for item in found
+        item["jobId"] == job_id and item["jobExecutionSummary"]["executionNumber"] == execution_number
+        for item in summaries
     )
 
 
@@ -43,31 +44,31 @@ def _journal(directory: Path) -> list[dict[str, Any]]:
 
 def test_nothing_is_deleted_without_confirm(fresh_thing: tuple[Fleet, str], tmp_path: Path) -> None:
     fleet, thing = fresh_thing
-    named = _job(fleet, thing, status="FAILED")
-    result = _delete(tmp_path, **named)
+    names = _job(fleet, thing, status="FAILED")
+    result = _delete(tmp_path, **names)
     assert result["outcome"] == "planned"
-    assert result["confirm"].startswith(f"delete {named['job_id']}/{thing}/1 queued 20")
-    assert _exists(fleet, **named)
+    assert result["confirm"].startswith(f"delete {names['job_id']}/{thing}/1 queued 20")
+    assert _exists(fleet, **names)
     assert not (tmp_path / "journal.jsonl").exists()
 
 
 def test_the_phrase_deletes_and_it_is_on_record(fresh_thing: tuple[Fleet, str], tmp_path: Path) -> None:
     fleet, thing = fresh_thing
-    named = _job(fleet, thing, status="SUCCEEDED")
-    phrase = _delete(tmp_path, **named)["confirm"]
-    result = _delete(tmp_path, confirm=phrase, **named)
+    names = _job(fleet, thing, status="SUCCEEDED")
+    phrase = _delete(tmp_path, **names)["confirm"]
+    result = _delete(tmp_path, confirm=phrase, **names)
     assert (result["outcome"], result["counts"]) == ("applied", {"planned": 1, "deleted": 1})
-    assert not _exists(fleet, **named)
+    assert not _exists(fleet, **names)
     assert [entry["event"] for entry in _journal(tmp_path)] == ["calling", "called", "verified"]
     assert json.loads((tmp_path / "before.jsonl").read_text())["status"] == "SUCCEEDED"
 
 
 def test_the_same_run_again_deletes_nothing_twice(fresh_thing: tuple[Fleet, str], tmp_path: Path) -> None:
     fleet, thing = fresh_thing
-    named = _job(fleet, thing, status="SUCCEEDED")
-    phrase = _delete(tmp_path, **named)["confirm"]
-    _delete(tmp_path, confirm=phrase, **named)
-    assert _delete(tmp_path, confirm=phrase, **named)["outcome"] == "applied"
+    names = _job(fleet, thing, status="SUCCEEDED")
+    phrase = _delete(tmp_path, **names)["confirm"]
+    _delete(tmp_path, confirm=phrase, **names)
+    assert _delete(tmp_path, confirm=phrase, **names)["outcome"] == "applied"
     assert len(_journal(tmp_path)) == 3
 
 
@@ -76,42 +77,42 @@ def test_an_unfinished_one_is_refused_without_force(
     fresh_thing: tuple[Fleet, str], tmp_path: Path, status: str | None
 ) -> None:
     fleet, thing = fresh_thing
-    named = _job(fleet, thing, status=status)
-    result = _delete(tmp_path, **named)
+    names = _job(fleet, thing, status=status)
+    result = _delete(tmp_path, **names)
     assert result["outcome"] == "refused"
     assert result["refusals"][0]["guard"] == "unfinished_needs_force"
     assert result["refusals"][0]["thing_name"] == thing
-    assert _exists(fleet, **named)
+    assert _exists(fleet, **names)
 
 
 @pytest.mark.parametrize("cancel_first", [False, True])
 def test_force_takes_an_unfinished_one(fresh_thing: tuple[Fleet, str], tmp_path: Path, cancel_first: bool) -> None:
     fleet, thing = fresh_thing
-    named = {**_job(fleet, thing, status="IN_PROGRESS"), "force": True, "cancel_first": cancel_first}
-    phrase = _delete(tmp_path, **named)["confirm"]
-    assert _delete(tmp_path, confirm=phrase, **named)["outcome"] == "applied"
-    assert not _exists(fleet, named["job_id"], thing, 1)
+    names = {**_job(fleet, thing, status="IN_PROGRESS"), "force": True, "cancel_first": cancel_first}
+    phrase = _delete(tmp_path, **names)["confirm"]
+    assert _delete(tmp_path, confirm=phrase, **names)["outcome"] == "applied"
+    assert not _exists(fleet, names["job_id"], thing, 1)
     called = [entry["operation"] for entry in _journal(tmp_path) if entry["event"] == "called"]
     assert called == (["CancelJobExecution"] if cancel_first else []) + ["DeleteJobExecution"]
 
 
 def test_a_device_at_work_needs_the_longer_phrase(fresh_thing: tuple[Fleet, str], tmp_path: Path) -> None:
     fleet, thing = fresh_thing
-    named = {**_job(fleet, thing, days=0.01, status="IN_PROGRESS"), "force": True}
-    phrase = _delete(tmp_path, **named)["confirm"]
+    names = {**_job(fleet, thing, days=0.01, status="IN_PROGRESS"), "force": True}
+    phrase = _delete(tmp_path, **names)["confirm"]
     assert phrase.endswith(" while it works")
-    short = _delete(tmp_path, confirm=phrase.removesuffix(" while it works"), **named)
+    short = _delete(tmp_path, confirm=phrase.removesuffix(" while it works"), **names)
     assert short["outcome"] == "refused"
     assert "at work" in short["reason"]
-    assert _delete(tmp_path, confirm=phrase, **named)["outcome"] == "applied"
+    assert _delete(tmp_path, confirm=phrase, **names)["outcome"] == "applied"
 
 
 def test_a_wrong_phrase_is_refused(fresh_thing: tuple[Fleet, str], tmp_path: Path) -> None:
     fleet, thing = fresh_thing
-    named = _job(fleet, thing, status="FAILED")
-    result = _delete(tmp_path, confirm="yes", **named)
+    names = _job(fleet, thing, status="FAILED")
+    result = _delete(tmp_path, confirm="yes", **names)
     assert (result["outcome"], result["refusals"][0]["guard"]) == ("refused", "phrase_must_match")
-    assert _exists(fleet, **named)
+    assert _exists(fleet, **names)
 
 
 def test_yesterdays_phrase_does_not_hit_a_number_used_again(fresh_thing: tuple[Fleet, str], tmp_path: Path) -> None:
@@ -122,43 +123,43 @@ def test_yesterdays_phrase_does_not_hit_a_number_used_again(fresh_thing: tuple[F
         fleet.iot.add_thing_to_thing_group(thingGroupName=group, thingName=thing)
         fleet.job(job_id, group=group, targetSelection="CONTINUOUS")
         fleet.report(job_id, thing, "SUCCEEDED")
-    named: dict[str, Any] = {"job_id": job_id, "thing_name": thing, "execution_number": 1}
-    phrase = _delete(tmp_path / "before", **named)["confirm"]
+    names: dict[str, Any] = {"job_id": job_id, "thing_name": thing, "execution_number": 1}
+    phrase = _delete(tmp_path / "before", **names)["confirm"]
     with fleet.ago(days=10):
         fleet.iot.delete_job_execution(jobId=job_id, thingName=thing, executionNumber=1)
     with fleet.ago(days=5):
         fleet.iot.remove_thing_from_thing_group(thingGroupName=group, thingName=thing)
-    result = _delete(tmp_path / "after", confirm=phrase, **named)
+    result = _delete(tmp_path / "after", confirm=phrase, **names)
     assert result["outcome"] == "refused"
     assert "uses the number again" in result["reason"]
-    assert _exists(fleet, **named)
+    assert _exists(fleet, **names)
 
 
 def test_what_moved_since_the_plan_is_not_deleted(fresh_thing: tuple[Fleet, str], tmp_path: Path) -> None:
     fleet, thing = fresh_thing
-    named = _job(fleet, thing, status="IN_PROGRESS")
-    run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path), force=True, **named)
+    names = _job(fleet, thing, status="IN_PROGRESS")
+    run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path), force=True, **names)
     deletion = iotjobs.delete_job_execution(run).plan()
-    fleet.report(named["job_id"], thing, "IN_PROGRESS", statusDetails={"progress": "99%"})
+    fleet.report(names["job_id"], thing, "IN_PROGRESS", statusDetails={"progress": "99%"})
     deletion.apply(deletion.current_plan.phrase)
     result = json.loads((tmp_path / "result.json").read_text())
     assert (result["outcome"], result["refusals"][0]["guard"]) == ("refused", "drifted")
-    assert _exists(fleet, **named)
+    assert _exists(fleet, **names)
 
 
 def test_the_plan_says_what_starts_next_and_that_the_job_completes(
     fresh_thing: tuple[Fleet, str], tmp_path: Path
 ) -> None:
     fleet, thing = fresh_thing
-    named = _job(fleet, thing, status="IN_PROGRESS")
+    names = _job(fleet, thing, status="IN_PROGRESS")
     with fleet.ago(days=2):
         fleet.job(f"next-{thing}"[:64], things=[thing])
-    run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path), force=True, **named)
-    said = repr(iotjobs.delete_job_execution(run).plan())
-    assert f"next-{thing}"[:64] in said
-    assert "the job completes by it" in said
-    assert "CAUTION" in said
-    assert f"SANDBOX: {fleet.server.endpoint_url}, as arn:aws:iam::000000000000:root" in said
+    run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path), force=True, **names)
+    text = repr(iotjobs.delete_job_execution(run).plan())
+    assert f"next-{thing}"[:64] in text
+    assert "the job completes by it" in text
+    assert "CAUTION" in text
+    assert f"SANDBOX: {fleet.server.endpoint_url}, as arn:aws:iam::000000000000:root" in text
 
 
 def test_an_execution_that_does_not_exist_is_an_error(aged_fleet: Fleet, tmp_path: Path) -> None:

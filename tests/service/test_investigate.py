@@ -26,8 +26,8 @@ EXPECTED = {
 }
 
 
-def _investigate(directory: Path, **given: object) -> pd.DataFrame:
-    run = iotjobs.start("investigate", run_dir=str(directory), **given)
+def _investigate(directory: Path, **parameters: object) -> pd.DataFrame:
+    run = iotjobs.start("investigate", run_dir=str(directory), **parameters)
     return iotjobs.investigate(run).executions.set_index(["job_id", "thing_name"])
 
 
@@ -85,10 +85,10 @@ def test_without_indexing_it_is_unknown_and_says_how_to_switch_it_on(aged_fleet:
     assert (unknown["suggestion"] == "enable_indexing").all()
 
 
-@pytest.mark.parametrize("named", [{"job_id": "no-such-job"}, {"thing_name": "no-such-thing"}], ids=str)
-def test_what_does_not_exist_is_said(aged_fleet: Fleet, tmp_path: Path, named: dict) -> None:
+@pytest.mark.parametrize("names", [{"job_id": "no-such-job"}, {"thing_name": "no-such-thing"}], ids=str)
+def test_what_does_not_exist_is_said(aged_fleet: Fleet, tmp_path: Path, names: dict) -> None:
     with pytest.raises(NotFound, match=r"no-such-.* does not exist in account 000000000000"):
-        _investigate(tmp_path, **named)
+        _investigate(tmp_path, **names)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_an_unreachable_endpoint_is_said(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(
-    ("settings", "error", "said"),
+    ("settings", "error", "message"),
     [
         ({"AWS_ENDPOINT_URL": "foo"}, InvalidInput, "AWS_ENDPOINT_URL"),
         ({"AWS_PROFILE": "nope"}, InvalidInput, "list-profiles"),
@@ -120,10 +120,10 @@ def test_an_unreachable_endpoint_is_said(tmp_path: Path, monkeypatch: pytest.Mon
     ids=str,
 )
 def test_settings_that_cannot_work_are_said(
-    aged_fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict, error: type, said: str
+    aged_fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict, error: type, message: str
 ) -> None:
     monkeypatch.delenv("AWS_REGION")
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(error, match=said):
+    with pytest.raises(error, match=message):
         _ = iotjobs.start("investigate", run_dir=str(tmp_path)).connection

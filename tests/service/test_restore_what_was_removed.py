@@ -26,8 +26,8 @@ def _deleted(fleet: Fleet, directory: Path, thing: str, *, status: str | None = 
         fleet.job(job_id, things=[thing], **more)
         if status:
             fleet.report(job_id, thing, status, statusDetails={"step": "flash"})
-    named = {"job_id": job_id, "thing_name": thing, "execution_number": 1, "force": True, "cancel_first": True}
-    run = iotjobs.start("delete_job_execution", run_dir=str(directory), **named)
+    names = {"job_id": job_id, "thing_name": thing, "execution_number": 1, "force": True, "cancel_first": True}
+    run = iotjobs.start("delete_job_execution", run_dir=str(directory), **names)
     deletion = iotjobs.delete_job_execution(run).plan()
     assert deletion.current_plan is not None
     deletion.apply(deletion.current_plan.phrase)
@@ -35,9 +35,9 @@ def _deleted(fleet: Fleet, directory: Path, thing: str, *, status: str | None = 
     return job_id
 
 
-def _request(found: Restoration) -> dict[str, Any]:
-    assert len(found.files) == 1, found
-    return json.loads(found.files[0].read_text())
+def _request(restored: Restoration) -> dict[str, Any]:
+    assert len(restored.files) == 1, restored
+    return json.loads(restored.files[0].read_text())
 
 
 def _queued(fleet: Fleet, thing: str) -> list[tuple[str, str]]:
@@ -60,11 +60,11 @@ def test_a_deleted_execution_is_queued_again_with_its_document(fresh_thing: tupl
     job_id = _deleted(fleet, tmp_path, thing, status="IN_PROGRESS", **settings)
     assert _queued(fleet, thing) == []
 
-    found = restoration(tmp_path)
-    assert list(found.table["job_id"]) == [job_id]
-    assert list(found.table["status"]) == ["IN_PROGRESS"]
-    assert found.complete
-    request = _request(found)
+    restored = restoration(tmp_path)
+    assert list(restored.table["job_id"]) == [job_id]
+    assert list(restored.table["status"]) == ["IN_PROGRESS"]
+    assert restored.complete
+    request = _request(restored)
     assert settings.items() <= request.items()
     assert request["targetSelection"] == "SNAPSHOT"
 
@@ -102,20 +102,20 @@ def test_looking_twice_gives_the_same_job_so_that_nothing_is_queued_twice(
 def test_what_had_ended_is_queued_again_only_when_asked(fresh_thing: tuple[Fleet, str], tmp_path: Path) -> None:
     fleet, thing = fresh_thing
     _deleted(fleet, tmp_path, thing, status="FAILED")
-    found = restoration(tmp_path)
-    assert found.files == ()
-    assert "had ended (FAILED)" in repr(found)
-    assert found.complete
+    restored = restoration(tmp_path)
+    assert restored.files == ()
+    assert "had ended (FAILED)" in repr(restored)
+    assert restored.complete
     assert len(restoration(tmp_path, also_ended=True).files) == 1
 
 
 def test_a_service_s_job_is_left_to_the_service(fresh_thing: tuple[Fleet, str], tmp_path: Path) -> None:
     fleet, thing = fresh_thing
     _deleted(fleet, tmp_path, thing, job_id=f"AFR_OTA-{thing}"[:64])
-    found = restoration(tmp_path)
-    assert found.files == ()
-    assert "FreeRTOS OTA update" in repr(found)
-    assert not found.complete
+    restored = restoration(tmp_path)
+    assert restored.files == ()
+    assert "FreeRTOS OTA update" in repr(restored)
+    assert not restored.complete
 
 
 def test_a_document_that_could_not_be_read_is_said_and_the_file_is_marked(
@@ -124,11 +124,11 @@ def test_a_document_that_could_not_be_read_is_said_and_the_file_is_marked(
     fleet, thing = fresh_thing
     job_id = _deleted(fleet, tmp_path, thing)
     (tmp_path / "jobs_before.jsonl").unlink()  # as of a run that may not read jobs
-    found = restoration(tmp_path)
-    assert [file.name for file in found.files] == [f"create-job-{_request(found)['jobId']}.incomplete.json"]
-    assert f"{job_id}: the job as it was is not on record" in repr(found)
-    assert not found.complete
-    assert found.commands == ()
+    restored = restoration(tmp_path)
+    assert [file.name for file in restored.files] == [f"create-job-{_request(restored)['jobId']}.incomplete.json"]
+    assert f"{job_id}: the job as it was is not on record" in repr(restored)
+    assert not restored.complete
+    assert restored.commands == ()
 
 
 def test_a_job_that_cannot_be_read_is_a_gap_and_in_nobodys_way(sandbox: Server) -> None:
@@ -162,12 +162,12 @@ def test_a_delete_that_was_not_seen_to_the_end_is_not_counted_and_said(
     fleet, thing = fresh_thing
     _deleted(fleet, tmp_path, thing)
     journal = tmp_path / "journal.jsonl"
-    *kept, last = journal.read_text().splitlines(keepends=True)
+    *rest, last = journal.read_text().splitlines(keepends=True)
     assert json.loads(last)["event"] == "verified"
-    journal.write_text("".join(kept))  # as after a crash
-    found = restoration(tmp_path)
-    assert found.table.empty
-    assert "DeleteJobExecution was sent, but what came of it was not seen" in repr(found)
+    journal.write_text("".join(rest))  # as after a crash
+    restored = restoration(tmp_path)
+    assert restored.table.empty
+    assert "DeleteJobExecution was sent, but what came of it was not seen" in repr(restored)
     assert not (tmp_path / "restore").exists()
 
 
@@ -176,18 +176,18 @@ def test_a_start_that_is_past_is_left_out_and_the_windows_stay(fresh_thing: tupl
     windows = [{"startTime": "cron(0 2 * * ? *)", "durationInMinutes": 90}]
     start = (fleet.now.replace(microsecond=0)).strftime("%Y-%m-%dT%H:%M")
     _deleted(fleet, tmp_path, thing, schedulingConfig={"startTime": start, "maintenanceWindows": windows})
-    found = restoration(tmp_path)
-    assert _request(found)["schedulingConfig"] == {"maintenanceWindows": windows}
-    assert "startTime are left out" in repr(found)
+    restored = restoration(tmp_path)
+    assert _request(restored)["schedulingConfig"] == {"maintenanceWindows": windows}
+    assert "startTime are left out" in repr(restored)
 
 
 def test_a_run_that_only_planned_removed_nothing(fresh_thing: tuple[Fleet, str], tmp_path: Path) -> None:
     fleet, thing = fresh_thing
     with fleet.ago(days=4):
         fleet.job(f"kept-{thing}"[:64], things=[thing])
-    named = {"job_id": f"kept-{thing}"[:64], "thing_name": thing, "execution_number": 1}
-    run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path), force=True, **named)
+    names = {"job_id": f"kept-{thing}"[:64], "thing_name": thing, "execution_number": 1}
+    run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path), force=True, **names)
     iotjobs.delete_job_execution(run).plan()
-    found = iotjobs.removed(run)
-    assert "removed nothing" in found._repr_html_()
+    restored = iotjobs.removed(run)
+    assert "removed nothing" in restored._repr_html_()
     assert not (tmp_path / "restore").exists()

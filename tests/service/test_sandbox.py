@@ -149,25 +149,27 @@ def test_the_command_sees_no_setting_of_the_service_or_of_the_shells_aws() -> No
     ended = subprocess.run(
         [*SANDBOX, "--", "env"], capture_output=True, text=True, check=False, env={**os.environ, **shell}
     )
-    seen = dict(line.split("=", 1) for line in ended.stdout.splitlines() if "=" in line)
-    assert (ended.returncode, seen["LOG_LEVEL"]) == (0, "INFO"), ended.stderr
-    assert "127.0.0.1" in seen["NO_PROXY"]
-    assert not {"AWS_ENDPOINT_URL_IOT", "SERVICES", "DOCKER_HOST", "GATEWAY_PORT"} & (seen.keys() - os.environ.keys())
+    variables = dict(line.split("=", 1) for line in ended.stdout.splitlines() if "=" in line)
+    assert (ended.returncode, variables["LOG_LEVEL"]) == (0, "INFO"), ended.stderr
+    assert "127.0.0.1" in variables["NO_PROXY"]
+    assert not {"AWS_ENDPOINT_URL_IOT", "SERVICES", "DOCKER_HOST", "GATEWAY_PORT"} & (
+        variables.keys() - os.environ.keys()
+    )
 
 
 @pytest.mark.parametrize(("how", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_without_a_command_it_stays_up_until_stopped(how: signal.Signals, code: int) -> None:
     process = subprocess.Popen([*SANDBOX, "--scenario", "empty"], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    said = []
+    lines = []
     for line in process.stdout:
-        said.append(line)
+        lines.append(line)
         if line.startswith("#"):
             break
-    assert "unset AWS_PROFILE\n" in said
-    url = re.search(r"export AWS_ENDPOINT_URL=(\S+)", "".join(said))
+    assert "unset AWS_PROFILE\n" in lines
+    url = re.search(r"export AWS_ENDPOINT_URL=(\S+)", "".join(lines))
     assert url is not None
-    secret = re.search(rf"export {SECRET_VARIABLE}=(\S+)", "".join(said))
+    secret = re.search(rf"export {SECRET_VARIABLE}=(\S+)", "".join(lines))
     assert secret is not None
     assert is_proven(url[1], secret[1])
     process.send_signal(how)
@@ -211,8 +213,8 @@ def test_nothing_is_left_in_the_temporary_directory(tmp_path: Path) -> None:
 
 
 def test_the_story_is_diagnosed_as_it_is_labelled(fresh_sandbox: FreshSandbox, tmp_path: Path) -> None:
-    found = iotjobs.investigate(iotjobs.start("investigate", run_dir=str(tmp_path))).executions
-    unfinished = found[found["cause"] != ""]
+    executions = iotjobs.investigate(iotjobs.start("investigate", run_dir=str(tmp_path))).executions
+    unfinished = executions[executions["cause"] != ""]
     keys = zip(unfinished["job_id"], unfinished["thing_name"], unfinished["execution_number"], strict=True)
     assert dict(zip(keys, unfinished["cause"], strict=True)) == EXPECTED_CAUSES
 
@@ -222,20 +224,20 @@ def test_every_status_and_a_number_used_again(fresh_sandbox: FreshSandbox) -> No
     things = [thing["thingName"] for thing in iot.list_things(maxResults=250)["things"]]
     assert len(things) == 40
     assert {"pump-berlin-01", "gateway-hamburg-03", "007"} <= set(things)
-    seen: set[str] = set()
+    variables: set[str] = set()
     queued: dict[tuple[str, datetime], str] = {}
     for job in iot.list_jobs(maxResults=250)["jobs"]:
         listed = iot.list_job_executions_for_job(jobId=job["jobId"], maxResults=250)["executionSummaries"]
         for one in listed:
             summary = one["jobExecutionSummary"]
-            seen.add(summary["status"])
+            variables.add(summary["status"])
             key = (one["thingArn"], summary["queuedAt"])
             assert key not in queued, f"{job['jobId']} and {queued[key]} are queued in one second"
             queued[key] = job["jobId"]
-    assert seen == {"QUEUED", "IN_PROGRESS", "SUCCEEDED", "FAILED", "REJECTED", "TIMED_OUT", "CANCELED", "REMOVED"}
-    named = {"jobId": "onboarding", "executionNumber": 1}
-    again = iot.describe_job_execution(thingName="gateway-hamburg-10", **named)["execution"]
-    first = iot.describe_job_execution(thingName="gateway-hamburg-09", **named)["execution"]
+    assert variables == {"QUEUED", "IN_PROGRESS", "SUCCEEDED", "FAILED", "REJECTED", "TIMED_OUT", "CANCELED", "REMOVED"}
+    names = {"jobId": "onboarding", "executionNumber": 1}
+    again = iot.describe_job_execution(thingName="gateway-hamburg-10", **names)["execution"]
+    first = iot.describe_job_execution(thingName="gateway-hamburg-09", **names)["execution"]
     assert again["status"] == "REMOVED"
     assert (again["queuedAt"] - first["queuedAt"]).days == 20
 

@@ -32,10 +32,10 @@ def fails(monkeypatch: pytest.MonkeyPatch) -> Callable[[Exception, set[str]], No
     def set_up(error: Exception, things: set[str]) -> None:
         send = Connection.change
 
-        def change(connection: Connection, operation: str, **given: Any) -> dict[str, Any]:
-            if given["thingName"] in things:
+        def change(connection: Connection, operation: str, **parameters: Any) -> dict[str, Any]:
+            if parameters["thingName"] in things:
                 raise error
-            return send(connection, operation, **given)
+            return send(connection, operation, **parameters)
 
         monkeypatch.setattr(Connection, "change", change)
 
@@ -45,8 +45,8 @@ def fails(monkeypatch: pytest.MonkeyPatch) -> Callable[[Exception, set[str]], No
 def test_exactly_the_plan_is_deleted(aged_fleet: Fleet, tmp_path: Path) -> None:
     things = old_job(aged_fleet, "swept", FOUR)
     confirmed(tmp_path, job_id="swept", statuses="FAILED")
-    said = result(tmp_path)
-    assert (said["outcome"], said["counts"]["deleted"], said["confirm"]) == ("applied", 2, None)
+    outcome = result(tmp_path)
+    assert (outcome["outcome"], outcome["counts"]["deleted"], outcome["confirm"]) == ("applied", 2, None)
     assert left(aged_fleet, "swept") == {things[1]: "SUCCEEDED", things[3]: "REJECTED"}
     assert called(tmp_path) == [("DeleteJobExecution", things[0]), ("DeleteJobExecution", things[2])]
     assert len((tmp_path / "before.jsonl").read_text().splitlines()) == 2
@@ -59,9 +59,9 @@ def test_live_ones_are_cancelled_by_version_and_deleted_without_force(
     sent: list[tuple[str, Any, Any]] = []
     send = Connection.change
 
-    def watch(connection: Connection, operation: str, **given: Any) -> dict[str, Any]:
-        sent.append((operation, given.get("expectedVersion"), given.get("force")))
-        return send(connection, operation, **given)
+    def watch(connection: Connection, operation: str, **parameters: Any) -> dict[str, Any]:
+        sent.append((operation, parameters.get("expectedVersion"), parameters.get("force")))
+        return send(connection, operation, **parameters)
 
     monkeypatch.setattr(Connection, "change", watch)
     swept = confirmed(tmp_path, job_id="swept-live", force=True)
@@ -81,10 +81,10 @@ def test_what_moved_since_the_plan_is_left_alone_and_named(aged_fleet: Fleet, tm
     planned = sweep(tmp_path, job_id="drifting", force=True)
     aged_fleet.report("drifting", things[0], "IN_PROGRESS")
     planned.apply(planned.current_plan.phrase)
-    said = result(tmp_path)
-    assert (said["outcome"], said["counts"]["deleted"], said["counts"]["drifted"]) == ("partial", 2, 1)
-    assert [(refusal["guard"], refusal["thing_name"]) for refusal in said["refusals"]] == [("drifted", things[0])]
-    assert "the device reported" in said["refusals"][0]["message"]
+    outcome = result(tmp_path)
+    assert (outcome["outcome"], outcome["counts"]["deleted"], outcome["counts"]["drifted"]) == ("partial", 2, 1)
+    assert [(refusal["guard"], refusal["thing_name"]) for refusal in outcome["refusals"]] == [("drifted", things[0])]
+    assert "the device reported" in outcome["refusals"][0]["message"]
     assert left(aged_fleet, "drifting") == {things[0]: "IN_PROGRESS"}
 
 
@@ -137,8 +137,8 @@ def test_a_canary_that_fails_leaves_the_rest_alone(
     things = old_job(aged_fleet, "canary", FOUR)
     fails(IotJobsError("no"), {things[0]})
     confirmed(tmp_path, job_id="canary")
-    said = result(tmp_path)
-    assert (said["outcome"], said["counts"]["failed"], said["counts"]["left"]) == ("error", 1, 3)
+    outcome = result(tmp_path)
+    assert (outcome["outcome"], outcome["counts"]["failed"], outcome["counts"]["left"]) == ("error", 1, 3)
     assert len(left(aged_fleet, "canary")) == 4
 
 
@@ -152,9 +152,9 @@ def test_three_failures_in_a_row_stop_it(
     things = old_job(aged_fleet, "failing", ["FAILED"] * 6)
     fails(IotJobsError("no"), set(things[1:5]))
     confirmed(tmp_path, job_id="failing")
-    said = result(tmp_path)
-    assert (said["outcome"], said["counts"]["deleted"], said["counts"]["failed"]) == ("partial", 1, 3)
-    assert "3 in a row failed" in said["reason"]
+    outcome = result(tmp_path)
+    assert (outcome["outcome"], outcome["counts"]["deleted"], outcome["counts"]["failed"]) == ("partial", 1, 3)
+    assert "3 in a row failed" in outcome["reason"]
     assert len(left(aged_fleet, "failing")) == 5
 
 
@@ -164,9 +164,9 @@ def test_nothing_goes_out_after_three_failures_in_a_row_whatever_else_is_at_work
     things = old_job(aged_fleet, "failing-at-once", ["FAILED"] * 12)
     fails(IotJobsError("no"), set(things[1:]))
     confirmed(tmp_path, job_id="failing-at-once")
-    said = result(tmp_path)
-    assert (said["outcome"], said["counts"]["deleted"]) == ("partial", 1)
-    assert "in a row failed" in said["reason"]
+    outcome = result(tmp_path)
+    assert (outcome["outcome"], outcome["counts"]["deleted"]) == ("partial", 1)
+    assert "in a row failed" in outcome["reason"]
     events = [json.loads(line)["event"] for line in (tmp_path / "journal.jsonl").read_text().splitlines()]
     third = [place for place, event in enumerate(events) if event == "failed"][2]
     assert "calling" not in events[third:]

@@ -1,4 +1,4 @@
-"""A plan made by one person and applied by another or by a scheduler: whole, fresh, here, and only tightened."""
+"""A plan made by one person and applied by another or by a scheduler: whole, fresh, here, and only made stricter."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def saved(aged_fleet: Fleet, tmp_path: Path, request: pytest.FixtureRequest) -> 
     return tmp_path / "made" / "plan.json", job_id, planned.current_plan.phrase
 
 
-def _from_file(directory: Path, file: Path, **given: Any) -> Any:
-    return sweep(directory, plan_file=str(file), **({"older_than": None, "max_fraction": None} | given))
+def _from_file(directory: Path, file: Path, **parameters: Any) -> Any:
+    return sweep(directory, plan_file=str(file), **({"older_than": None, "max_fraction": None} | parameters))
 
 
 def test_it_is_applied_as_it_was_made(aged_fleet: Fleet, tmp_path: Path, saved: tuple[Path, str, str]) -> None:
@@ -92,24 +92,24 @@ def test_a_plan_of_another_region_is_refused(
 
 
 @pytest.mark.parametrize(
-    "given",
+    "parameters",
     [{"statuses": "SUCCEEDED"}, {"max_deletes": 26}, {"max_fraction": 0.9}],
     ids=str,
 )
 def test_a_parameter_that_would_widen_it_is_refused(
-    tmp_path: Path, saved: tuple[Path, str, str], given: dict[str, Any]
+    tmp_path: Path, saved: tuple[Path, str, str], parameters: dict[str, Any]
 ) -> None:
-    _from_file(tmp_path / "apply", saved[0], **given)
+    _from_file(tmp_path / "apply", saved[0], **parameters)
     assert (result(tmp_path / "apply")["outcome"], guards_of(tmp_path / "apply")) == ("refused", ["plan_loosened"])
 
 
 @pytest.mark.parametrize(
-    ("given", "guard"), [({"max_deletes": 2}, "max_deletes"), ({"max_fraction": 0.5}, "max_fraction")], ids=str
+    ("parameters", "guard"), [({"max_deletes": 2}, "max_deletes"), ({"max_fraction": 0.5}, "max_fraction")], ids=str
 )
 def test_the_caps_are_checked_again(
-    tmp_path: Path, saved: tuple[Path, str, str], given: dict[str, Any], guard: str
+    tmp_path: Path, saved: tuple[Path, str, str], parameters: dict[str, Any], guard: str
 ) -> None:
-    _from_file(tmp_path / "apply", saved[0], **given)
+    _from_file(tmp_path / "apply", saved[0], **parameters)
     assert (result(tmp_path / "apply")["outcome"], guards_of(tmp_path / "apply")) == ("refused", [guard])
 
 

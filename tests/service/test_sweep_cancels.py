@@ -28,10 +28,10 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_unfinished_is_cancelled_and_nothing_is_deleted(aged_fleet: Fleet, tmp_path: Path) -> None:
     things = old_job(aged_fleet, "cancelled", MIXED)
     swept = confirmed(tmp_path, job_id="cancelled", **CANCEL)
-    said = result(tmp_path)
-    counts = said["counts"]
-    assert (said["outcome"], counts["planned"], counts["cancelled"], counts["deleted"]) == ("applied", 3, 3, 0)
-    assert said["reason"].startswith("3 of 3 cancelled")
+    outcome = result(tmp_path)
+    counts = outcome["counts"]
+    assert (outcome["outcome"], counts["planned"], counts["cancelled"], counts["deleted"]) == ("applied", 3, 3, 0)
+    assert outcome["reason"].startswith("3 of 3 cancelled")
     ended = dict.fromkeys([things[0], things[1], things[3]], "CANCELED")
     assert left(aged_fleet, "cancelled") == {**ended, things[2]: "FAILED"}
     assert {operation for operation, _ in called(tmp_path)} == {"CancelJobExecution"}
@@ -144,7 +144,7 @@ def test_unattended_it_needs_caps_and_confirms_itself(aged_fleet: Fleet, tmp_pat
 def test_what_was_cancelled_can_be_queued_again(aged_fleet: Fleet, tmp_path: Path) -> None:
     old_job(aged_fleet, "cancel-again", ["QUEUED", "IN_PROGRESS"])
     confirmed(tmp_path, job_id="cancel-again", **CANCEL)
-    found = restoration(tmp_path)
-    assert (len(found.table), len(found.requests), found.complete) == (2, 1, True)
-    assert "Cancelled: 2 executions of 1 job" in repr(found)
-    assert "Removed" not in repr(found)
+    answer = restoration(tmp_path)
+    assert (len(answer.table), len(answer.requests), answer.complete) == (2, 1, True)
+    assert "Cancelled: 2 executions of 1 job" in repr(answer)
+    assert "Removed" not in repr(answer)

@@ -26,9 +26,9 @@ def _things(directory: Path) -> list[str]:
 def test_without_confirm_it_is_a_plan_and_nothing_is_changed(aged_fleet: Fleet, tmp_path: Path) -> None:
     things = old_job(aged_fleet, "plan-only", FOUR)
     sweep(tmp_path, job_id="plan-only", statuses="FAILED").apply()
-    said = result(tmp_path)
-    assert (said["outcome"], said["counts"]["planned"]) == ("planned", 2)
-    assert re.fullmatch(r"delete 2 [0-9a-f]{32}", said["confirm"])
+    message = result(tmp_path)
+    assert (message["outcome"], message["counts"]["planned"]) == ("planned", 2)
+    assert re.fullmatch(r"delete 2 [0-9a-f]{32}", message["confirm"])
     assert _things(tmp_path) == [things[0], things[2]]
     assert len(left(aged_fleet, "plan-only")) == 4
     assert not (tmp_path / "journal.jsonl").exists()
@@ -129,9 +129,9 @@ def test_the_fraction_is_of_all_executions_of_the_job_also_when_a_thing_is_named
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("parameters", "message"),
     [
-        ({}, "nothing is named"),
+        ({}, "the rule is empty"),
         ({"job_id": "no job"}, "job_id"),
         ({"job_id": 7}, "-r job_id"),
         ({"causes": "broken"}, "causes has broken"),
@@ -145,17 +145,17 @@ def test_the_fraction_is_of_all_executions_of_the_job_also_when_a_thing_is_named
     ],
     ids=str,
 )
-def test_bad_input_ends_before_any_call(tmp_path: Path, given: dict[str, Any], said: str) -> None:
+def test_bad_input_ends_before_any_call(tmp_path: Path, parameters: dict[str, Any], message: str) -> None:
     nowhere = {"profile": "no-such-profile-so-that-any-call-would-say-so"}
-    with pytest.raises(InvalidInput, match=re.escape(said)):
-        iotjobs.sweep(iotjobs.start("sweep", run_dir=str(tmp_path), **nowhere, **given))
+    with pytest.raises(InvalidInput, match=re.escape(message)):
+        iotjobs.sweep(iotjobs.start("sweep", run_dir=str(tmp_path), **nowhere, **parameters))
 
 
 def test_missing_evidence_makes_a_plan_by_cause_invalid_and_never_smaller(aged_fleet: Fleet, tmp_path: Path) -> None:
     thing = old_job(aged_fleet, "dark", ["IN_PROGRESS", "FAILED"])[0]
     aged_fleet.index(connectivity=False)
     try:
-        with pytest.raises(IotJobsError, match="whole pictures only"):
+        with pytest.raises(IotJobsError, match="whole readings only"):
             sweep(tmp_path / "by-cause", job_id="dark", causes="device_offline", force=True)
         sweep(tmp_path / "by-status", job_id="dark", statuses="IN_PROGRESS", force=True)
         assert _things(tmp_path / "by-status") == [thing]
@@ -170,9 +170,9 @@ def test_the_plan_says_row_by_row_what_follows(aged_fleet: Fleet, tmp_path: Path
         aged_fleet.job("second-in-queue", things=[thing])
     planned = sweep(tmp_path, job_id="first-in-queue", force=True)
     assert planned.current_plan is not None
-    said = " ".join(planned.current_plan.table["consequences"])
+    message = " ".join(planned.current_plan.table["consequences"])
     for words in (f"CAUTION: {thing} is IN_PROGRESS", "Next on", "second-in-queue", "the job completes by it"):
-        assert words in said
+        assert words in message
 
 
 def test_a_queue_is_swept_from_its_end(aged_fleet: Fleet, tmp_path: Path) -> None:

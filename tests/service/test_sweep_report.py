@@ -36,12 +36,12 @@ def test_the_plan_stands_in_the_report_with_its_cautions_and_its_phrase(
     _, job_id, things = two_stuck
     sweep = _planned(tmp_path, job_id=job_id, force=True, max_fraction=1.0)
     assert sweep.current_plan is not None
-    shown = iotjobs.sweep_panel(sweep).static_html()
-    assert "delete 2 executions of 1 job on 2 things" in shown
-    assert "2 of 2 are not finished" in shown
-    assert shown.count('<span class="caution">CAUTION:</span>') == 3  # of the plan, and of each row
-    assert f"Next on {things[0]} is next-" in shown
-    assert sweep.current_plan.phrase in shown
+    html = iotjobs.sweep_panel(sweep).static_html()
+    assert "delete 2 executions of 1 job on 2 things" in html
+    assert "2 of 2 are not finished" in html
+    assert html.count('<span class="caution">CAUTION:</span>') == 3  # of the plan, and of each row
+    assert f"Next on {things[0]} is next-" in html
+    assert sweep.current_plan.phrase in html
 
 
 def test_a_refused_plan_says_each_guard_once_and_has_no_phrase(
@@ -50,11 +50,11 @@ def test_a_refused_plan_says_each_guard_once_and_has_no_phrase(
     _, job_id, _ = two_stuck
     sweep = _planned(tmp_path, job_id=job_id, max_fraction=1.0)
     assert sweep.current_plan is not None
-    shown = iotjobs.sweep_panel(sweep).static_html()
-    assert shown.count("unfinished needs force") == 1
-    assert "and 1 execution more" in shown
-    assert "2 to delete" not in shown
-    assert sweep.current_plan.phrase not in shown
+    html = iotjobs.sweep_panel(sweep).static_html()
+    assert html.count("unfinished needs force") == 1
+    assert "and 1 execution more" in html
+    assert "2 to delete" not in html
+    assert sweep.current_plan.phrase not in html
 
 
 def test_what_drifted_stands_before_what_was_deleted_and_what_to_do_about_it(
@@ -65,13 +65,13 @@ def test_what_drifted_stands_before_what_was_deleted_and_what_to_do_about_it(
     assert sweep.current_plan is not None
     fleet.report(job_id, things[1], "SUCCEEDED")
     sweep.apply(sweep.current_plan.phrase)
-    shown = iotjobs.sweep_report(sweep)._repr_html_()
-    assert "1 of 2 deleted, 1 drifted" in shown
-    rows = shown[shown.index("<tbody>") :]
+    html = iotjobs.sweep_report(sweep)._repr_html_()
+    assert "1 of 2 deleted, 1 drifted" in html
+    rows = html[html.index("<tbody>") :]
     assert rows.index("drifted") < rows.index("deleted")
     assert "it is SUCCEEDED now and was IN_PROGRESS" in rows
     assert "its queue goes on with next-" in rows
-    assert "Make a new plan for it" in shown
+    assert "Make a new plan for it" in html
 
 
 def test_a_run_by_hand_leaves_a_report_that_follows_what_is_done_after_the_last_cell(

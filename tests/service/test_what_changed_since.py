@@ -13,8 +13,8 @@ from iotjobs.errors import InvalidInput
 from iotjobs.sandbox.fleet import Fleet
 
 
-def _run(directory: Path, **given: object) -> iotjobs.Findings:
-    run = iotjobs.start("investigate", run_dir=str(directory), **given)
+def _run(directory: Path, **parameters: object) -> iotjobs.Findings:
+    run = iotjobs.start("investigate", run_dir=str(directory), **parameters)
     return iotjobs.investigate(run)
 
 
@@ -38,11 +38,11 @@ def test_finished_deleted_moved_new_and_used_again_are_told_apart(aged_fleet: Fl
 
     assert now.changes is not None
     ours = now.changes.table[now.changes.table["job_id"].str.startswith("since-")]
-    found = {
+    changes = {
         (change, job.removeprefix("since-"), thing.removeprefix("since-"), note)
         for change, job, thing, note in ours[["change", "job_id", "thing_name", "note"]].to_numpy()
     }
-    assert found == {
+    assert changes == {
         ("no_longer_stuck", "old", "a", "finished: CANCELED"),
         ("no_longer_stuck", "old", "b", "finished: CANCELED"),
         ("moved", "group", "a", "waiting_turn → not_picked_up"),

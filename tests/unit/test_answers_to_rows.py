@@ -137,7 +137,12 @@ ODD_JOB: dict[str, list[Any]] = {
     "abortConfig": [{"criteriaList": [None]}, {"criteriaList": {"failureType": "ALL"}}, "all"],
     "jobExecutionsRetryConfig": [{"criteriaList": ["ALL"]}, {"criteriaList": [{"failureType": ["ALL"]}]}],
     "schedulingConfig": [{"maintenanceWindows": [None]}, {"maintenanceWindows": "daily"}],
-    "timeoutConfig": [{"inProgressTimeoutInMinutes": "60"}, {"inProgressTimeoutInMinutes": True}, 60],
+    "timeoutConfig": [
+        {"inProgressTimeoutInMinutes": "60"},
+        {"inProgressTimeoutInMinutes": True},
+        {"inProgressTimeoutInMinutes": 10**18},
+        60,
+    ],
     "isConcurrent": ["true", 1],
     "forceCanceled": ["no"],
     "targetSelection": [["SNAPSHOT"]],

@@ -15,7 +15,7 @@ FILE = Project(file="iotjobs.toml", max_deletes=20, max_fraction=0.05)
 
 
 @pytest.mark.parametrize(
-    ("given", "project", "plan", "value", "source"),
+    ("parameters", "project", "plan", "value", "source"),
     [
         ({}, Project(), None, 0.1, "the default"),
         ({"max_fraction": 0.1}, Project(), None, 0.1, "as given"),
@@ -29,9 +29,9 @@ FILE = Project(file="iotjobs.toml", max_deletes=20, max_fraction=0.05)
     ],
 )
 def test_the_tightest_value_holds_and_says_where_it_comes_from(
-    given: dict[str, Any], project: Project, plan: Caps | None, value: float, source: str
+    parameters: dict[str, Any], project: Project, plan: Caps | None, value: float, source: str
 ) -> None:
-    cap = in_force(DEFAULTS | given, given, project, plan=plan).max_fraction
+    cap = in_force(DEFAULTS | parameters, parameters, project, plan=plan).max_fraction
     assert (cap.value, cap.source) == (value, source)
 
 

@@ -19,14 +19,14 @@ def _environment_lines() -> list[str]:
 
 
 def test_the_six_packages_are_named_with_the_ranges_of_the_project() -> None:
-    wanted = {
+    required = {
         Requirement(text).name: str(Requirement(text).specifier)
         for text in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"]]
     }
-    named = {
-        found[1]: found[2] for line in _environment_lines() if (found := re.fullmatch(r"([a-z0-9-]+)(>=.*)", line))
+    pinned = {
+        match[1]: match[2] for line in _environment_lines() if (match := re.fullmatch(r"([a-z0-9-]+)(>=.*)", line))
     }
-    assert named == {name: wanted[name] for name in SIX}
+    assert pinned == {name: required[name] for name in SIX}
 
 
 def test_it_comes_from_conda_forge_and_then_the_kit_itself() -> None:

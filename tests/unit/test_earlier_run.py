@@ -30,14 +30,14 @@ def _write(path: Path, **changes: Any) -> Path:
     table = build_queues(ROWS)
     directory.write_executions(table)
     result = blank_result("investigate", AS_OF - timedelta(days=1), {"job_id": None, "stuck_after": "24h"})
-    found = {"outcome": "ok", "account": "111111111111", "region": "eu-west-1", "endpoint": "e", "warnings": []}
+    record = {"outcome": "ok", "account": "111111111111", "region": "eu-west-1", "endpoint": "e", "warnings": []}
     ended = {"finished_at": "2026-11-19T10:01:00Z", "counts": {"executions": len(table)}}
-    directory.write_result({**result, **found, **ended, **changes})
+    directory.write_result({**result, **record, **ended, **changes})
     return path
 
 
-def _read(path: Any, **given: Any) -> EarlierRun:
-    return earlier_run(str(path), now=AS_OF, parameters={"job_id": None, "stuck_after": "24h", **given})
+def _read(path: Any, **parameters: Any) -> EarlierRun:
+    return earlier_run(str(path), now=AS_OF, parameters={"job_id": None, "stuck_after": "24h", **parameters})
 
 
 def test_the_csv_alone_compares_as_the_parquet_does(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_the_csv_alone_compares_as_the_parquet_does(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"warnings": ["no indexing"]}, "could not read everything: no indexing"),
         ({"counts": {"executions": 9}}, "read 9 executions and its file has 2"),
@@ -59,12 +59,12 @@ def test_the_csv_alone_compares_as_the_parquet_does(tmp_path: Path) -> None:
     ],
     ids=["warnings", "cut", "interrupted"],
 )
-def test_an_earlier_run_that_is_less_than_whole_is_said(tmp_path: Path, changes: dict, said: str) -> None:
-    assert said in _read(_write(tmp_path, **changes)).warnings[0]
+def test_an_earlier_run_that_is_less_than_whole_is_said(tmp_path: Path, changes: dict, message: str) -> None:
+    assert message in _read(_write(tmp_path, **changes)).warnings[0]
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"notebook": "sweep"}, "is a run of sweep, not of investigate"),
         ({"finished_at": None}, "has not ended"),
@@ -75,8 +75,8 @@ def test_an_earlier_run_that_is_less_than_whole_is_said(tmp_path: Path, changes:
     ],
     ids=["another notebook", "not ended", "nothing read", "from the future", "no time", "another job"],
 )
-def test_a_run_that_cannot_be_compared_with_is_refused(tmp_path: Path, changes: dict, said: str) -> None:
-    with pytest.raises(InvalidInput, match=said):
+def test_a_run_that_cannot_be_compared_with_is_refused(tmp_path: Path, changes: dict, message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
         _read(_write(tmp_path, **changes), job_id="firmware")
 
 

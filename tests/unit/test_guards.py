@@ -39,7 +39,7 @@ def test_the_plans_own_phrase_passes(around: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "given",
+    "phrase",
     [
         "",
         "yes",
@@ -53,8 +53,8 @@ def test_the_plans_own_phrase_passes(around: str) -> None:
         "delete firmware/pump-01/3 queued 2026-11-22T12:00:00Z now",
     ],
 )
-def test_phrase_must_match(given: str) -> None:
-    refused = guards.phrase_must_match(plan(), given)
+def test_phrase_must_match(phrase: str) -> None:
+    refused = guards.phrase_must_match(plan(), phrase)
     assert [refusal.guard for refusal in refused] == ["phrase_must_match"]
     assert plan().phrase in refused[0].message
 
@@ -77,7 +77,7 @@ def test_the_longer_phrase_holds_when_the_device_has_stopped_meanwhile() -> None
 
 
 @pytest.mark.parametrize(
-    ("moved", "said"),
+    ("moved", "message"),
     [
         ({"status": "SUCCEEDED"}, "SUCCEEDED now and was FAILED"),
         ({"version_number": 3}, "version is 3"),
@@ -85,10 +85,10 @@ def test_the_longer_phrase_holds_when_the_device_has_stopped_meanwhile() -> None
     ],
     ids=["status", "version", "identity"],
 )
-def test_unchanged_since_plan(moved: dict[str, Any], said: str) -> None:
+def test_unchanged_since_plan(moved: dict[str, Any], message: str) -> None:
     refused = last_look.unchanged(plan().execution, execution(**moved))
     assert [(refusal.guard, refusal.key) for refusal in refused] == [("drifted", KEY)]
-    assert said in refused[0].message
+    assert message in refused[0].message
 
 
 def test_what_is_gone_has_drifted() -> None:

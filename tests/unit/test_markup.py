@@ -9,7 +9,7 @@ from iotjobs.markup import View, macro, page, render, visible
 
 
 @pytest.mark.parametrize(
-    ("hidden", "shown"),
+    ("hidden", "visible_form"),
     [
         ("a\u202eb", r"a\u202eb"),
         ("\x1b[31mred", r"\x1b[31mred"),
@@ -26,8 +26,8 @@ from iotjobs.markup import View, macro, page, render, visible
         (0, "0"),
     ],
 )
-def test_what_would_hide_or_move_text_is_shown_as_its_code(hidden: object, shown: str) -> None:
-    assert visible(hidden) == shown
+def test_what_would_hide_or_move_text_is_shown_as_its_code(hidden: object, visible_form: str) -> None:
+    assert visible(hidden) == visible_form
 
 
 def test_a_megabyte_takes_no_more_than_a_few_lines() -> None:

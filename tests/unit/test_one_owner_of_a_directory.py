@@ -17,8 +17,9 @@ import pandas as pd
 import pytest
 
 import iotjobs
+from iotjobs.columns import DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, table
 from iotjobs.errors import InvalidInput, RecordError, Refused
-from iotjobs.model import DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, Outcome, table
+from iotjobs.model import Outcome
 
 ELSEWHERE = """
 import sys, iotjobs
@@ -31,8 +32,8 @@ except IotJobsError as error:
 """
 
 
-def _start(path: Path, **given: object) -> iotjobs.Run:
-    return iotjobs.start("sweep", run_dir=str(path), **given)
+def _start(path: Path, **parameters: object) -> iotjobs.Run:
+    return iotjobs.start("sweep", run_dir=str(path), **parameters)
 
 
 def _files(path: Path) -> dict[str, bytes]:
@@ -87,12 +88,12 @@ def test_the_notebook_does_not_end_while_its_panel_is_at_work(tmp_path: Path) ->
     thread = threading.Thread(target=panel)
     thread.start()
     at_work.wait(10)
-    said = repr(run.end())
+    text = repr(run.end())
     run.cell_failed(NameError("a scratch cell"))
     refused = _elsewhere(tmp_path)
     done.set()
     thread.join()
-    assert "still at work" in said
+    assert "still at work" in text
     assert refused.returncode == Outcome.REFUSED.exit_code
     assert "applied" in repr(run.end())
     assert _elsewhere(tmp_path).returncode == 0

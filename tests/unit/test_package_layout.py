@@ -9,25 +9,24 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-
-HOUSE = ROOT / "lib" / "iotjobs"
+PACKAGE = ROOT / "lib" / "iotjobs"
 TABLES = re.split(r"^\| in `", (ROOT / "CONTRIBUTING.md").read_text(), flags=re.MULTILINE)[1:]
 
 
-def _named(table: str) -> set[str]:
+def _rows(table: str) -> set[str]:
     rows = [line for line in table.splitlines() if line.startswith("| `")]
     return {name for row in rows for name in re.findall(r"`([a-z_]+(?:\.py|/))`", row.split("|")[1])}
 
 
-def _there(folder: Path) -> set[str]:
+def _modules(folder: Path) -> set[str]:
     files = {path.name for path in folder.glob("*.py")} - {"__init__.py"}
     return files | {f"{path.name}/" for path in folder.iterdir() if (path / "__init__.py").is_file()}
 
 
-def test_every_room_is_on_the_map() -> None:
-    assert _named(TABLES[0]) == _there(HOUSE)
+def test_every_package_and_module_has_a_row() -> None:
+    assert _rows(TABLES[0]) == _modules(PACKAGE)
 
 
 @pytest.mark.parametrize("table", TABLES[1:], ids=lambda table: table.split("/")[0])
-def test_every_file_of_a_room_is_on_the_map(table: str) -> None:
-    assert _named(table) == _there(HOUSE / table.split("/", maxsplit=1)[0])
+def test_every_module_of_a_package_has_a_row(table: str) -> None:
+    assert _rows(table) == _modules(PACKAGE / table.split("/", maxsplit=1)[0])

@@ -63,9 +63,9 @@ def test_what_is_no_execution_number(bad: Any) -> None:
         parameter_values.execution_number(bad)
 
 
-@pytest.mark.parametrize(("value", "meant"), [(True, True), ("false", False), ("True", True), (None, None)])
-def test_flags(value: Any, meant: bool | None) -> None:
-    assert parameter_values.flag(value, name="force") is meant
+@pytest.mark.parametrize(("value", "expected"), [(True, True), ("false", False), ("True", True), (None, None)])
+def test_flags(value: Any, expected: bool | None) -> None:
+    assert parameter_values.flag(value, name="force") is expected
 
 
 @pytest.mark.parametrize("bad", [1, 0, "yes", "", float("nan")])
@@ -106,3 +106,13 @@ def test_a_path_of_a_home_that_is_not_there_is_invalid(name: str) -> None:
 def test_what_no_group_can_be_called_is_invalid_before_any_call(bad: str) -> None:
     with pytest.raises(InvalidInput, match="thing_groups"):
         parameters.read("sweep", {"thing_groups": bad})
+
+
+@pytest.mark.parametrize(
+    "value", ["prod-*,", ",prod-*", "prod-*,,ota-*", "prod-*, ,ota-*", ["prod-*", ""], ["prod-*", None]]
+)
+def test_a_part_of_a_list_that_is_empty_is_a_variable_that_was_not_set(value: Any) -> None:
+    """`--protect "prod-*,$OTHERS"` would protect less than is meant, and say nothing."""
+    for name in ("protect", "thing_groups", "causes", "statuses"):
+        with pytest.raises(InvalidInput, match=f"{name} .*empty"):
+            parameters.read("sweep", {name: value})

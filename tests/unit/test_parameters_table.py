@@ -64,7 +64,7 @@ def test_the_default_given_counts_as_given(notebook: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "meant"),
+    ("given", "expected"),
     [
         ({"max_deletes": "30"}, 30),
         ({"max_fraction": "0.2"}, 0.2),
@@ -78,9 +78,9 @@ def test_the_default_given_counts_as_given(notebook: str, name: str) -> None:
     ],
     ids=str,
 )
-def test_text_and_yaml_lists_are_taken_for_what_they_mean(given: dict[str, Any], meant: object) -> None:
+def test_text_and_yaml_lists_are_taken_for_what_they_mean(given: dict[str, Any], expected: object) -> None:
     (name,) = given
-    assert parameters.read("sweep", given)[name] == meant
+    assert parameters.read("sweep", given)[name] == expected
 
 
 @pytest.mark.parametrize(

@@ -29,15 +29,15 @@ def test_the_phrase_carries_the_identity() -> None:
     [("IN_PROGRESS", 59, True), ("IN_PROGRESS", 60, False), ("QUEUED", 1, False), ("FAILED", 1, False)],
 )
 def test_at_work_is_in_progress_and_reported_within_the_hour(status: str, minutes: int, works: bool) -> None:
-    made = plan(execution(status, last_updated_at=NOW - timedelta(minutes=minutes)), force=True)
-    assert made.phrase.endswith(" while it works") == works
+    forced = plan(execution(status, last_updated_at=NOW - timedelta(minutes=minutes)), force=True)
+    assert forced.phrase.endswith(" while it works") == works
 
 
 def test_force_on_a_running_one_has_the_references_caution() -> None:
-    said = _said()
-    assert "CAUTION" in said
-    assert "unable to read the job" in said
-    assert "recover to a valid state" in said
+    text = _said()
+    assert "CAUTION" in text
+    assert "unable to read the job" in text
+    assert "recover to a valid state" in text
 
 
 def test_a_finished_one_has_no_caution() -> None:
@@ -70,10 +70,10 @@ def test_a_job_that_is_over_stays_so() -> None:
 
 
 def test_what_could_not_be_read_is_not_guessed() -> None:
-    said = _said()
-    assert "queue of pump-01 could not be read" in said
-    assert "firmware could not be read" in said
-    assert "goes on" not in said
+    text = _said()
+    assert "queue of pump-01 could not be read" in text
+    assert "firmware could not be read" in text
+    assert "goes on" not in text
 
 
 def test_cancel_first_is_two_steps_and_none_for_a_finished_one() -> None:

@@ -14,8 +14,8 @@ import pytest
 from botocore import xform_name
 from botocore.validate import ParamValidator
 
+from iotjobs.columns import COUNT, JOB_COLUMNS, table
 from iotjobs.diagnosis.prevention import Prevention, Preventions, preventions
-from iotjobs.model import COUNT, JOB_COLUMNS, table
 from iotjobs.snapshot import Place
 from tests.unit.build_queues import AS_OF, Line, build_queues
 
@@ -52,13 +52,13 @@ def _of(lines: list[Line] | None = None, ended: pd.DataFrame | None = None, /, *
     )
 
 
-def _only(found: Preventions) -> Prevention:
-    (one,) = found.jobs
+def _only(preventions: Preventions) -> Prevention:
+    (one,) = preventions.jobs
     return one
 
 
-def _lacks(found: Preventions) -> list[str]:
-    return [why.partition(":")[0] for why in _only(found).why]
+def _lacks(preventions: Preventions) -> list[str]:
+    return [why.partition(":")[0] for why in _only(preventions).why]
 
 
 def _parameters(command: str) -> dict[str, Any]:
@@ -85,22 +85,22 @@ def _assert_fits(request: dict[str, Any], shape: Any) -> None:
 
 
 def test_a_job_without_anything_is_told_all_that_it_lacks_and_the_change_fits_aws() -> None:
-    found = _of([STALLED, OFFLINE])
-    assert _lacks(found) == [
+    preventions = _of([STALLED, OFFLINE])
+    assert _lacks(preventions) == [
         "no in-progress timer",
         "no end time",
         "no retries",
         "no abort criteria",
         "no rollout rate",
     ]
-    request = _parameters(_only(found).update)
+    request = _parameters(_only(preventions).update)
     assert set(request) == {"jobId", "timeoutConfig", "abortConfig"}  # its rollout is over; the others are for new jobs
     assert request["timeoutConfig"] == {"inProgressTimeoutInMinutes": 1440}
-    following = json.loads(_only(found).next_job)
+    following = json.loads(_only(preventions).next_job)
     assert {"jobExecutionsRetryConfig", "jobExecutionsRolloutConfig", "schedulingConfig"} < set(following)
     _assert_fits({"jobId": "next", "targets": ["arn"], **following}, _shape("iot", "CreateJob"))
     assert following["schedulingConfig"]["endTime"] == "2026-12-20T10:00"
-    assert "1 execution hangs in it now" in _only(found).why[0]
+    assert "1 execution hangs in it now" in _only(preventions).why[0]
 
 
 def test_a_job_that_lacks_nothing_is_not_named() -> None:

@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from iotjobs.columns import EXECUTION_COLUMNS, JOB_COLUMNS, table
 from iotjobs.deletion.printed_sweep import PrintedSweep, printed_sweep, sweep_parameters
-from iotjobs.model import EXECUTION_COLUMNS, JOB_COLUMNS, Action, table
+from iotjobs.model import Action
 from iotjobs.project_file import Project
 from iotjobs.snapshot import Place
 from iotjobs.sweep_rule import from_parameters
@@ -55,13 +56,13 @@ def test_what_is_stuck_at_any_age_is_planned_although_it_is_young() -> None:
 
 
 def test_the_rule_fits_what_is_shown_and_nothing_that_is_not_stuck_for_that_cause() -> None:
-    shown = _rows(
+    rows = _rows(
         ("pump-1", "QUEUED", "device_offline", 50, True),
         ("pump-2", "QUEUED", "device_offline", 30, True),
         ("pump-3", "IN_PROGRESS", "stalled", 50, True),
         ("pump-4", "SUCCEEDED", "", 500, False),
     )
-    words = shlex.split(_printed(shown, QUEUED=2, IN_PROGRESS=1, SUCCEEDED=97).command)
+    words = shlex.split(_printed(rows, QUEUED=2, IN_PROGRESS=1, SUCCEEDED=97).command)
     options = dict(zip(words[3::2], words[4::2], strict=False))
     assert options["--causes"] == "device_offline"
     assert options["--statuses"] == "QUEUED"
@@ -104,7 +105,7 @@ REFUSED = "As it stands it would be refused:"
 def test_beside_the_command_stands_which_cap_refuses_it_and_which_value_would_do(
     counts: dict[str, int], project: Project, beside: list[str]
 ) -> None:
-    shown = _rows(("pump-1", "QUEUED", "device_offline", 50, True), ("pump-2", "QUEUED", "device_offline", 50, True))
-    note = _printed(shown, project=project, **counts).note
+    rows = _rows(("pump-1", "QUEUED", "device_offline", 50, True), ("pump-2", "QUEUED", "device_offline", 50, True))
+    note = _printed(rows, project=project, **counts).note
     assert [words for words in beside if words not in note] == []
     assert (REFUSED in note) == any(REFUSED in words for words in beside)

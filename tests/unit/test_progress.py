@@ -80,12 +80,12 @@ def test_a_pipe_gets_nothing() -> None:
 
 def test_work_goes_on_when_nobody_can_be_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IOTJOBS_PROGRESS", str(tmp_path / "not there" / "progress"))
-    shown: list[str] = []
+    lines: list[str] = []
 
     def show(line: str) -> None:
-        shown.append(line)
+        lines.append(line)
         raise OSError("the front end has gone")
 
     with told(lambda: "Reading", show):
         time.sleep(1.3)
-    assert len(shown) >= 2
+    assert len(lines) >= 2

@@ -40,16 +40,16 @@ def test_a_queued_head_waits_since_it_was_queued() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cause", "said"),
+    ("cause", "message"),
     [
         ("device_offline", "y #1 is next, once the device is back"),
         ("waiting_window", "y #1 is next, when its window opens"),
         ("unknown", "y #1 is next"),
     ],
 )
-def test_what_cannot_start_yet_is_only_next(cause: str, said: str) -> None:
+def test_what_cannot_start_yet_is_only_next(cause: str, message: str) -> None:
     lines = [("a", "x", "IN_PROGRESS", "orphaned", 30, 29), ("a", "y", "QUEUED", cause, 20, None)]
-    assert _queue(lines)["when_it_ends"][0] == said
+    assert _queue(lines)["when_it_ends"][0] == message
 
 
 def test_with_two_in_progress_the_end_of_one_starts_nothing() -> None:

@@ -18,8 +18,8 @@ AS_JSON = {"jobId": "j", "thingName": "t", "executionNumber": 1}
 
 def test_arguments_override_the_json() -> None:
     source = json.dumps({**AS_JSON, "force": True})
-    made = request.build(cli_input_json=source, thing_name="other", force=False)
-    assert (made.job_id, made.thing_name, made.force) == ("j", "other", False)
+    merged = request.build(cli_input_json=source, thing_name="other", force=False)
+    assert (merged.job_id, merged.thing_name, merged.force) == ("j", "other", False)
 
 
 def test_force_of_the_json_holds_when_no_argument_is_given() -> None:
@@ -72,7 +72,7 @@ def test_the_skeleton_as_it_is_printed_is_not() -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "said"),
+    ("source", "message"),
     [
         ('{"jobId":', "not JSON"),
         ("[1]", "takes an object"),
@@ -99,8 +99,8 @@ def test_the_skeleton_as_it_is_printed_is_not() -> None:
         (json.dumps({"jobId": "j"}), "missing: --thing-name, --execution-number"),
     ],
 )
-def test_json_that_cannot_be_meant(source: str, said: str) -> None:
-    with pytest.raises(InvalidInput, match=said):
+def test_json_that_cannot_be_meant(source: str, message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
         request.build(cli_input_json=source)
 
 

@@ -18,8 +18,8 @@ JOB: dict[str, Any] = {"job": {"jobId": "firmware", "targetSelection": "SNAPSHOT
 
 
 def _only(job: dict[str, Any], *, job_id: str = "firmware") -> Request:
-    (made,) = requests(job_id, job, ARNS, stamp=STAMP, now=NOW)
-    return made
+    (request,) = requests(job_id, job, ARNS, stamp=STAMP, now=NOW)
+    return request
 
 
 def test_the_document_goes_before_the_link_it_came_from() -> None:
@@ -33,15 +33,15 @@ def test_the_document_goes_before_the_link_it_came_from() -> None:
 
 def test_a_job_from_a_template_keeps_its_own_document() -> None:
     job = {**JOB["job"], "jobTemplateArn": "arn:aws:iot:::jobtemplate/AWS-Reboot:1.0", "documentParameters": {"a": "b"}}
-    made = _only({**JOB, "job": job})
-    assert not {"jobTemplateArn", "documentParameters"} & made.document.keys()
-    assert "AWS-Reboot" in " ".join(made.notes)
+    request = _only({**JOB, "job": job})
+    assert not {"jobTemplateArn", "documentParameters"} & request.document.keys()
+    assert "AWS-Reboot" in " ".join(request.notes)
 
 
 def test_empty_settings_are_left_out() -> None:
     empty: dict[str, Any] = {"timeoutConfig": {}, "presignedUrlConfig": {}, "schedulingConfig": {}, "description": None}
-    made = _only({**JOB, "job": {**JOB["job"], **empty}})
-    assert made.document.keys() == {"jobId", "targets", "targetSelection", "document"}
+    request = _only({**JOB, "job": {**JOB["job"], **empty}})
+    assert request.document.keys() == {"jobId", "targets", "targetSelection", "document"}
 
 
 def test_a_start_and_an_end_that_lie_ahead_stay() -> None:
@@ -51,9 +51,9 @@ def test_a_start_and_an_end_that_lie_ahead_stay() -> None:
 
 def test_an_end_that_is_past_goes_with_its_behaviour() -> None:
     past = {"endTime": "2026-11-01T02:00", "endBehavior": "CANCEL"}
-    made = _only({**JOB, "job": {**JOB["job"], "schedulingConfig": past}})
-    assert "schedulingConfig" not in made.document
-    assert "endTime are left out" in " ".join(made.notes)
+    request = _only({**JOB, "job": {**JOB["job"], "schedulingConfig": past}})
+    assert "schedulingConfig" not in request.document
+    assert "endTime are left out" in " ".join(request.notes)
 
 
 def test_more_targets_than_a_job_takes_make_more_jobs() -> None:

@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 
 import iotjobs
+from iotjobs.columns import DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, table
 from iotjobs.errors import InvalidInput, RecordError
-from iotjobs.model import DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, Outcome, table
+from iotjobs.model import Outcome
 from iotjobs.run.directory import RunDirectory
 from iotjobs.run.journal import Journal
 
@@ -46,9 +47,9 @@ def test_a_run_that_was_killed_has_a_result_that_says_so(tmp_path: Path) -> None
 def test_runs_of_the_same_second_have_directories_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with ThreadPoolExecutor(16) as pool:
-        made = list(pool.map(lambda _: RunDirectory.open(None, notebook="sweep", started_at=AT).path, range(32)))
-    assert len(set(made)) == 32
-    assert made[0].parent == tmp_path / "runs"
+        paths = list(pool.map(lambda _: RunDirectory.open(None, notebook="sweep", started_at=AT).path, range(32)))
+    assert len(set(paths)) == 32
+    assert paths[0].parent == tmp_path / "runs"
 
 
 @pytest.mark.parametrize("bad", [7, True, "", "  ", "a\x00b"], ids=repr)
@@ -70,8 +71,8 @@ def test_invalid_parameters_are_on_record(tmp_path: Path) -> None:
 
 
 def test_a_skeleton_is_shown_whatever_else_is_given(tmp_path: Path) -> None:
-    given = {"generate_cli_skeleton": "input", "job_id": "a/b", "execution_number": 0}
-    run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path), **given)
+    parameters = {"generate_cli_skeleton": "input", "job_id": "a/b", "execution_number": 0}
+    run = iotjobs.start("delete_job_execution", run_dir=str(tmp_path), **parameters)
     iotjobs.delete_job_execution(run).plan().apply()
     run.end()
     assert _result(tmp_path)["outcome"] == "skeleton"

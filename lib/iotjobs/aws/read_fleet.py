@@ -30,20 +30,11 @@ from iotjobs.aws.gaps import error_gap, merged
 from iotjobs.aws.jobs import UNREAD_JOB, Jobs
 from iotjobs.aws.queues import Readings, read_queues, together
 from iotjobs.aws.things import require_thing, things_table
+from iotjobs.columns import EXECUTION_COLUMNS, table
 from iotjobs.diagnosis import commands
 from iotjobs.diagnosis.service_owners import is_greengrass
 from iotjobs.errors import Denied, IotJobsError, NotFound
-from iotjobs.model import (
-    ENDED_JOBS,
-    EXECUTION_COLUMNS,
-    TERMINAL,
-    UNFINISHED,
-    Execution,
-    ExecutionKey,
-    JobStatus,
-    Status,
-    table,
-)
+from iotjobs.model import ENDED_JOBS, TERMINAL, UNFINISHED, Execution, ExecutionKey, JobStatus, Status
 from iotjobs.snapshot import KEY, TIMER_COLUMNS, Evidence, FleetSnapshot, Gap, Place, last_change
 
 #: Hears how far a reading is: of what, so many more that are done, and so many more that there are to do.
@@ -98,28 +89,34 @@ def read_fleet(
         return _with_ended(snapshot, *ended.result())
 
 
-def read_execution(
-    connection: Connection, execution: Execution, job: Mapping[str, Any], *, stuck_after: timedelta
+def read_executions(
+    connection: Connection,
+    executions: Sequence[Execution],
+    jobs: Mapping[str, Mapping[str, Any]],
+    *,
+    stuck_after: timedelta,
 ) -> FleetSnapshot:
-    """Read what a diagnosis needs about one execution that was described, but for the queue that it is in.
+    """Read what a diagnosis needs about executions that were described, but for the queues that they are in.
 
-    That spares the list of its thing; a cause for which the queue must be known is unknown by it. ``job`` is a row of
-    JOB_COLUMNS as it is now. Raises Denied when the credentials end on the way.
+    That spares the lists of their things; a cause for which the queue must be known is unknown by it. ``jobs``: rows of
+    JOB_COLUMNS as they are now. Raises Denied when the credentials end on the way.
     """
-    key = execution.key
-    values = {
-        "job_id": key.job_id,
-        "thing_name": key.thing_name,
-        "execution_number": key.execution_number,
-        "status": execution.status.value,
-        "queued_at": execution.queued_at,
-        "started_at": execution.started_at,
-        "last_updated_at": execution.last_updated_at,
-        "version_number": execution.version_number,
-    }
-    row = table(EXECUTION_COLUMNS, {name: [values.get(name)] for name in EXECUTION_COLUMNS})
-    jobs = Jobs(rows={key.job_id: dict(job)})
-    scope = _Scope(row, Readings(tables=(row,)), jobs, frozenset({key.job_id}), with_queues=False)
+    rows = [
+        {
+            "job_id": each.key.job_id,
+            "thing_name": each.key.thing_name,
+            "execution_number": each.key.execution_number,
+            "status": each.status.value,
+            "queued_at": each.queued_at,
+            "started_at": each.started_at,
+            "last_updated_at": each.last_updated_at,
+            "version_number": each.version_number,
+        }
+        for each in executions
+    ]
+    read = table(EXECUTION_COLUMNS, {name: [row.get(name) for row in rows] for name in EXECUTION_COLUMNS})
+    described = Jobs(rows={job_id: dict(row) for job_id, row in jobs.items()})
+    scope = _Scope(read, Readings(tables=(read,)), described, frozenset(jobs), with_queues=False)
     as_of = connection.now()
     return _with_evidence(connection, scope, None, no_progress, look_up, stuck_after=stuck_after, as_of=as_of)[0]
 

@@ -18,19 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from iotjobs.aws import raw_pages
+from iotjobs.columns import JOB_COLUMNS, table
 from iotjobs.errors import IotJobsError
-from iotjobs.model import (
-    EXECUTION_NUMBER_MAX,
-    JOB_COLUMNS,
-    JOB_ID,
-    LATEST_S,
-    THING_NAME,
-    Execution,
-    ExecutionKey,
-    JobStatus,
-    Status,
-    table,
-)
+from iotjobs.model import EXECUTION_NUMBER_MAX, JOB_ID, LATEST_S, THING_NAME, Execution, ExecutionKey, JobStatus, Status
 
 #: One execution of a listing: its job, its thing, and the summary that the answer has of it.
 Row = tuple[str, str, dict[str, Any]]
@@ -48,6 +38,7 @@ _COUNTS = {
 _STATUSES = [status.value for status in Status]
 _JOB_STATUSES = frozenset(status.value for status in JobStatus)
 _SHOWN = 80
+_LONGEST_TIMER_MIN = 10_000_000  # AWS takes a week's; so many are read without harm
 _WHOLE_NUMBERS = {
     pa.int8(): pd.Int8Dtype(),
     pa.int16(): pd.Int16Dtype(),
@@ -281,8 +272,10 @@ def _has_list(name: str, value: Any) -> bool:
 
 
 def _is_timeout(value: Any) -> bool:
-    minutes = (value or {}).get("inProgressTimeoutInMinutes") if isinstance(value, dict | None) else ""
-    return minutes is None or _whole(minutes, least=0)
+    if not isinstance(value, dict | None):
+        return False
+    minutes = (value or {}).get("inProgressTimeoutInMinutes")
+    return minutes is None or (_whole(minutes, least=0) and minutes <= _LONGEST_TIMER_MIN)
 
 
 #: What each member of a job must be, where it is there: a namespace that is not understood is not no namespace.

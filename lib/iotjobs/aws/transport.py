@@ -210,7 +210,7 @@ class BotoTransport:
             url = client.meta.endpoint_url
             where = urlsplit(url)
             if where.scheme not in {"http", "https"} or where.port == 0:  # `port` raises for one out of range
-                raise ValueError("it is no http or https address")  # noqa: TRY301
+                raise ValueError("it is not an http or https address")  # noqa: TRY301
         except ValueError as error:
             raise InvalidInput(
                 f"the endpoint for {call.service} is not valid ({address(str(url or error))}): check AWS_ENDPOINT_URL "

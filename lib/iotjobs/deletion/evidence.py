@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -12,7 +15,7 @@ import pandas as pd
 from iotjobs.aws import executions as fetch
 from iotjobs.aws.concurrency import map_concurrently
 from iotjobs.aws.connection import Connection
-from iotjobs.aws.read_fleet import read_execution, read_fleet
+from iotjobs.aws.read_fleet import read_executions, read_fleet
 from iotjobs.deletion.job_facts import FreshJobs, JobFacts, read_job
 from iotjobs.deletion.plan import Plan, QueueContext
 from iotjobs.deletion.sweep_plan import SweepPlan
@@ -73,26 +76,60 @@ def _gone(connection: Connection, removals: Collection[Plan]) -> list[Identity]:
     return gone
 
 
-def cause_now(connection: Connection, removal: Plan, jobs: FreshJobs, *, approved: str, stuck_after: timedelta) -> str:
-    """The cause that an execution has now, empty when it has none. Raises IotJobsError when it cannot be read.
+class CausesNow:
+    """The causes that executions have now; safe to use from several threads, whose questions are asked together."""
 
-    Its thing's list is read only where the ``approved`` cause does not show without: most do not depend on the queue.
-    """
-    key = removal.key
-    job = jobs.row(connection, key.job_id)
-    snapshot = read_execution(connection, removal.execution, job, stuck_after=stuck_after)
-    if approved and _cause_in(snapshot, removal, stuck_after) == approved:
-        return approved
-    snapshot = read_fleet(
-        connection, job_id=key.job_id, thing_name=key.thing_name, statuses=None, stuck_after=stuck_after
-    )
-    return _cause_in(snapshot, removal, stuck_after)
+    def __init__(self, jobs: FreshJobs, *, stuck_after: timedelta) -> None:
+        self._jobs = jobs
+        self._stuck_after = stuck_after
+        self._questions: list[tuple[Execution, Future[str]]] = []
+        self._asking, self._reading = threading.Lock(), threading.Lock()
 
+    def of(self, connection: Connection, removal: Plan, *, approved: str) -> str:
+        """The cause of one, empty when it has none. Raises IotJobsError when it cannot be read.
 
-def _cause_in(snapshot: FleetSnapshot, removal: Plan, stuck_after: timedelta) -> str:
-    rows = diagnose(snapshot, stuck_after=stuck_after)
-    rows = rows[rows["execution_number"] == removal.key.execution_number]
-    return str(rows["cause"].iloc[0]) if len(rows) else ""
+        Its thing's list is read only where the ``approved`` cause does not show without: most need no queue.
+        """
+        if approved and self._without_queue(connection, removal.execution) == approved:
+            return approved
+        key = removal.key
+        snapshot = read_fleet(
+            connection, job_id=key.job_id, thing_name=key.thing_name, statuses=None, stuck_after=self._stuck_after
+        )
+        return self._in(snapshot).get(key, "")
+
+    def _without_queue(self, connection: Connection, execution: Execution) -> str:
+        answer: Future[str] = Future()
+        with self._asking:
+            self._questions.append((execution, answer))
+        with self._reading:  # what is asked meanwhile is read together after that
+            if not answer.done():
+                with self._asking:
+                    questions, self._questions = self._questions, []
+                self._answer(connection, questions)
+        return answer.result()
+
+    def _answer(self, connection: Connection, questions: Sequence[tuple[Execution, Future[str]]]) -> None:
+        try:
+            causes = self._in(self._snapshot(connection, [execution for execution, _ in questions]))
+        except BaseException as error:  # noqa: BLE001 - raised where the answer is waited for
+            for _, answer in questions:
+                answer.set_exception(error)
+        else:
+            for execution, answer in questions:
+                answer.set_result(causes.get(execution.key, ""))
+
+    def _snapshot(self, connection: Connection, executions: Sequence[Execution]) -> FleetSnapshot:
+        rows = {}
+        for job_id in sorted({each.key.job_id for each in executions}):
+            with suppress(NotFound):
+                rows[job_id] = self._jobs.row(connection, job_id)
+        known = [each for each in executions if each.key.job_id in rows]
+        return read_executions(connection, known, rows, stuck_after=self._stuck_after)
+
+    def _in(self, snapshot: FleetSnapshot) -> dict[ExecutionKey, str]:
+        rows = diagnose(snapshot, stuck_after=self._stuck_after)
+        return dict(zip(keys_of(rows), map(str, rows["cause"]), strict=True))
 
 
 def queue_context(connection: Connection, execution: Execution) -> QueueContext:

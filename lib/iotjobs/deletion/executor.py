@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from iotjobs.aws.connection import Connection
 from iotjobs.aws.executions import ThingList
+from iotjobs.deletion.evidence import CausesNow
 from iotjobs.deletion.job_facts import FreshJobs
 from iotjobs.deletion.last_look import Drifted
 from iotjobs.deletion.plan import Plan
@@ -36,7 +38,7 @@ SHORT, LONG = 4, 14
 class Executor:
     """Carries out plans of single executions, with the journal open; safe to use from several threads.
 
-    ``cause_now`` tells the cause that an execution has now, where the rule chose by cause; ``sleep`` and ``clock``
+    ``stuck_after``: that of a rule that chose by cause, which is then looked at again; ``sleep`` and ``clock``
     (seconds) are a test's. ``raise_if_stopped``, asked in every pause, raises Interrupted. ``may_send`` is asked before
     a call goes on record, with whether it is the first about its execution, and raises where it must not go out;
     ``noted`` hears of every line. Both under ``lock``, in the order of the lines. ``lists``: that of a thing whose last
@@ -49,14 +51,13 @@ class Executor:
         *,
         run_name: str,
         ticket: str | None = None,
-        cause_now: Callable[[Connection, Plan, str, FreshJobs], str] | None = None,
+        stuck_after: timedelta | None = None,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.journal = journal
         self.run_name = run_name
         self.ticket = ticket
-        self.cause_now = cause_now
         self.sleep = sleep
         self.raise_if_stopped: Callable[[], None] = lambda: None
         self.clock = clock
@@ -66,6 +67,7 @@ class Executor:
         self.crowd = Crowd()
         self._mark = ""
         self.jobs = FreshJobs(clock)
+        self.causes = None if stuck_after is None else CausesNow(self.jobs, stuck_after=stuck_after)
         self.lists: dict[str, ThingList] = {}
         calling = [entry for entry in journal.entries if entry["event"] == "calling"]
         self.jobs_on_record = {entry["job_id"] for entry in calling}

@@ -21,7 +21,7 @@ from iotjobs.deletion.caps import Caps
 from iotjobs.deletion.plan import CANCEL, DELETE, KIND_CANCEL, KIND_ONE, KIND_SWEEP, SCHEMA, Plan, QueueContext
 from iotjobs.deletion.refusal import Refusal
 from iotjobs.deletion.sweep_plan import LeftAlone, Reading, SweepPlan, Target, removal_of
-from iotjobs.errors import InvalidInput
+from iotjobs.errors import InvalidInput, RecordError
 from iotjobs.model import EXECUTION_NUMBER_MAX, JOB_ID, NAMESPACE_ID, THING_NAME, Cause, Execution, ExecutionKey, Status
 
 if TYPE_CHECKING:
@@ -41,8 +41,44 @@ class _Plan(Protocol):
 
 
 def save(session: Session, plan: _Plan) -> None:
-    """Put a plan into its run directory, signed where there is a key. Raises RecordError."""
+    """Put a plan into its run directory, signed where there is a key, and hold it there. Raises RecordError."""
     session.write_json(NAME, plan_signature.signed(plan.as_document()))
+    hold(session)
+
+
+def hold(session: Session) -> None:
+    """Have nothing called any more once the run directory's plan is removed or replaced. Raises RecordError."""
+    session.journal.hold(session.directory.path / NAME)
+
+
+def damaged(session: Session, error: InvalidInput) -> Refusal:
+    """Refuse to apply what a run directory has instead of its plan. Raises RecordError where that plan was begun.
+
+    Prevents: the phrase of a plan that somebody read applied to another one, made anew in its place.
+    """
+    if any(entry["event"] in ("begun", "calling") for entry in session.journal.entries):
+        raise cannot_go_on(str(error)) from error
+    return Refusal("plan_edited", f"the plan of this run directory was damaged since it was made: {error}")
+
+
+def cannot_go_on(why: str) -> RecordError:
+    """What was begun in a run directory that has lost its plan."""
+    return RecordError(
+        f"what was begun in this run directory cannot go on: {why}. What it did is in its journal.jsonl; put plan.json "
+        "back as it was, or make a new plan in another run_dir"
+    )
+
+
+def left_in(session: Session) -> tuple[Plan | SweepPlan | None, list[Refusal]]:
+    """The plan that an earlier run left in its directory, or why it is refused; neither where it left none.
+
+    Raises RecordError where a plan was begun and is damaged.
+    """
+    path = session.directory.path / NAME
+    try:
+        return load(path) if path.exists() else (None, [])
+    except InvalidInput as error:
+        return None, [damaged(session, error)]
 
 
 def load(path: Path) -> tuple[Plan | SweepPlan | None, list[Refusal]]:
@@ -50,7 +86,7 @@ def load(path: Path) -> tuple[Plan | SweepPlan | None, list[Refusal]]:
     try:
         document = given_file.parse_json(given_file.read_given(path))
     except OSError as error:
-        raise InvalidInput(f"plan_file {path.name} cannot be read: {error.strerror}; {_TAKES}") from error
+        raise InvalidInput(f"plan_file {path.name} cannot be read ({error.strerror}); {_TAKES}") from error
     except ValueError as error:
         raise InvalidInput(f"plan_file {path.name} is not JSON ({error}); {_TAKES}") from error
     readers: dict[Any, Callable[[Mapping[str, Any]], Plan | SweepPlan]] = {

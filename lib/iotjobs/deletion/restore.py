@@ -94,8 +94,10 @@ class Restoration:
             for title, became, note in (("Removed", "deleted", ""), ("Cancelled", "cancelled", ", record kept"))
             if len(rows := self.table[self.table["became"] == became])
         ]
-        ready = many(sum(request.complete for request in self.requests), "create-job request")
-        return f"{' '.join(ended)} Written: {ready}; nothing is created until you run it."
+        ready = sum(request.complete for request in self.requests)
+        if not ready:
+            return f"{' '.join(ended)} No create-job request was written."
+        return f"{' '.join(ended)} Written: {many(ready, 'create-job request')}; nothing is created until you run it."
 
     def _display_table(self) -> pd.DataFrame:
         table = self.table.drop(columns="complete").rename(columns=_COLUMNS).map(visible)
@@ -119,7 +121,7 @@ def restoration(directory: Path, *, out: Path | None = None, also_ended: bool = 
     """
     path = directory.expanduser().resolve()
     if not (path / "result.json").exists() and not (path / "journal.jsonl").exists():
-        raise InvalidInput(f"{directory} is no run directory: it has neither result.json nor journal.jsonl")
+        raise InvalidInput(f"{directory} is not a run directory: it has neither result.json nor journal.jsonl")
     entries, _ = journal.read(path / "journal.jsonl")
     try:
         rows = _rows_ended(entries, _by_identity(journal.snapshots(path / "before.jsonl")))

@@ -66,20 +66,22 @@ _IN_FLIGHT = "a call was in flight when the run ended: run again with the same r
 class TargetResult:
     """One execution's plan and what became of it.
 
-    ``guard``: which one found that it drifted. ``cancelled``, ``delete_sent``: that call acted, or may have.
+    ``guard``: which one found that it drifted. ``cancelled``: AWS accepted its cancel. ``cancel_sent``,
+    ``delete_sent``: that call acted, or may have.
     """
 
     removal: Plan
     state: TargetState
     why: str = ""
     cancelled: bool = False
+    cancel_sent: bool = False
     delete_sent: bool = False
     guard: str = ""
 
     @property
     def touched(self) -> bool:
         """Whether a changing call acted, or may have."""
-        return self.cancelled or self.delete_sent
+        return self.cancel_sent or self.delete_sent
 
     @property
     def only_cancelled(self) -> str:
@@ -120,15 +122,22 @@ def result_from_journal(removal: Plan, entries: Entries) -> TargetResult:
     if not about:
         return TargetResult(removal, TargetState.LEFT)
     last = about[-1]
-    cancelled, deleted = (sent(entries, operation) is not Sent.NOT for operation in (CANCEL, DELETE))
-    why = str(last.get("why") or "")
-    if last["event"] in _EVENTS:
-        return TargetResult(removal, _EVENTS[last["event"]], why, cancelled, deleted, str(last.get("guard") or ""))
-    if in_flight(removal, entries):
-        return TargetResult(removal, TargetState.UNSETTLED, _IN_FLIGHT, cancelled, deleted)
-    if cancelled:
-        return TargetResult(removal, TargetState.FAILED, f"cancelled, and not deleted: {why}", cancelled)
-    return TargetResult(removal, TargetState.LEFT, why)
+    cancel, delete = (sent(entries, operation) for operation in (CANCEL, DELETE))
+    why, guard = str(last.get("why") or ""), str(last.get("guard") or "")
+    state = _EVENTS.get(last["event"])
+    if state is None and in_flight(removal, entries):
+        state, why = TargetState.UNSETTLED, _IN_FLIGHT
+    elif state is None and cancel is Sent.ACCEPTED:
+        state, why = TargetState.FAILED, f"cancelled, and not deleted: {why}"
+    return TargetResult(
+        removal,
+        state or TargetState.LEFT,
+        why,
+        cancelled=cancel is Sent.ACCEPTED,
+        cancel_sent=cancel is not Sent.NOT,
+        delete_sent=delete is not Sent.NOT,
+        guard=guard,
+    )
 
 
 def counts_of(results: Collection[TargetResult]) -> dict[str, int]:

@@ -82,7 +82,7 @@ class Step:
         A call without an answer may act late. From then on, what looks as wished is taken as its doing; before,
         it is somebody else's. Raises Drifted, IotJobsError.
         """
-        asked_to_wait = 0.0
+        asked_to_wait, last_answer = 0.0, ""
         if operation == CANCEL:
             self._executor.mark()  # on record before the line that says that it is used
         for attempt in range(1, _ATTEMPTS + 1):
@@ -91,7 +91,7 @@ class Step:
             try:
                 self._look_and_call(operation, approved or self._plan.execution)
             except (Throttled, Unsettled) as error:
-                asked_to_wait = error.retry_after_s if isinstance(error, Throttled) else 0.0
+                asked_to_wait, last_answer = error.retry_after_s if isinstance(error, Throttled) else 0.0, str(error)
             except Drifted as drift:
                 if self._shows_after_all(operation):
                     return
@@ -99,7 +99,7 @@ class Step:
             else:
                 return
         if not self._shows_after_all(operation):
-            self._give_up(operation)
+            self._give_up(operation, last_answer)
 
     def _with_what_was_sent(self, operation: str, drift: Drifted) -> Drifted:
         """The same drift; where a call to which no answer came may have had a part in it, that is said too."""
@@ -206,9 +206,9 @@ class Step:
             raise
 
     def _check_cause(self) -> None:
-        if self._executor.cause_now is None or not self._cause or self._sent(CANCEL) is not Sent.NOT:
+        if self._executor.causes is None or not self._cause or self._sent(CANCEL) is not Sent.NOT:
             return
-        now = self._executor.cause_now(self._connection, self._plan, self._cause, self._executor.jobs)
+        now = self._executor.causes.of(self._connection, self._plan, approved=self._cause)
         refused = last_look.cause_unchanged(self._plan.key, self._cause, now)
         if refused:
             raise Drifted(refused)
@@ -230,15 +230,15 @@ class Step:
         own = {"ticket": executor.ticket or "", "run": executor.run_name, "mark": executor.mark()}
         return call_parameters.of_cancel(self._plan, now, {"canceledBy": self._connection.caller_arn, **own})
 
-    def _give_up(self, operation: str) -> None:
+    def _give_up(self, operation: str, last_answer: str) -> None:
+        tried = f"in {_ATTEMPTS} tries, the last of which: {last_answer}"
         if self._sent(operation) is Sent.PERHAPS:
             raise Unsettled(
-                f"{operation} for {self._plan.key} was sent, and no answer came in {_ATTEMPTS} tries: it may still "
-                "act; run again with the same run_dir, which looks first"
+                f"{operation} for {self._plan.key} was sent, and it is not known whether it acted, {tried}; it may "
+                "still act: run again with the same run_dir, which looks first"
             )
         raise IotJobsError(
-            f"{operation} for {self._plan.key} was not accepted in {_ATTEMPTS} tries; look, then run again with the "
-            "same run_dir"
+            f"{operation} for {self._plan.key} was not accepted {tried}; look, then run again with the same run_dir"
         )
 
     def _look(self) -> Execution | None:

@@ -14,8 +14,10 @@ from typing import Any
 
 import pandas as pd
 
+from iotjobs.columns import COUNT, DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, TEXT, TIME
 from iotjobs.diagnosis.evidence_text import duration_text
-from iotjobs.model import COUNT, DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, TEXT, TIME, UNFINISHED
+from iotjobs.model import UNFINISHED
+from iotjobs.plurals import agreeing
 from iotjobs.snapshot import KEY
 
 IDENTITY = [*KEY, "queued_at"]
@@ -82,17 +84,18 @@ class Changes:
         new_stuck = int((table["stuck"].fillna(value=False) & table["change"].eq(Change.NEW)).sum())
         left = table[table["change"].eq(Change.NO_LONGER_STUCK)]
         finished = int((~left["status"].isin(UNFINISHED)).sum())
+        notes = {
+            "no_longer_stuck": f" ({finished} finished)" if finished else "",
+            "new": f" ({new_stuck} of them stuck)" if new_stuck else "",
+        }
         words = [
-            f"{count['changes_newly_stuck']} newly stuck",
-            f"{count['changes_no_longer_stuck']} no longer stuck" + (f" ({finished} finished)" if finished else ""),
-            f"{count['changes_moved']} moved",
-            f"{count['changes_gone']} gone",
-            f"{count['changes_new']} new" + (f" ({new_stuck} of them stuck)" if new_stuck else ""),
+            f"{count[f'changes_{name}']} {name.replace('_', ' ')}{notes.get(name, '')}"
+            for name in ("newly_stuck", "no_longer_stuck", "moved", "gone", "new")
+            if count[f"changes_{name}"]
         ]
         ago = duration_text((as_of - self.since).total_seconds())
-        return (
-            f"Since {self.since:%Y-%m-%d %H:%M} UTC, {ago} ago: {', '.join(words)}; {self.as_before} are as they were."
-        )
+        rest = f"{self.as_before} {agreeing(self.as_before, 'is as it was', 'are as they were')}"
+        return f"Since {self.since:%Y-%m-%d %H:%M} UTC, {ago} ago: {', '.join(words) or 'no change'}; {rest}."
 
 
 def missing_now(earlier: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:

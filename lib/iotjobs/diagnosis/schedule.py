@@ -20,18 +20,11 @@ _DAYS = {name: str(number) for number, name in enumerate(["SUN", "MON", "TUE", "
 _FIRST_YEAR, _LAST_YEAR = 1970, 2199  # of AWS's cron expressions
 _BEGINNING, _END = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
+_LONGEST_WINDOW = timedelta(days=366)  # AWS takes less than a day
 
 
 class UnreadableSchedule(ValueError):
     """The schedule is not in a form that we know; nothing must be concluded from it."""
-
-
-def has_opened(scheduling: dict[str, Any], *, queued_at: datetime, as_of: datetime) -> bool:
-    """Whether the job could deliver at some moment between `queued_at` and `as_of`.
-
-    Raises UnreadableSchedule.
-    """
-    return queued_at < delivered_until(scheduling, as_of=as_of)
 
 
 def delivered_until(scheduling: dict[str, Any], *, as_of: datetime) -> datetime:
@@ -94,8 +87,9 @@ def _windows(scheduling: dict[str, Any]) -> list[tuple[str, timedelta]]:
     windows = []
     for window in scheduling.get("maintenanceWindows") or []:
         try:
-            windows.append((str(window["startTime"]), timedelta(minutes=int(window["durationInMinutes"]))))
-        except (TypeError, KeyError, ValueError) as error:
+            length = timedelta(minutes=int(window["durationInMinutes"]))
+            windows.append((str(window["startTime"]), min(length, _LONGEST_WINDOW)))
+        except (TypeError, KeyError, ValueError, OverflowError) as error:
             raise UnreadableSchedule(f"maintenance window {window!r}") from error
     return windows
 

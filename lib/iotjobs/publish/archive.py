@@ -43,7 +43,7 @@ def split(uri: str) -> tuple[str, str]:
     """Bucket and prefix of `s3://BUCKET/PREFIX`. Raises InvalidInput."""
     parts = _URI.fullmatch(uri)
     if parts is None:
-        raise InvalidInput(f"{uri!r} is no address in S3; it takes s3://BUCKET/PREFIX")
+        raise InvalidInput(f"{uri!r} is not an address in S3; it takes s3://BUCKET/PREFIX")
     return parts["bucket"], (parts["prefix"] or "").strip("/")
 
 

@@ -19,7 +19,7 @@ def old_runs(runs: Path, *, keep: timedelta, now: datetime) -> Iterator[Path]:
     What is no run directory, has not ended, or is a symbolic link is left alone.
     """
     if not runs.is_dir():
-        raise InvalidInput(f"{runs} is no directory")
+        raise InvalidInput(f"{runs} is not a directory")
     for path in sorted(runs.iterdir()):
         if not path.is_symlink() and path.is_dir() and _is_old(path, keep=keep, now=now):
             yield path

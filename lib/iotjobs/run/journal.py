@@ -48,6 +48,7 @@ class Journal:
         self._file: FileIO | None = None
         self._snapshots: dict[str, _Snapshots] = {}
         self._unchained: dict[str, Any] = {}
+        self._held: dict[Path, tuple[FileIO, int]] = {}
         self._writing = threading.RLock()
 
     def __enter__(self) -> Self:
@@ -63,14 +64,17 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for file in (self._file, *(each.file for each in self._snapshots.values())):
+        snapshots, held = (each.file for each in self._snapshots.values()), (file for file, _ in self._held.values())
+        for file in (self._file, *snapshots, *held):
             if file is not None:
                 file.close()
-        self._file, self._snapshots = None, {}
+        self._file, self._snapshots, self._held = None, {}, {}
 
     def write(self, event: str, identity: Identity | None = None, /, **facts: Any) -> None:
         """Put a line on disk, and return only when it is there. Raises RecordError."""
         with self._writing:
+            if event == "calling":
+                self._require_held()
             self._write(event, identity, facts)
 
     def _write(self, event: str, identity: Identity | None, facts: Mapping[str, Any]) -> None:
@@ -89,6 +93,27 @@ class Journal:
         self._last = _digest(line)
         self._unchained = {}
         self._remember(entry)
+
+    def hold(self, path: Path) -> None:
+        """Have no call announced any more once this file is another one than now: what is done rests on it.
+
+        Raises RecordError.
+        """
+        try:
+            file = FileIO(open_own(path, os.O_RDONLY))
+        except OSError as error:
+            raise _not_as_it_was(path, error) from error
+        before, _ = self._held.get(path, (None, 0))
+        if before is not None:
+            before.close()
+        self._held[path] = (file, os.fstat(file.fileno()).st_size)
+
+    def _require_held(self) -> None:
+        for path, (file, length) in self._held.items():
+            try:
+                _require_same_file(file, path, length)
+            except OSError as error:
+                raise _not_as_it_was(path, error) from error
 
     def of(self, identity: Identity) -> Sequence[dict[str, Any]]:
         """The entries about one execution, oldest first."""
@@ -259,6 +284,13 @@ def _whole_lines(path: Path) -> list[bytes]:
 
 def _queued_at(entry: Mapping[str, Any]) -> datetime:
     return datetime.fromisoformat(entry["queued_at"])
+
+
+def _not_as_it_was(path: Path, error: OSError) -> RecordError:
+    return RecordError(
+        f"{path.name} in {path.parent} is not as it was: {error}; nothing more is called. Put it back as it was and "
+        "run again with the same run_dir, or make a new plan in another one; what was done is in journal.jsonl"
+    )
 
 
 def _require_same_file(file: FileIO, path: Path, length: int) -> None:

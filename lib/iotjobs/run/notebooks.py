@@ -66,7 +66,9 @@ def copy_to(folder: Path) -> list[Path]:
     copies = {folder / path.name: path.read_bytes() for path in [FOLDER / START, *notebooks().values()]}
     changed = [copy.name for copy, content in copies.items() if copy.exists() and copy.read_bytes() != content]
     if changed:
-        raise InvalidInput(f"{folder} has {', '.join(changed)} already, and not as the kit has it: give another folder")
+        raise InvalidInput(
+            f"{folder} has {', '.join(changed)} already, and not as they come with iotjobs: give another folder"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     for copy, content in copies.items():
         if not copy.exists():

@@ -22,20 +22,21 @@ RUNNING = ("firmware-2-4-1", "pump-berlin-01", "1")
 #: The command as a person would type it here.
 _PROGRAM = Path(os.path.relpath(Path(sys.executable).parent / "iotjobs"))
 LEFT_BEHIND = ("--causes", "orphaned", "--older-than", "7d", "--force")
+HALF = ("--max-fraction", "0.5")
 
 
 def main() -> int:
     """Investigate; sweep, planned then applied; delete one, be refused one; say what was found and where it lies."""
     if not sandbox_proof.is_proven(os.environ.get("AWS_ENDPOINT_URL")):  # it deletes: never against anything else
         return command.run([sys.executable, "-m", "iotjobs.sandbox.demo"])
-    _say("A made-up fleet on this machine; seven runs, each a few seconds.")
+    _say("A made-up fleet on this machine; seven runs, each a few seconds. Each command is run inside that sandbox.")
     base = Path("runs") / f"demo-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     _step("Investigate every job that is not finished")
     _run(base / "investigate", "ok", "investigate")
     _step("Sweep what a cancelled rollout left behind: first the plan, and the caps refuse it")
     capped = _run(base / "sweep-capped", "refused", "sweep", *LEFT_BEHIND)
     _step("... a plan that says how much of a small job is meant")
-    sweep = _run(base / "sweep-plan", "planned", "sweep", *LEFT_BEHIND, "--max-fraction", "0.5")
+    sweep = _run(base / "sweep-plan", "planned", "sweep", *LEFT_BEHIND, *HALF)
     _step("... then that plan, confirmed with its phrase")
     approved = ("--plan-file", str(base / "sweep-plan" / "plan.json"), "--confirm", str(sweep["confirm"]))
     swept = _run(base / "sweep", "applied", "sweep", *approved)
@@ -59,14 +60,16 @@ def main() -> int:
         _say(f"  {target['job_id']}/{target['thing_name']}/{target['execution_number']}, was {target['status']}")
     _say(f"Refused: {refused['reason']}")
     _say(f"Refused: {capped['reason']}")
-    _step("Where it lies, in the order of the story")
+    _step("The reports, in the order of the story; beside each the executed notebook and result.json")
     for name in ("investigate", "sweep-capped", "sweep-plan", "sweep", "delete", "refused"):
-        notebook = next((base / name).glob("*.ipynb"))
-        _say(f"  report {(base / name / 'report.html').resolve().as_uri()}\n  notebook {notebook}")
-    _step("To go on")
+        _say(f"  {(base / name / 'report.html').resolve().as_uri()}")
+    _step("To go on: each line as it is, on the same fleet anew")
     program = shlex.quote(str(_PROGRAM))
-    _say(f"  {program} sandbox -- bash   # a shell on the same fleet anew: the commands above work there")
-    _say(f"  {program} lab --sandbox     # the same in JupyterLab")
+    _say(f"  {program} sandbox -- {program} run investigate")
+    _say(f"  {program} sandbox -- {program} run sweep {shlex.join([*LEFT_BEHIND, *HALF])}   # the plan, and its phrase")
+    _say(f"  {program} restore {base / 'sweep'}   # what that run removed, and the requests that queue it again")
+    _say(f"  {program} sandbox -- bash   # a shell there, for the commands above; a phrase is its own plan's only")
+    _say(f"  {program} lab --sandbox   # JupyterLab, with three incidents to solve")
     return 0
 
 

@@ -17,7 +17,8 @@ from iotjobs.errors import InvalidInput
 from iotjobs.model import Outcome, utc_text
 from iotjobs.targets import tasks
 from iotjobs.targets.answers import Identity, TargetAnswer, failed, left_alone, named
-from iotjobs.targets.engine import Failure, NoScheduler, OnInterrupt, Work, cluster, dask_version, run_tasks
+from iotjobs.targets.cluster import NoScheduler, cluster, dask_version
+from iotjobs.targets.engine import Failure, OnInterrupt, Work, run_tasks
 from iotjobs.targets.history import read_there
 from iotjobs.targets.target import Target, read_targets, twice, unique
 
@@ -35,6 +36,8 @@ _IDENTIFY_S = 300.0
 _log = logging.getLogger(__name__)
 Progress = Callable[[str], object]
 Options = Mapping[str, Any]
+#: More for a target's task, or the target's answer when there is nothing to do.
+MoreOptions = Callable[[Target, Identity], Options | TargetAnswer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ def on_every_target(
     targets: Sequence[Target],
     task: Callable[..., TargetAnswer],
     *,
-    options: Callable[[Target, Identity], Options | TargetAnswer] = lambda _target, _who: {},
+    options: MoreOptions = lambda _target, _who: {},
     progress: Progress,
     grace_s: float = 0.0,
 ) -> Everywhere:
@@ -77,34 +80,8 @@ def on_every_target(
     there is nothing to do. An interrupt leaves a file `stop` in the run directory, so that no worker begins another
     execution; they have ``grace_s`` seconds to say how far they are.
     """
-    run_dir = run.directory.path
-    timeout_s = run.parameters["target_timeout"].total_seconds()
-    places: dict[tuple[str, str, str], Target] = {}
-
-    def after_identity(target: Target, who: Identity) -> Work | TargetAnswer:
-        first = places.setdefault((who.account, target.region, who.endpoint), target)
-        if first != target:
-            why = f"the same account and region as target {first.name}: done there"
-            return left_alone(target, Outcome.NOTHING_TO_DO, why, account=who.account)
-        more = options(target, who)
-        if isinstance(more, TargetAnswer):
-            return more
-        values = {**_values(run), **_compared_with(run, target, who.account), **more.get("values", {})}
-        common = {"run_dir": str(run_dir), "account": who.account, "project": run.project}
-        return Work(task, {**common, **more, "values": values}, timeout_s)
-
-    asked = {
-        "run_dir": str(run_dir),
-        "started_at": utc_text(run.started_at),
-        "versions": {"iotjobs": iotjobs.__version__, "distributed": dask_version()},
-        "project": run.project,
-    }
-    again = twice(targets)
-    work = {
-        target: Work(tasks.identify, asked, min(timeout_s, _IDENTIFY_S), after_identity)
-        for target in targets
-        if target not in again
-    }
+    run_dir, again = run.directory.path, twice(targets)
+    identify = _identification(run, then=_work_once_known(run, task, options))
     same = [
         left_alone(target, Outcome.NOTHING_TO_DO, f"the same as target {first.name}: done there")
         for target, first in again.items()
@@ -114,11 +91,48 @@ def on_every_target(
             stop = OnInterrupt(lambda: tasks.leave_stop(run_dir), grace_s)
             dashboard = client.dashboard_link  # asks the scheduler, which may be gone at the end
             progress(f"Dask dashboard: {dashboard}")
+            work = {target: identify for target in targets if target not in again}
             answers = _answers(client, run_dir, work, stop, progress)
         return Everywhere(tuple(sorted([*answers, *same], key=_name)), dashboard)
     except NoScheduler as error:
         why = f"{error}: nothing was asked of this target"
         return Everywhere(tuple(left_alone(target, Outcome.ERROR, why) for target in sorted(targets, key=_name)), "")
+
+
+def _identification(run: Run, *, then: Callable[[Target, Identity], Work | TargetAnswer]) -> Work:
+    """The first work for each target: to ask who its credentials are."""
+    asked = {
+        "run_dir": str(run.directory.path),
+        "started_at": utc_text(run.started_at),
+        "versions": {"iotjobs": iotjobs.__version__, "distributed": dask_version()},
+        "project": run.project,
+    }
+    return Work(tasks.identify, asked, min(_timeout_s(run), _IDENTIFY_S), then)
+
+
+def _work_once_known(
+    run: Run, task: Callable[..., TargetAnswer], options: MoreOptions
+) -> Callable[[Target, Identity], Work | TargetAnswer]:
+    """What is next for a target whose credentials are known: of two that lead to one place, the first has the work."""
+    places: dict[tuple[str, str, str], Target] = {}
+
+    def next_for(target: Target, who: Identity) -> Work | TargetAnswer:
+        first = places.setdefault((who.account, target.region, who.endpoint), target)
+        if first != target:
+            why = f"the same account and region as target {first.name}: done there"
+            return left_alone(target, Outcome.NOTHING_TO_DO, why, account=who.account)
+        more = options(target, who)
+        if isinstance(more, TargetAnswer):
+            return more
+        values = {**_values(run), **_compared_with(run, target, who.account), **more.get("values", {})}
+        common = {"run_dir": str(run.directory.path), "account": who.account, "project": run.project}
+        return Work(task, {**common, **more, "values": values}, _timeout_s(run))
+
+    return next_for
+
+
+def _timeout_s(run: Run) -> float:
+    return float(run.parameters["target_timeout"].total_seconds())
 
 
 def _name(of: Target | TargetAnswer) -> str:

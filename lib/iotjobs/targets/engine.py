@@ -7,16 +7,14 @@ gets a target's description and plain options; credentials are found by the work
 from __future__ import annotations
 
 import logging
-import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from iotjobs.errors import InvalidInput, IotJobsError
+from iotjobs.errors import IotJobsError
 from iotjobs.model import Outcome
 from iotjobs.targets.target import Target
 
@@ -28,8 +26,8 @@ _log = logging.getLogger(__name__)
 _POLL_S = 0.2
 _OF_WORKERS = "all"  # Dask's own topic: workers that come and go (distributed: Client.get_events)
 _LOOK_FOR_WORKERS_S = 5.0
-_NO_WORKERS_S = 60.0
-_AT_ONCE_LOCALLY = 16
+_NO_WORKERS_S = 120.0  # a busy machine takes a minute to start one in place of one that died
+_FETCH_S = 10.0
 
 Answer = TypeVar("Answer")
 
@@ -43,67 +41,9 @@ class Failure:
     outcome: Outcome = Outcome.ERROR
 
 
-class NoScheduler(IotJobsError):
-    """No Dask scheduler that could do the work answers at the address."""
-
-
 _INTERRUPTED = Failure("the run was interrupted before this target gave an answer", True, Outcome.INTERRUPTED)
 _WORKER_LOST = Failure("its worker process died again and again", hung=True)
-
-
-@contextmanager
-def cluster(scheduler: str | None, *, tasks: int) -> Iterator[Client]:
-    """A client of the scheduler at an address, or of a local cluster of processes for as long as it is needed.
-
-    How long an answer is waited for is Dask's own setting, `distributed.comm.timeouts.connect` (30 s). Raises
-    InvalidInput for what is no address, NoScheduler when none answers there, or one of another release of Dask.
-    """
-    from distributed import Client, LocalCluster  # noqa: PLC0415 - slow to import
-
-    if scheduler is not None:
-        try:
-            client = Client(scheduler, set_as_default=False)
-        except (ValueError, TypeError) as error:
-            raise InvalidInput(f"scheduler is {scheduler!r}; it takes an address such as tcp://HOST:8786") from error
-        except OSError as error:
-            raise NoScheduler(f"no Dask scheduler answers at {scheduler} ({error})") from error
-        with client:
-            _require_same_dask(client, scheduler)
-            yield client
-        return
-    workers = max(1, min(tasks, os.cpu_count() or 1))
-    threads = -(-min(tasks, _AT_ONCE_LOCALLY * workers) // workers)
-    with ExitStack() as stack:
-        try:
-            local = LocalCluster(
-                n_workers=workers,
-                threads_per_worker=max(1, threads),
-                processes=True,
-                host="127.0.0.1",
-                dashboard_address="127.0.0.1:0",
-                silence_logs=logging.CRITICAL,
-            )
-            client = stack.enter_context(Client(stack.enter_context(local), set_as_default=False))
-        except (OSError, RuntimeError) as error:
-            raise NoScheduler(f"no local Dask cluster can be started ({error})") from error
-        yield client
-
-
-def dask_version() -> str:
-    """The release of Dask's scheduler that is installed here."""
-    return version("distributed")
-
-
-def _require_same_dask(client: Client, address: str) -> None:
-    """Raise NoScheduler for another release: what one writes the other need not be able to read."""
-    scheduler: Any = client.scheduler
-    answer = client.sync(scheduler.versions, packages=[])
-    theirs = answer["packages"].get("distributed")
-    if theirs != dask_version():
-        raise NoScheduler(
-            f"the Dask scheduler at {address} has distributed {theirs} and this run {dask_version()}: install the same "
-            "release on the scheduler, on every worker and here"
-        )
+_TO_COME = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,21 +140,30 @@ def _side_by_side(
         for target, one in work.items():
             submit(target, one)
         while running:
-            for future in [future for future in running if future.done()]:
-                target, one = running.pop(future)
-                answer = _answer_or_next(target, one, future)
-                if isinstance(answer, Work) and interrupt.came:
-                    answer = _INTERRUPTED
-                if isinstance(answer, Work):
-                    submit(target, answer)
-                else:
+            for target, one, answer in _answered(running):
+                if not isinstance(answer, Work):
                     yield target, one, answer
+                elif interrupt.came:
+                    yield target, one, _INTERRUPTED
+                else:
+                    submit(target, answer)
             for future, failure in _given_up(running, started, _INTERRUPTED if interrupt.is_over else workers.none()):
                 target, one = running.pop(future)
                 yield target, one, failure
             with interrupt.caught():
                 if running:
                     time.sleep(_POLL_S)
+
+
+def _answered(running: dict[Any, tuple[Target, Work]]) -> Iterator[tuple[Target, Work, Any]]:
+    """Take out the tasks that have ended, each with its answer, or the next Work that it leads to."""
+    for future in [future for future in running if future.done()]:
+        answer = _answer(future)
+        if answer is not _TO_COME:
+            target, one = running.pop(future)
+            if one.then is not None and not isinstance(answer, Failure):
+                answer = one.then(target, answer)
+            yield target, one, answer
 
 
 @contextmanager
@@ -249,11 +198,6 @@ def _given_up(
         elif time.monotonic() - started.get(future.key, time.monotonic()) > one.timeout_s:
             future.cancel()
             yield future, Failure(f"no answer within {one.timeout_s:.0f} s", hung=True)
-
-
-def _answer_or_next(target: Target, one: Work, future: Any) -> Any:
-    answer = _answer(future)
-    return answer if one.then is None or isinstance(answer, Failure) else one.then(target, answer)
 
 
 class _Workers:
@@ -297,16 +241,28 @@ def _announced(
 
 
 def _answer(future: Any) -> Any:
+    """What a task that has ended answered, or a Failure.
+
+    `_TO_COME` where its worker died with the answer, which another one then works out again: what it does is done once.
+    """
     from distributed import KilledWorker  # noqa: PLC0415 - slow to import
 
-    if future.status == "finished":
-        return future.result()
+    try:
+        return future.result(timeout=_FETCH_S)
+    except Exception as raised:  # noqa: BLE001 - the task's own, and Dask's where the answer cannot be fetched
+        error = raised
     if future.status == "cancelled":
         return Failure("its task was cancelled or lost", hung=True)
-    error = future.exception()
     if isinstance(error, KilledWorker):
         return _WORKER_LOST
+    if future.status != "error" and isinstance(error, OSError):  # a TimeoutError is one
+        return _TO_COME
     _log.warning("a task failed", extra={"task": future.key, "error": type(error).__name__})
+    return _failure(error)
+
+
+def _failure(error: Exception) -> Failure:
+    """What an error of a task itself says of its target."""
     if isinstance(error, IotJobsError):
         return Failure(str(error), outcome=error.outcome)
     if isinstance(error, ModuleNotFoundError):

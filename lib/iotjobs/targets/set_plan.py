@@ -130,7 +130,7 @@ def from_document(document: Mapping[str, Any]) -> SetPlan:
     """The set that `as_document` wrote. Raises InvalidInput for anything else, and for one that was edited."""
     try:
         if document["schema"] != SCHEMA or document["kind"] != KIND:
-            raise InvalidInput(f"this is no plan of a fleet sweep of schema {SCHEMA}: make a new one")
+            raise InvalidInput(f"this is not a plan of a fleet sweep of schema {SCHEMA}: make a new one")
         plan = SetPlan(
             tuple(_target(each) for each in document["targets"]),
             _count(document["max_total_deletes"], "max_total_deletes"),

@@ -96,7 +96,7 @@ def read_targets(value: str) -> TargetList:
     text = value.strip()
     if text.endswith(".toml") or "/" in text:
         return _from_file(Path(text).expanduser())
-    return TargetList(tuple(unique([_from_text(part.strip()) for part in text.split(",") if part.strip()])))
+    return TargetList(tuple(unique([_from_text(part.strip()) for part in text.split(",")])))
 
 
 def unique(targets: Sequence[Target]) -> list[Target]:

@@ -32,7 +32,7 @@ from iotjobs.run.journal import Journal
 from iotjobs.run.run import Run
 from iotjobs.run.start import start
 from iotjobs.targets.answers import Identity, TargetAnswer
-from iotjobs.targets.engine import dask_version
+from iotjobs.targets.cluster import dask_version
 from iotjobs.targets.target import Organization, Target
 
 _log = logging.getLogger(__name__)

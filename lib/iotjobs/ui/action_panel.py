@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from iotjobs.workflows.sweep import Sweep
 
 _NO_ROWS = {
-    True: "To plan a sweep, first choose a job or a step, or filter the table: a sweep of everything must be meant.",
+    True: "To plan a sweep, first choose a job or a step, or filter the table: nothing sweeps everything by default.",
     False: "No row of the table is stuck or has ended: there is nothing to sweep.",
 }
 #: The caps that a sweep begins with, those of `sweep`.

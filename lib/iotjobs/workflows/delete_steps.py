@@ -18,7 +18,7 @@ from iotjobs.deletion.plan import CANCEL, DELETE, Plan
 from iotjobs.deletion.refusal import Refusal, in_a_sentence
 from iotjobs.deletion.request import CancelRequest, DeleteRequest
 from iotjobs.deletion.results import TargetResult, TargetState, counts_of, outcome_of
-from iotjobs.errors import Denied, InvalidInput, IotJobsError, NotFound
+from iotjobs.errors import Denied, IotJobsError, NotFound
 from iotjobs.model import Execution, ExecutionKey, Outcome
 
 if TYPE_CHECKING:
@@ -123,13 +123,7 @@ def _describe(run: Run, asked: Request) -> Execution:
 
 def _plan_of_directory(run: Run, session: Session, asked: Request) -> tuple[Plan | None, list[Refusal]]:
     """The plan that an earlier run made here for the same request, or why it is refused."""
-    path = session.directory.path / plan_file.NAME
-    if not path.exists():
-        return None, []
-    try:
-        plan, refused = plan_file.load(path)
-    except InvalidInput:
-        return None, []
+    plan, refused = plan_file.left_in(session)
     if not isinstance(plan, Plan):
         return None, refused
     if not _is_asked(plan, asked):
@@ -226,7 +220,7 @@ def _finish(run: Run, view: DeletionView, ending: IotJobsError | None, *, alread
     else:
         so_far = f"{key} was cancelled, {result.only_cancelled}: " if result.only_cancelled else ""
         if ending is not None and result.touched and not so_far:
-            verb = VERB[result.removal.deletes]
+            verb = VERB[result.delete_sent]
             so_far = f"the {verb} of {key} was sent, and whether it acted is not known yet: "
         reason = f"{so_far}{ending or result.why}"
         refusals = (Refusal(result.guard or result.state, reason, key),)

@@ -79,6 +79,8 @@ def apply_plan(
                 account=plan.account,
                 region=plan.region,
             )
+        else:
+            plan_file.hold(session)
         executor = executor_of(run, session, plan)
         ending = _carry_out(run, session, plan, results, executor, stop=stop, progress=progress)
         return finish(run, session, replace(view, refusals=(), results=results, open=False), ending, executor.lists)

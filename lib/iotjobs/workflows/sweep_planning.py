@@ -12,7 +12,7 @@ from iotjobs.deletion.evidence import Evidence
 from iotjobs.deletion.refusal import Refusal
 from iotjobs.deletion.select import Chosen, select_targets
 from iotjobs.deletion.sweep_plan import SweepPlan
-from iotjobs.errors import InvalidInput, RecordError
+from iotjobs.errors import InvalidInput
 from iotjobs.model import Action, Outcome
 from iotjobs.run.progress import Meter, told
 from iotjobs.sweep_rule import SweepRule
@@ -70,8 +70,8 @@ def rule_of(run: Run, *, action: Action | None = None) -> SweepRule:
     asked = sweep_rule.from_parameters({**run.parameters.values, **chosen})
     if run.parameters["plan_file"] is None and not asked.names_something:
         raise InvalidInput(
-            f"nothing is named: give at least one of {', '.join(sweep_rule.SELECTORS)}; a sweep of "
-            "everything must be meant"
+            f"the rule is empty: give at least one of {', '.join(sweep_rule.SELECTORS)}; nothing sweeps everything "
+            "by default"
         )
     return asked
 
@@ -85,11 +85,11 @@ def _plan_in_progress(session: Session) -> SweepPlan | None:
     try:
         plan, refused = plan_file.load(session.directory.path / plan_file.NAME)
     except InvalidInput as error:
-        plan, refused = None, [Refusal("plan_edited", str(error))]
+        plan, refused = None, [plan_file.damaged(session, error)]
     if isinstance(plan, SweepPlan) and plan.plan_id == started:
         return plan
     why = refused[0].message if refused else "plan.json is another plan than the one that was begun"
-    raise RecordError(f"the sweep of this run directory cannot go on: {why}; look at its journal.jsonl")
+    raise plan_file.cannot_go_on(why)
 
 
 def _another_than(run: Run, asked: SweepRule, plan: SweepPlan, action: Action | None) -> list[Refusal]:
@@ -131,13 +131,7 @@ def _from_file(run: Run, action: Action | None) -> tuple[SweepPlan | None, list[
 
 def _from_directory(session: Session, asked: SweepRule) -> tuple[SweepPlan | None, list[Refusal]]:
     """The plan that an earlier run made here by the same rule: what was read is what is confirmed."""
-    path = session.directory.path / plan_file.NAME
-    if not path.exists():
-        return None, []
-    try:
-        plan, refused = plan_file.load(path)
-    except InvalidInput:
-        return None, []
+    plan, refused = plan_file.left_in(session)
     if refused:
         return None, refused
     return (plan, []) if isinstance(plan, SweepPlan) and plan.rule == asked else (None, [])

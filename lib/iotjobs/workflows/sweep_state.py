@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from iotjobs.aws.executions import ThingList
 from iotjobs.deletion import caps, guards, sweep_guards
 from iotjobs.deletion.caps import Caps, CapsInForce
-from iotjobs.deletion.evidence import Evidence, cause_now, evidence_now
+from iotjobs.deletion.evidence import Evidence, evidence_now
 from iotjobs.deletion.executor import Executor
 from iotjobs.deletion.guards import ApplyContext
 from iotjobs.deletion.refusal import Refusal, in_a_sentence
@@ -63,9 +63,7 @@ def executor_of(run: Run, session: Session, plan: SweepPlan) -> Executor:
         session.journal,
         run_name=session.directory.path.name,
         ticket=run.ticket,
-        cause_now=lambda connection, removal, approved, jobs: cause_now(
-            connection, removal, jobs, approved=approved, stuck_after=plan.rule.stuck_after
-        ),
+        stuck_after=plan.rule.stuck_after,
     )
 
 

@@ -131,8 +131,8 @@ class FaultInjector:
             self._before(*moment)
             if not changing:
                 return self._read(service_name, operation, parameters, moment)
-            named = (parameters["jobId"], parameters["thingName"], parameters.get("executionNumber"))
-            about = next((replace(item) for item in self._matches(*named)), None)
+            key = (parameters["jobId"], parameters["thingName"], parameters.get("executionNumber"))
+            about = next((replace(item) for item in self._matches(*key)), None)
             fault = self._fault_at(moment, CHANGE_FAULTS)
             declined = fault in _SURELY_NOT_DONE
             try:
@@ -225,12 +225,12 @@ def connection_to(injector: FaultInjector) -> Connection:
     return Connection(ModelTransport(lambda: injector))
 
 
-def _on_device_plane(found: dict[str, Any]) -> dict[str, Any]:
+def _on_device_plane(execution: dict[str, Any]) -> dict[str, Any]:
     """An execution as the device's plane tells it: whole seconds, the thing's name and no ARN, the details as they are."""
-    told: dict[str, Any] = {name: int(value) if name.endswith("At") else value for name, value in found.items()}
-    arn, details = told.pop("thingArn"), told.pop("statusDetails")
+    answer: dict[str, Any] = {name: int(value) if name.endswith("At") else value for name, value in execution.items()}
+    arn, details = answer.pop("thingArn"), answer.pop("statusDetails")
     more = {"statusDetails": details["detailsMap"]} if details else {}
-    return told | {"thingName": arn.rpartition("/")[2]} | more
+    return answer | {"thingName": arn.rpartition("/")[2]} | more
 
 
 def _fail_before(fault: str, operation: str) -> None:

@@ -187,8 +187,8 @@ class HttpProxy:
             self.acted.append(call.operation)
             if before is not None:
                 version = json.loads(body or b"{}").get("expectedVersion")
-                named = {"force": call.force, "expectedVersion": version}
-                self._on_accepted(AcceptedCall(call.operation, before, named))
+                arguments = {"force": call.force, "expectedVersion": version}
+                self._on_accepted(AcceptedCall(call.operation, before, arguments))
         kept = {name: value for name, value in answered.items() if name.lower() in ("x-amzn-errortype", "content-type")}
         return status, kept, content
 
@@ -198,16 +198,16 @@ class HttpProxy:
         status, _, content = self._ask("GET", f"/things/{call.thing_name}/jobs/{call.job_id}{number}", b"", call.scope)
         if status != 200:
             return None
-        found = json.loads(content)["execution"]
+        execution = json.loads(content)["execution"]
         return ExecutionRecord(
             uid=0,
             job_id=call.job_id,
             thing_name=call.thing_name,
-            number=found["executionNumber"],
-            queued_at=found["queuedAt"],
-            updated_at=found["lastUpdatedAt"],
-            status=found["status"],
-            version=found["versionNumber"],
+            number=execution["executionNumber"],
+            queued_at=execution["queuedAt"],
+            updated_at=execution["lastUpdatedAt"],
+            status=execution["status"],
+            version=execution["versionNumber"],
         )
 
     def _ask(self, method: str, path: str, body: bytes, headers: dict[str, Any]) -> tuple[int, Any, bytes]:

@@ -91,14 +91,14 @@ class Invariants:
         for counts, event, operation in (
             ("deleted", "verified", "DeleteJobExecution"), ("cancelled", "cancelled", "CancelJobExecution")
         ):  # fmt: skip
-            mine = [target for target in targets if target["operations"][-1] == operation]
-            ours = sum(self.was_ended(target) and is_done(target) for target in mine)
+            matching = [target for target in targets if target["operations"][-1] == operation]
+            ours = sum(self.was_ended(target) and is_done(target) for target in matching)
             counted = result["counts"].get(counts)
-            if mine and counted is not None and outcome in ("applied", "refused") and counted < ours:
+            if matching and counted is not None and outcome in ("applied", "refused") and counted < ours:
                 untrue.append(f"{outcome} with {counted} {counts} by the record, {ours} by the service")
-            seen = {_key(line) for line in self.journal() if line["event"] == event}
-            if mine and (counted or 0) > sum(_key(target) in seen for target in mine):
-                untrue.append(f"{counted} counted as {counts}, and only {len(seen)} of them seen to be so by our doing")
+            keys = {_key(line) for line in self.journal() if line["event"] == event}
+            if matching and (counted or 0) > sum(_key(target) in keys for target in matching):
+                untrue.append(f"{counted} counted as {counts}, and only {len(keys)} of them seen to be so by our doing")
             for line in self.journal():
                 if line["event"] == event and not self._may_be_ours(line, operation):
                     untrue.append(f"said to be {counts} by us, and no call of ours can have done it: {_key(line)}")
@@ -106,7 +106,10 @@ class Invariants:
     def targets(self) -> list[dict[str, Any]]:
         """The executions that the confirmed plan on disk allows to be deleted."""
         path = self.run_dir / "plan.json"
-        document = json.loads(path.read_text()) if path.exists() else {"targets": []}
+        try:
+            document = json.loads(path.read_text())
+        except (OSError, ValueError):  # removed or damaged: nothing that is done from here on is approved
+            return []
         if "targets" in document:
             approved = self.phrase is None or document["plan_id"] in self.phrase
             return list(document["targets"]) if approved else []

@@ -57,7 +57,7 @@ class Event(Moment):
     thing: int = 0
 
 
-Trouble = Fault | Event | Kill
+Injection = Fault | Event | Kill
 
 
 def random_fleet(rng: random.Random, *, jobs: int = 2, things: int = 3) -> Fleet:
@@ -81,29 +81,29 @@ def random_event(rng: random.Random, *, on: str = "", nth: int = 0) -> Event:
     return Event(on=on, nth=nth, what=rng.choice(EVENTS), job=rng.randrange(3), thing=rng.randrange(3))
 
 
-def random_troubles(rng: random.Random, *, calls: int) -> list[Trouble]:
+def random_injections(rng: random.Random, *, calls: int) -> list[Injection]:
     """What befalls one run of about so many calls; a quarter of the runs are left in peace."""
-    troubles: list[Trouble] = []
+    injections: list[Injection] = []
     if rng.random() < 0.25:
-        return troubles
+        return injections
     for _ in range(rng.choice((0, 0, 1, 2))):
         on, nth = _moment(rng, calls)
-        troubles.append(random_event(rng, on=on, nth=nth))
+        injections.append(random_event(rng, on=on, nth=nth))
     for _ in range(rng.randrange(4)):
         on, nth = _moment(rng, calls)
-        troubles.append(Fault(on=on, nth=nth, kind=rng.choice(CHANGE_FAULTS + READ_FAULTS)))
+        injections.append(Fault(on=on, nth=nth, kind=rng.choice(CHANGE_FAULTS + READ_FAULTS)))
     if rng.random() < 0.2:  # a device that is quicker than the cancel
-        troubles.append(random_event(rng, on="CancelJobExecution", nth=rng.randint(1, 2)))
+        injections.append(random_event(rng, on="CancelJobExecution", nth=rng.randint(1, 2)))
     if rng.random() < 0.1:  # declined, and the field moves in the pause before the next attempt
-        troubles.append(Fault(on="CancelJobExecution", nth=1, kind="too_many_requests"))
-        troubles.append(random_event(rng, on="DescribeJobExecution", nth=rng.randint(2, 6)))
+        injections.append(Fault(on="CancelJobExecution", nth=1, kind="too_many_requests"))
+        injections.append(random_event(rng, on="DescribeJobExecution", nth=rng.randint(2, 6)))
     if rng.random() < 0.1:  # credentials that are gone, for a while or for good
         first = rng.randint(1, calls)
         gone_for = rng.choice((2, 5, 400))
-        troubles += [Fault(nth=nth, kind="credentials_expired") for nth in range(first, first + gone_for)]
+        injections += [Fault(nth=nth, kind="credentials_expired") for nth in range(first, first + gone_for)]
     if rng.random() < 0.3:
-        troubles.append(_random_kill(rng, calls))
-    return troubles
+        injections.append(_random_kill(rng, calls))
+    return injections
 
 
 def _moment(rng: random.Random, calls: int) -> tuple[str, int]:

@@ -28,7 +28,7 @@ from iotjobs.run.run import Run
 from tests.faults.harness.crash_injection import CrashPoint, Kill, executor_times
 from tests.faults.harness.fault_injection import Attempt, Fault, FaultInjector, Killed, ModelTransport
 from tests.faults.harness.invariants import Invariants, is_target
-from tests.faults.harness.schedules import REPLACING_EVENTS, Event, Fleet, Job, Trouble
+from tests.faults.harness.schedules import REPLACING_EVENTS, Event, Fleet, Injection, Job
 from tests.faults.harness.service_model import LIVE, AcceptedCall, ExecutionRecord, ServiceModel
 
 _OLD_S = 30 * 86400
@@ -156,15 +156,15 @@ class Simulation:
         """The same fleet, as somebody else sees it whose runs are in another directory."""
         return Simulation(run_dir, Fleet(()), self.service)
 
-    def run(self, act: Callable[[], Any], *troubles: Trouble) -> str:
-        """Play one run of the kit with its troubles; how it ended: an outcome, or `killed`."""
-        kill = next((each for each in troubles if isinstance(each, Kill)), None)
-        events = [each for each in troubles if isinstance(each, Event)]
+    def run(self, act: Callable[[], Any], *injections: Injection) -> str:
+        """Play one run of the kit with its injections; how it ended: an outcome, or `killed`."""
+        kill = next((each for each in injections if isinstance(each, Kill)), None)
+        events = [each for each in injections if isinstance(each, Event)]
         crash = CrashPoint(kill)
         self.invariants.run_begins()
         injector = FaultInjector(
             self.service,
-            [each for each in troubles if isinstance(each, Fault)],
+            [each for each in injections if isinstance(each, Fault)],
             before=lambda *call: self._before_call(injector, events, crash, *call),
             after=lambda number, _operation, _nth: crash.reaches("call", number, "after"),
             on_accepted=lambda call: self._check_call(call, injector, crash),
@@ -321,17 +321,17 @@ class Workflow:
         """On a fleet of one job, `job-0`, with an execution in each of the states on `thing-0` and on."""
         return cls(Simulation(directory / "run", Fleet((Job(states, continuous=continuous),))), **parameters)
 
-    def plan(self, *troubles: Trouble) -> str:
+    def plan(self, *injections: Injection) -> str:
         """Run without confirm."""
         self._planned_at = self._here()
-        ended = self._run(lambda: self._start_to_end(None), *troubles)
+        ended = self._run(lambda: self._start_to_end(None), *injections)
         if ended == "planned":
             self.phrase = self.simulation.invariants.phrase = self.simulation.result()["confirm"]
         return ended
 
-    def apply(self, *troubles: Trouble) -> str:
+    def apply(self, *injections: Injection) -> str:
         """Run with the phrase, as it was said."""
-        return self._run(lambda: self._start_to_end(self.phrase), *troubles)
+        return self._run(lambda: self._start_to_end(self.phrase), *injections)
 
     def open_panel(self) -> Panel | None:
         """Plan, run the last cell of the notebook as well, and keep what a person has on the screen."""
@@ -364,13 +364,13 @@ class Workflow:
 
     def _shows(self, target: Any) -> bool:
         """Whether it shows that a target is as planned; of a cancel, whose record somebody may have deleted since."""
-        there = any(is_target(item, target) for item in self.simulation.service.all())
-        return self.simulation.is_done(target) and (there or "DeleteJobExecution" in target["operations"])
+        exists = any(is_target(item, target) for item in self.simulation.service.all())
+        return self.simulation.is_done(target) and (exists or "DeleteJobExecution" in target["operations"])
 
     def start(self, confirm: str | None = None) -> Run:
         """Run the first cell of the notebook."""
-        given = self.parameters if confirm is None else {**self.parameters, "confirm": confirm}
-        run = iotjobs.start(self.notebook, run_dir=str(self.simulation.run_dir), **given)
+        parameters = self.parameters if confirm is None else {**self.parameters, "confirm": confirm}
+        run = iotjobs.start(self.notebook, run_dir=str(self.simulation.run_dir), **parameters)
         self.simulation.opened.append(run)
         return run
 
@@ -382,20 +382,20 @@ class Workflow:
         only_cancels = self.notebook == "cancel_job_execution" or self._wish.get("action") == "cancel"
         needs_force = ("IN_PROGRESS",) if only_cancels else LIVE
         forceless = call.before.status in needs_force and not self._wish.get("force")
-        found = {
+        reasons = {
             "in another place than it was planned": (account, region) != planned_at[:2],
             "more than a day after it was planned": late,
             "unfinished, and without the wish to force": forceless,
         }
-        return [why for why, is_so in found.items() if is_so]
+        return [why for why, is_so in reasons.items() if is_so]
 
     def _here(self) -> tuple[str, str, float]:
         service = self.simulation.service
         return service.account, service.region, self.simulation.ahead_s
 
-    def _run(self, act: Callable[[], Any], *troubles: Trouble) -> str:
+    def _run(self, act: Callable[[], Any], *injections: Injection) -> str:
         self.simulation.invariants.not_wanted = self.not_wanted
-        return self.simulation.run(act, *troubles)
+        return self.simulation.run(act, *injections)
 
     def _work(self, run: Run) -> Any:
         raise NotImplementedError
@@ -419,10 +419,10 @@ class Panel:
     work: Any
     phrase: str
 
-    def press_delete(self, simulation: Simulation, *troubles: Trouble) -> str:
+    def press_delete(self, simulation: Simulation, *injections: Injection) -> str:
         """Type the phrase and press Delete; how it ended, `not done` where nothing was begun."""
         simulation.invariants.not_wanted = self.workflow.not_wanted
-        return simulation.run(lambda: self.work.apply(self.phrase), *troubles)
+        return simulation.run(lambda: self.work.apply(self.phrase), *injections)
 
 
 class SingleDelete(Workflow):
@@ -499,11 +499,11 @@ class Sweep(Workflow):
             parameters["unattended"] = True
         return cls(simulation, saves_plan=rng.random() < 0.75, **parameters)
 
-    def plan(self, *troubles: Trouble) -> str:
+    def plan(self, *injections: Injection) -> str:
         """Run without confirm: the plan is of all that fits, or there is none."""
-        expected = [] if any(isinstance(each, Event) for each in troubles) else self._fitting()
+        expected = [] if any(isinstance(each, Event) for each in injections) else self._fitting()
         unattended = self.parameters.pop("unattended", None)
-        ended = super().plan(*troubles)
+        ended = super().plan(*injections)
         if ended == "planned" and expected:
             targets = self.simulation.invariants.targets()
             assert len(targets) == len(expected), f"{len(expected)} fit, {len(targets)} planned"
@@ -517,18 +517,21 @@ class Sweep(Workflow):
                 self.simulation.invariants.phrase = None
         return ended
 
-    def apply(self, *troubles: Trouble) -> str:
+    def apply(self, *injections: Injection) -> str:
         """Run with the phrase, or by a scheduler that has none."""
         phrase = None if self.parameters.get("unattended") else self.phrase
-        return self._run(lambda: self._start_to_end(phrase), *troubles)
+        return self._run(lambda: self._start_to_end(phrase), *injections)
 
     def not_wanted(self, call: AcceptedCall) -> list[str]:
         """What speaks against a call: the caps, protected names and the cause, as they were asked for, besides."""
         service, item = self.simulation.service, call.before
         touched = {(each.before.uid, each.before.job_id) for each in (*self.simulation.invariants.accepted, call)}
         of_job = sum(job_id == item.job_id for _, job_id in touched)
-        protect = {self.protected, *(str(given.get("protect") or "") for given in (self._wish, self.parameters))}
-        found = {
+        protect = {
+            self.protected,
+            *(str(parameters.get("protect") or "") for parameters in (self._wish, self.parameters)),
+        }
+        reasons = {
             "another job": self._wish.get("job_id") not in (None, item.job_id),
             "another thing": self._wish.get("thing_name") not in (None, item.thing_name),
             "more than max_deletes": len(touched) > self._cap("max_deletes", 25),
@@ -537,7 +540,7 @@ class Sweep(Workflow):
             "its cause is another one": self._wish.get("causes") == "device_offline"
             and item.thing_name in service.online,
         }
-        return [*super().not_wanted(call), *(why for why, is_so in found.items() if is_so)]
+        return [*super().not_wanted(call), *(why for why, is_so in reasons.items() if is_so)]
 
     def _cap(self, name: str, default: float) -> float:
         return min(self._wish.get(name, default), self.parameters.get(name, float("inf")))

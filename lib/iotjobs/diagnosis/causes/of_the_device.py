@@ -155,4 +155,4 @@ class NotPickedUp(CauseRule):
         return f"head of its queue, {evidence_text.connection(facts, context)}, never started"
 
     def step(self, _job_id: str, where: str) -> str:
-        return f"Look at {where} that are connected but start nothing"
+        return f"Look at {where}: connected, but no execution starts"
