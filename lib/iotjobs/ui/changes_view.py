@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iotjobs.markup import View, render, visible
+from iotjobs.ui.charts import then_and_now
 from iotjobs.ui.static import Column, badge, cause, execution, html_table, suggestion
 
 if TYPE_CHECKING:
@@ -41,7 +42,14 @@ def what_changed(findings: Findings) -> View:
         caption = f"Changes since {changes.earlier}, worst first"
         table = html_table(changes.table, _COLUMNS, caption=caption, rest="changes.csv")
     text = "No earlier run to compare with" if changes is None else changes.summary(findings.as_of)
-    html = render("changes.html", findings=findings, changes=changes, table=table, sentence=changes_sentence(findings))
+    html = render(
+        "changes.html",
+        findings=findings,
+        changes=changes,
+        table=table,
+        figure="" if changes is None else then_and_now(findings.executions, changes, findings.as_of),
+        sentence=changes_sentence(findings),
+    )
     return View(html, visible(text))
 
 

@@ -12,8 +12,9 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
+from iotjobs.diagnosis.changes import Changes
 from iotjobs.diagnosis.evidence_text import duration_text
-from iotjobs.diagnosis.overview import AGE_EDGES, by_group, by_job, unfinished_of
+from iotjobs.diagnosis.overview import AGE_EDGES, by_group, by_job, stuck_of, unfinished_of
 from iotjobs.markup import exact, render
 from iotjobs.model import UNFINISHED, Cause, Status
 from iotjobs.plurals import agreeing, many
@@ -44,12 +45,13 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bar: its name, its parts, what stands at its end, and marks (`x`, `title`) on it."""
+    """One bar: its name, its parts, what stands at its end, and marks on it, each (`x`, `title`)."""
 
     name: str
     segments: tuple[Segment, ...]
     end: str = ""
-    marks: tuple[tuple[float, str], ...] = ()
+    reports: tuple[tuple[float, str], ...] = ()
+    changes: tuple[tuple[float, str], ...] = ()
 
 
 def figures_of(executions: pd.DataFrame) -> list[Markup]:
@@ -64,6 +66,18 @@ def figures_of(executions: pd.DataFrame) -> list[Markup]:
     if len(jobs) > 1:
         figures.append(_causes(jobs, whose="job"))
     return figures
+
+
+def then_and_now(executions: pd.DataFrame, changes: Changes, as_of: datetime) -> Markup:
+    """What was stuck at the time of the earlier run and what is now, by cause; empty when nothing was and is."""
+    table = changes.table
+    is_stuck, was_stuck = (table[name].fillna(value=False).astype(bool) for name in ("stuck", "stuck_before"))
+    now = stuck_of(executions)["cause"].value_counts()
+    then = now.sub(table["cause"][is_stuck].value_counts(), fill_value=0)
+    then = then.add(table["cause_before"][was_stuck].value_counts(), fill_value=0)
+    names = [f"{moment:%Y-%m-%d %H:%M}" for moment in (changes.since, as_of)]
+    counts = pd.DataFrame({name: of.clip(lower=0) for name, of in zip(names, (then, now), strict=True)}).T.fillna(0)
+    return _stacks("Stuck then and now, by cause (UTC)", counts) if counts.to_numpy().any() else Markup()
 
 
 def timeline_of(
@@ -122,23 +136,25 @@ def _bar_of(row: dict[Any, Any], scale: _Scale) -> Bar:
     started = row["started_at"] if pd.notna(row["started_at"]) else ended
     parts = [_span(row["queued_at"], started, Status.QUEUED, scale)]
     parts.append(_span(started, ended, row["status"] if finished else Status.IN_PROGRESS, scale))
-    marks = []
+    reports = []
     reported = row["status"] != Status.QUEUED and pd.notna(row["last_updated_at"])
     if reported and row["last_updated_at"] >= scale.start:
-        marks.append((scale.place(row["last_updated_at"]), f"last report {exact(row['last_updated_at'])}"))
+        reports.append((scale.place(row["last_updated_at"]), f"last report {exact(row['last_updated_at'])}"))
     name = f"{row['job_id']} #{row['execution_number']}"
     return Bar(
-        name, tuple(part for part in parts if part.width > 0), str(row["status"]) if finished else "", tuple(marks)
+        name, tuple(part for part in parts if part.width > 0), str(row["status"]) if finished else "", tuple(reports)
     )
 
 
 def _link_bar(link: Any | None, scale: _Scale) -> Iterator[Bar]:
     if link is None or pd.isna(link["connected"]) or pd.isna(link["changed_at"]):
         return
-    word = "connected" if link["connected"] else "offline"
+    word, change = ("connected", "connected") if link["connected"] else ("offline", "disconnected")
+    why = "" if pd.isna(link["reason"]) or not link["reason"] else f", {link['reason']}"
     since = max(link["changed_at"], scale.start)
-    segment = _span(since, scale.end, word, scale, f"{word} since {exact(link['changed_at'])}")
-    yield Bar("connection", (segment,), word)
+    segment = _span(since, scale.end, word, scale, f"{word} since {exact(link['changed_at'])}{why}")
+    changes = ((scale.place(since), f"{change} {exact(since)}{why}"),) if link["changed_at"] >= scale.start else ()
+    yield Bar("connection", (segment,), word, changes=changes)
 
 
 def _span(start: pd.Timestamp, end: pd.Timestamp, look: str, scale: _Scale, title: str = "") -> Segment:
@@ -195,7 +211,8 @@ def _svg(title: str, bars: list[Bar], ticks: list[tuple[float, str]]) -> Markup:
         number=next(_figure_numbers),
         left=_LEFT,
         width=_LEFT + _SPAN + _RIGHT,
-        marked=any(bar.marks for bar in bars),
+        reports=any(bar.reports for bar in bars),
+        changes=any(bar.changes for bar in bars),
     )
 
 

@@ -46,6 +46,8 @@ def removed(run: Run) -> UpdatingView:
 def restoration_view(made: Restoration) -> View:
     """What was removed and how to queue it again."""
     caption = "What was removed, and by which request it is queued again"
-    table = "" if made.table.empty else html_table(made.table, _COLUMNS, caption=caption, rest="journal.jsonl")
+    said = made.table["status_details"].astype(bool).any()
+    columns = tuple(column for column in _COLUMNS if said or column.of != "status_details")
+    table = "" if made.table.empty else html_table(made.table, columns, caption=caption, rest="journal.jsonl")
     html = render("restoration.html", made=made, table=table)
     return View(html, visible(repr(made), most=100_000))
