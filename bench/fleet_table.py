@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from iotjobs.model import DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS
-from iotjobs.model import table as typed
+from iotjobs.columns import DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS
+from iotjobs.columns import table as typed
 from iotjobs.targets import table
 
 REGIONS = ("eu-west-1", "us-east-1", "eu-north-1", "sa-east-1", "ap-south-1")

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from iotjobs.model import EXECUTION_COLUMNS, JOB_COLUMNS, table
+from iotjobs.columns import EXECUTION_COLUMNS, JOB_COLUMNS, table
 from iotjobs.snapshot import QUEUE_COLUMNS, THING_COLUMNS, TIMER_COLUMNS, Evidence, FleetSnapshot, Gap
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

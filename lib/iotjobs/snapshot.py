@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import pandas as pd
 
-from iotjobs.model import COUNT, EXECUTION_COLUMNS, TEXT, TIME
+from iotjobs.columns import COUNT, EXECUTION_COLUMNS, TEXT, TIME
 
 
 class Evidence(StrEnum):

@@ -7,8 +7,9 @@ from typing import Any
 
 import pandas as pd
 
+from iotjobs.columns import COUNT, DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, JOB_COLUMNS, TEXT, TIME, table
 from iotjobs.diagnosis.next_steps import next_steps
-from iotjobs.model import COUNT, DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, JOB_COLUMNS, TEXT, TIME, ConnectionInfo, table
+from iotjobs.model import ConnectionInfo
 from iotjobs.snapshot import Place
 from iotjobs.workflows.investigate import Findings
 

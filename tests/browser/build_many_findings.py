@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from iotjobs.model import COUNT, DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, JOB_COLUMNS, TEXT, TIME, table
+from iotjobs.columns import COUNT, DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, JOB_COLUMNS, TEXT, TIME, table
 from iotjobs.workflows.investigate import Findings
 from tests.browser.build_findings import AS_OF, findings_of
 

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 import iotjobs
+from iotjobs.columns import TEXT
 from iotjobs.deletion.caps import Caps
 from iotjobs.deletion.plan import QueueContext
 from iotjobs.deletion.refusal import Refusal
@@ -20,7 +21,7 @@ from iotjobs.deletion.results import TargetResult, TargetState
 from iotjobs.deletion.sweep_plan import Reading, SweepPlan, Target
 from iotjobs.diagnosis.changes import Changes, compare
 from iotjobs.markup import page, render
-from iotjobs.model import TEXT, ConnectionInfo, ExecutionKey, Outcome
+from iotjobs.model import ConnectionInfo, ExecutionKey, Outcome
 from iotjobs.run.directory import RunDirectory, blank_result
 from iotjobs.run.journal import Journal
 from iotjobs.run.report import head_html

@@ -9,8 +9,9 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from iotjobs.model import DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, Outcome
-from iotjobs.model import table as typed
+from iotjobs.columns import DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS
+from iotjobs.columns import table as typed
+from iotjobs.model import Outcome
 from iotjobs.targets import table
 from iotjobs.targets.answers import TargetAnswer
 from iotjobs.targets.view import FleetView

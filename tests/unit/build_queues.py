@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from iotjobs.model import COUNT, DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, TEXT, table
+from iotjobs.columns import COUNT, DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, TEXT, table
 
 AS_OF = datetime(2026, 11, 20, 10, tzinfo=UTC)
 SELF_RESOLVING = ("canceling", "fresh", "retrying", "waiting_window", "timeout_pending")

@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from iotjobs.columns import EXECUTION_COLUMNS, JOB_COLUMNS, table
 from iotjobs.diagnosis.diagnose import diagnose
-from iotjobs.model import EXECUTION_COLUMNS, JOB_COLUMNS, Cause, table
+from iotjobs.model import Cause
 from iotjobs.snapshot import QUEUE_COLUMNS, THING_COLUMNS, TIMER_COLUMNS, FleetSnapshot, Gap
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

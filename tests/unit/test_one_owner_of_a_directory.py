@@ -17,8 +17,9 @@ import pandas as pd
 import pytest
 
 import iotjobs
+from iotjobs.columns import DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, table
 from iotjobs.errors import InvalidInput, RecordError, Refused
-from iotjobs.model import DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, Outcome, table
+from iotjobs.model import Outcome
 
 ELSEWHERE = """
 import sys, iotjobs

@@ -14,8 +14,8 @@ import pytest
 from botocore import xform_name
 from botocore.validate import ParamValidator
 
+from iotjobs.columns import COUNT, JOB_COLUMNS, table
 from iotjobs.diagnosis.prevention import Prevention, Preventions, preventions
-from iotjobs.model import COUNT, JOB_COLUMNS, table
 from iotjobs.snapshot import Place
 from tests.unit.build_queues import AS_OF, Line, build_queues
 

@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from iotjobs.columns import EXECUTION_COLUMNS, JOB_COLUMNS, table
 from iotjobs.deletion.printed_sweep import PrintedSweep, printed_sweep, sweep_parameters
-from iotjobs.model import EXECUTION_COLUMNS, JOB_COLUMNS, Action, table
+from iotjobs.model import Action
 from iotjobs.project_file import Project
 from iotjobs.snapshot import Place
 from iotjobs.sweep_rule import from_parameters

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from iotjobs.aws.connection import Connection
 from iotjobs.aws.executions import job_executions, thing_executions
 from iotjobs.aws.raw_pages import raw_page
+from iotjobs.columns import EXECUTION_COLUMNS
 from iotjobs.errors import IotJobsError
-from iotjobs.model import EXECUTION_COLUMNS
 
 ARNS = "arn:aws:iot:eu-central-1:000000000000:"
 SUMMARY = {"status": "FAILED", "queuedAt": 1790000000.123, "lastUpdatedAt": 1790000100, "executionNumber": 1}

@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 
 import iotjobs
+from iotjobs.columns import DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, table
 from iotjobs.errors import InvalidInput, RecordError
-from iotjobs.model import DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, Outcome, table
+from iotjobs.model import Outcome
 from iotjobs.run.directory import RunDirectory
 from iotjobs.run.journal import Journal
 

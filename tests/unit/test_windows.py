@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,10 @@ from iotjobs.diagnosis import schedule as windows
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)  # a Tuesday
 WEEKLY_TUESDAY_3AM = {"maintenanceWindows": [{"startTime": "cron(0 3 ? * 3 *)", "durationInMinutes": 60}]}
+
+
+def _has_opened(scheduling: dict[str, Any], *, queued_at: datetime, as_of: datetime) -> bool:
+    return queued_at < windows.delivered_until(scheduling, as_of=as_of)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +53,7 @@ WEEKLY_TUESDAY_3AM = {"maintenanceWindows": [{"startTime": "cron(0 3 ? * 3 *)", 
     ],
 )
 def test_whether_the_job_could_deliver(scheduling: dict, queued_ago: timedelta, opened: bool) -> None:
-    assert windows.has_opened(scheduling, queued_at=NOW - queued_ago, as_of=NOW) is opened
+    assert _has_opened(scheduling, queued_at=NOW - queued_ago, as_of=NOW) is opened
 
 
 def test_the_next_opening_of_a_weekly_window() -> None:
@@ -77,9 +82,9 @@ def test_the_cron_expressions_of_aws(cron: str, opens: tuple[int, int, int]) -> 
 
 def test_a_window_after_the_end_time_does_not_open() -> None:
     over = WEEKLY_TUESDAY_3AM | {"endTime": "2026-11-23T10:00"}
-    assert windows.has_opened(over, queued_at=NOW - timedelta(days=3), as_of=NOW) is False
+    assert _has_opened(over, queued_at=NOW - timedelta(days=3), as_of=NOW) is False
     assert windows.next_opening(over, as_of=NOW) is None
-    assert windows.has_opened(over, queued_at=NOW - timedelta(days=9), as_of=NOW) is True
+    assert _has_opened(over, queued_at=NOW - timedelta(days=9), as_of=NOW) is True
 
 
 def test_a_window_may_open_with_the_job_itself() -> None:
@@ -99,7 +104,7 @@ def test_a_window_may_open_with_the_job_itself() -> None:
 )
 def test_a_window_without_start_or_length_is_not_taken_for_an_open_one(window: object) -> None:
     with pytest.raises(windows.UnreadableSchedule):
-        windows.has_opened({"maintenanceWindows": [window]}, queued_at=NOW, as_of=NOW)
+        _has_opened({"maintenanceWindows": [window]}, queued_at=NOW, as_of=NOW)
 
 
 @pytest.mark.parametrize(
@@ -108,9 +113,9 @@ def test_a_window_without_start_or_length_is_not_taken_for_an_open_one(window: o
 def test_a_window_we_cannot_read_is_not_taken_for_an_open_one(text: str) -> None:
     scheduling = {"maintenanceWindows": [{"startTime": text, "durationInMinutes": 60}]}
     with pytest.raises(windows.UnreadableSchedule):
-        windows.has_opened(scheduling, queued_at=NOW, as_of=NOW)
+        _has_opened(scheduling, queued_at=NOW, as_of=NOW)
 
 
 def test_a_start_time_we_cannot_read_is_said() -> None:
     with pytest.raises(windows.UnreadableSchedule, match="start time 'soon'"):
-        windows.has_opened({"startTime": "soon"}, queued_at=NOW, as_of=NOW)
+        _has_opened({"startTime": "soon"}, queued_at=NOW, as_of=NOW)

@@ -17,8 +17,9 @@ from iotjobs.aws.connection import Connection
 from iotjobs.aws.executions import job_executions, newest_states, thing_executions
 from iotjobs.aws.gaps import error_gap
 from iotjobs.aws.jobs import Jobs, describe, find_alive
+from iotjobs.columns import EXECUTION_COLUMNS, table
 from iotjobs.errors import Denied, IotJobsError, NotFound
-from iotjobs.model import EXECUTION_COLUMNS, UNFINISHED, Status, table
+from iotjobs.model import UNFINISHED, Status
 from iotjobs.snapshot import Evidence, Gap
 
 #: For so few things a call each is taken without asking whether the jobs would be fewer.

@@ -30,20 +30,11 @@ from iotjobs.aws.gaps import error_gap, merged
 from iotjobs.aws.jobs import UNREAD_JOB, Jobs
 from iotjobs.aws.queues import Readings, read_queues, together
 from iotjobs.aws.things import require_thing, things_table
+from iotjobs.columns import EXECUTION_COLUMNS, table
 from iotjobs.diagnosis import commands
 from iotjobs.diagnosis.service_owners import is_greengrass
 from iotjobs.errors import Denied, IotJobsError, NotFound
-from iotjobs.model import (
-    ENDED_JOBS,
-    EXECUTION_COLUMNS,
-    TERMINAL,
-    UNFINISHED,
-    Execution,
-    ExecutionKey,
-    JobStatus,
-    Status,
-    table,
-)
+from iotjobs.model import ENDED_JOBS, TERMINAL, UNFINISHED, Execution, ExecutionKey, JobStatus, Status
 from iotjobs.snapshot import KEY, TIMER_COLUMNS, Evidence, FleetSnapshot, Gap, Place, last_change
 
 #: Hears how far a reading is: of what, so many more that are done, and so many more that there are to do.

@@ -18,19 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from iotjobs.aws import raw_pages
+from iotjobs.columns import JOB_COLUMNS, table
 from iotjobs.errors import IotJobsError
-from iotjobs.model import (
-    EXECUTION_NUMBER_MAX,
-    JOB_COLUMNS,
-    JOB_ID,
-    LATEST_S,
-    THING_NAME,
-    Execution,
-    ExecutionKey,
-    JobStatus,
-    Status,
-    table,
-)
+from iotjobs.model import EXECUTION_NUMBER_MAX, JOB_ID, LATEST_S, THING_NAME, Execution, ExecutionKey, JobStatus, Status
 
 #: One execution of a listing: its job, its thing, and the summary that the answer has of it.
 Row = tuple[str, str, dict[str, Any]]

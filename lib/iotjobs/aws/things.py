@@ -14,9 +14,10 @@ from iotjobs.aws.connection import Connection
 from iotjobs.aws.connectivity import FEW_THINGS, Document, Lookup, by_page
 from iotjobs.aws.executions import PAGE_ROWS
 from iotjobs.aws.gaps import error_gap, reason, remedy
+from iotjobs.columns import table
 from iotjobs.diagnosis import commands
 from iotjobs.errors import Denied, IotJobsError, NotFound
-from iotjobs.model import LATEST_S, table
+from iotjobs.model import LATEST_S
 from iotjobs.permissions import allow
 from iotjobs.snapshot import THING_COLUMNS, Evidence, Gap, Place
 

@@ -69,6 +69,18 @@ def cannot_go_on(why: str) -> RecordError:
     )
 
 
+def left_in(session: Session) -> tuple[Plan | SweepPlan | None, list[Refusal]]:
+    """The plan that an earlier run left in its directory, or why it is refused; neither where it left none.
+
+    Raises RecordError where a plan was begun and is damaged.
+    """
+    path = session.directory.path / NAME
+    try:
+        return load(path) if path.exists() else (None, [])
+    except InvalidInput as error:
+        return None, [damaged(session, error)]
+
+
 def load(path: Path) -> tuple[Plan | SweepPlan | None, list[Refusal]]:
     """The plan of a file, or why it is refused. Raises InvalidInput for what is no plan at all."""
     try:

@@ -61,26 +61,8 @@ def select_targets(
     ``chosen``: what else fits the rule is left out of account, also by the caps. None: all that fit are meant.
     Raises NotFound, Denied, IotJobsError: also when evidence is missing that the rule needs.
     """
-    snapshot = read_fleet(
-        connection,
-        job_id=rule.job_id,
-        thing_name=rule.thing_name,
-        statuses=None,
-        stuck_after=rule.stuck_after,
-        whole_history=True,
-        progress=progress,
-    )
-    snapshot = replace(snapshot, executions=each_once(snapshot.executions))
-    executions = diagnose(snapshot, stuck_after=rule.stuck_after)
-    members = {name for group in rule.thing_groups for name in group_members(connection, group)}
-    as_of = pd.Timestamp(snapshot.as_of)
-    _require_whole(
-        snapshot, rule, executions[replace(rule, causes=()).chooses(executions, as_of=as_of, members=members)]
-    )
-    fitting = executions[rule.chooses(executions, as_of=as_of, members=members)]
-    if chosen is not None:
-        known = zip(keys_of(fitting), map(utc_text, fitting["queued_at"]), strict=True)
-        fitting = fitting[[each in chosen for each in known]]
+    snapshot = _read(connection, rule, progress)
+    fitting = _fitting(connection, rule, snapshot, chosen)
     free, left_out, refusals, jobs = _unprotected(connection, rule, fitting, snapshot.jobs)
     refusals += over_caps(caps.exceeded_by(len(free)))
     if free.empty or refusals:
@@ -108,6 +90,34 @@ def select_targets(
     in_order = [described[key] for key in _in_order(described, snapshot.queues)]
     targets = [Target(removal_of(bare, each, queues.context(each)), str(causes[each.key])) for each in in_order]
     return Choice(replace(bare, targets=tuple(targets)), len(free), tuple(left_out), ())
+
+
+def _read(connection: Connection, rule: SweepRule, progress: Progress) -> FleetSnapshot:
+    """All executions that the rule is about, whatever their status: totals are of whole jobs."""
+    snapshot = read_fleet(
+        connection,
+        job_id=rule.job_id,
+        thing_name=rule.thing_name,
+        statuses=None,
+        stuck_after=rule.stuck_after,
+        whole_history=True,
+        progress=progress,
+    )
+    return replace(snapshot, executions=each_once(snapshot.executions))
+
+
+def _fitting(connection: Connection, rule: SweepRule, snapshot: FleetSnapshot, chosen: Chosen | None) -> pd.DataFrame:
+    """What fits the rule, with its cause; of that what a person chose. Raises where evidence is missing."""
+    executions = diagnose(snapshot, stuck_after=rule.stuck_after)
+    members = {name for group in rule.thing_groups for name in group_members(connection, group)}
+    as_of = pd.Timestamp(snapshot.as_of)
+    of_any_cause = replace(rule, causes=()).chooses(executions, as_of=as_of, members=members)
+    _require_whole(snapshot, rule, executions[of_any_cause])
+    fitting = executions[rule.chooses(executions, as_of=as_of, members=members)]
+    if chosen is None:
+        return fitting
+    identities = zip(keys_of(fitting), map(utc_text, fitting["queued_at"]), strict=True)
+    return fitting[[each in chosen for each in identities]]
 
 
 def _reading(

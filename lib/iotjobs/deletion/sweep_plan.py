@@ -13,9 +13,10 @@ from typing import Any
 
 import pandas as pd
 
+from iotjobs.columns import TIME
 from iotjobs.deletion.caps import Caps
 from iotjobs.deletion.plan import CANCEL, DELETE, DEVICE_ACTIVE_WORDS, KIND_SWEEP, SCHEMA, Plan, QueueContext, digest_of
-from iotjobs.model import TIME, Action, Execution, ExecutionKey, Identity, Status, exact_text, utc_text
+from iotjobs.model import Action, Execution, ExecutionKey, Identity, Status, exact_text, utc_text
 from iotjobs.sweep_rule import SweepRule
 
 #: So many of those left alone are named in a plan.

@@ -14,8 +14,9 @@ from typing import Any
 
 import pandas as pd
 
+from iotjobs.columns import COUNT, DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, TEXT, TIME
 from iotjobs.diagnosis.evidence_text import duration_text
-from iotjobs.model import COUNT, DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, TEXT, TIME, UNFINISHED
+from iotjobs.model import UNFINISHED
 from iotjobs.plurals import agreeing
 from iotjobs.snapshot import KEY
 

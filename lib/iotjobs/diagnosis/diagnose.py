@@ -10,11 +10,12 @@ from datetime import timedelta
 
 import pandas as pd
 
+from iotjobs.columns import EXECUTION_COLUMNS
 from iotjobs.diagnosis.causes import BY_CAUSE, CAUSE_RULES, SELF_RESOLVING, QueueRows, possible_causes
 from iotjobs.diagnosis.evidence_text import sentence
 from iotjobs.diagnosis.facts import EvidenceContext, facts_of
 from iotjobs.diagnosis.service_owners import must_not_be_changed
-from iotjobs.model import EXECUTION_COLUMNS, Cause, Status, Suggestion
+from iotjobs.model import Cause, Status, Suggestion
 from iotjobs.snapshot import KEY, Evidence, FleetSnapshot, last_change
 
 __all__ = ["diagnose", "diagnose_executions", "diagnose_queues", "possible_causes"]

@@ -27,14 +27,6 @@ class UnreadableSchedule(ValueError):
     """The schedule is not in a form that we know; nothing must be concluded from it."""
 
 
-def has_opened(scheduling: dict[str, Any], *, queued_at: datetime, as_of: datetime) -> bool:
-    """Whether the job could deliver at some moment between `queued_at` and `as_of`.
-
-    Raises UnreadableSchedule.
-    """
-    return queued_at < delivered_until(scheduling, as_of=as_of)
-
-
 def delivered_until(scheduling: dict[str, Any], *, as_of: datetime) -> datetime:
     """The end of the last window that opened by `as_of`: what was queued before then could be delivered.
 

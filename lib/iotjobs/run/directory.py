@@ -14,8 +14,9 @@ from typing import Any
 
 import pandas as pd
 
+from iotjobs.columns import DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS
 from iotjobs.errors import InvalidInput, RecordError, Refused
-from iotjobs.model import DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, utc_text
+from iotjobs.model import utc_text
 from iotjobs.run import files
 from iotjobs.run.journal import Journal
 from iotjobs.run.lock import DirectoryLock

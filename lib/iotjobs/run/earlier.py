@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from iotjobs import parameter_values
+from iotjobs.columns import COUNT, TIME
 from iotjobs.diagnosis.changes import COMPARED
 from iotjobs.errors import InvalidInput
-from iotjobs.model import COUNT, TIME
 from iotjobs.run import files
 
 #: The parameters that decide what an investigation reads and calls stuck, with their defaults.

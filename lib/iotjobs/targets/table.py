@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from iotjobs.model import COUNT, DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, TEXT, TIME
+from iotjobs.columns import COUNT, DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS, TEXT, TIME
 from iotjobs.run import files
 
 NAME = "executions"

@@ -18,7 +18,7 @@ from iotjobs.deletion.plan import CANCEL, DELETE, Plan
 from iotjobs.deletion.refusal import Refusal, in_a_sentence
 from iotjobs.deletion.request import CancelRequest, DeleteRequest
 from iotjobs.deletion.results import TargetResult, TargetState, counts_of, outcome_of
-from iotjobs.errors import Denied, InvalidInput, IotJobsError, NotFound
+from iotjobs.errors import Denied, IotJobsError, NotFound
 from iotjobs.model import Execution, ExecutionKey, Outcome
 
 if TYPE_CHECKING:
@@ -123,13 +123,7 @@ def _describe(run: Run, asked: Request) -> Execution:
 
 def _plan_of_directory(run: Run, session: Session, asked: Request) -> tuple[Plan | None, list[Refusal]]:
     """The plan that an earlier run made here for the same request, or why it is refused."""
-    path = session.directory.path / plan_file.NAME
-    if not path.exists():
-        return None, []
-    try:
-        plan, refused = plan_file.load(path)
-    except InvalidInput as error:
-        return None, [plan_file.damaged(session, error)]
+    plan, refused = plan_file.left_in(session)
     if not isinstance(plan, Plan):
         return None, refused
     if not _is_asked(plan, asked):

@@ -11,22 +11,14 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from iotjobs.aws.read_fleet import Progress, no_progress, read_fleet
+from iotjobs.columns import DIAGNOSIS_COLUMNS, EXECUTION_COLUMNS
 from iotjobs.diagnosis.changes import Changes
 from iotjobs.diagnosis.diagnose import diagnose_executions, diagnose_queues
 from iotjobs.diagnosis.next_steps import NextSteps, next_steps
 from iotjobs.diagnosis.overview import worst_causes
 from iotjobs.diagnosis.prevention import Preventions, preventions
 from iotjobs.errors import Interrupted
-from iotjobs.model import (
-    DIAGNOSIS_COLUMNS,
-    EXECUTION_COLUMNS,
-    UNFINISHED,
-    Cause,
-    ConnectionInfo,
-    Outcome,
-    Status,
-    utc_text,
-)
+from iotjobs.model import UNFINISHED, Cause, ConnectionInfo, Outcome, Status, utc_text
 from iotjobs.plurals import agreeing, many
 from iotjobs.project_file import Project
 from iotjobs.snapshot import FleetSnapshot, Place

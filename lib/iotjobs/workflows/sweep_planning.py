@@ -131,13 +131,7 @@ def _from_file(run: Run, action: Action | None) -> tuple[SweepPlan | None, list[
 
 def _from_directory(session: Session, asked: SweepRule) -> tuple[SweepPlan | None, list[Refusal]]:
     """The plan that an earlier run made here by the same rule: what was read is what is confirmed."""
-    path = session.directory.path / plan_file.NAME
-    if not path.exists():
-        return None, []
-    try:
-        plan, refused = plan_file.load(path)
-    except InvalidInput as error:
-        return None, [plan_file.damaged(session, error)]
+    plan, refused = plan_file.left_in(session)
     if refused:
         return None, refused
     return (plan, []) if isinstance(plan, SweepPlan) and plan.rule == asked else (None, [])
