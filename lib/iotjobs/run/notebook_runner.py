@@ -190,7 +190,7 @@ def _environment(**values: str) -> Iterator[None]:
 
 
 def _tidy(executed: Path) -> None:
-    """Take this machine's paths and papermill's banners out of the executed notebook; its last cell says what ended it."""
+    """Take this machine's paths and papermill's banners out of the executed notebook."""
     document = files.read_json(executed, most_bytes=files.MOST_BYTES)
     document["metadata"]["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     papermill = document["metadata"].get("papermill", {})
