@@ -56,12 +56,15 @@ def main() -> None:
             for line in _lines_of(row, options):
                 print("| " + " | ".join(line) + " |", flush=True)
                 lines.append(line)
-    minutes = (time.monotonic() - began) / 60
-    print(f"{minutes:.1f} minutes", file=sys.stderr)
-    if options.only is None and not options.quick:
-        day, sizes = f"{datetime.now(UTC):%Y-%m-%d}", {"latency": options.latency, "rounds": options.rounds}
-        text = _HEAD.format(day=day, minutes=minutes, **sizes) + "".join(f"| {' | '.join(line)} |\n" for line in lines)
-        (ROOT / "bench" / "README.md").write_text(text)
+                if options.only is None and not options.quick:  # after each: what stops it leaves what there is
+                    _write(lines, options, minutes=(time.monotonic() - began) / 60)
+    print(f"{(time.monotonic() - began) / 60:.1f} minutes", file=sys.stderr)
+
+
+def _write(lines: Sequence[Line], options: argparse.Namespace, *, minutes: float) -> None:
+    sizes = {"latency": options.latency, "rounds": options.rounds}
+    head = _HEAD.format(day=f"{datetime.now(UTC):%Y-%m-%d}", minutes=minutes, **sizes)
+    (ROOT / "bench" / "README.md").write_text(head + "".join(f"| {' | '.join(line)} |\n" for line in lines))
 
 
 def _lines_of(row: Callable[[argparse.Namespace], Iterator[Line]], options: argparse.Namespace) -> Iterator[Line]:
@@ -134,7 +137,7 @@ def paces(options: argparse.Namespace) -> Iterator[Line]:
             shares = [each.per_s("DescribeJob", after_s=since_s) / limit for each in rounds]
             when = " from 10 s after" if since_s else ""
             how = f"{_spread(shares, '.0%')} of the quota{when}, {_throttled(rounds)}"
-            yield f"{name}, {way}", how, "≥ 95 %, < 1 %", ""
+            yield f"{name}, {way}", how, "≥ 95 %" if since_s else "≥ 95 %, < 1 %", ""
 
 
 def growth(options: argparse.Namespace) -> Iterator[Line]:

@@ -129,6 +129,24 @@ def test_a_webhook_that_does_not_take_it_is_an_error_without_its_address(
     assert "secret-path" not in str(error.value)
 
 
+def test_a_webhook_that_asks_to_come_back_tomorrow_is_given_up(
+    run_dir: Path, webhook: tuple[str, list[bytes], list[int]]
+) -> None:
+    url, _, answers = webhook
+    answers += [429] * 10
+    with pytest.raises(IotJobsError, match=r"within 0\.5 s") as error:
+        notify.post(read_summary(run_dir), url, backoff_s=60, within_s=0.5)  # a pause of its own, as Retry-After is
+    assert "secret-path" not in str(error.value)
+
+
+def test_a_reason_that_quotes_the_directory_goes_out_without_its_path(run_dir: Path) -> None:
+    why = f"plan.json cannot be written in {run_dir}: [Errno 28] No space left on device: '{run_dir}/plan.json'"
+    (run_dir / "result.json").write_text(json.dumps({**RESULT, "reason": why}))
+    reason = read_summary(run_dir).reason
+    assert str(run_dir.parent) not in reason
+    assert "one/plan.json" in reason
+
+
 def test_a_command_gets_the_summary_and_is_tried_again(run_dir: Path, tmp_path: Path) -> None:
     copy = tmp_path / "got"
     notify.run_command(read_summary(run_dir), f"sh -c 'cat >> {copy}; test $(grep -c sweep {copy}) -ge 1'")

@@ -36,6 +36,24 @@ def test_every_link_within_the_repository_leads_somewhere(page: Path) -> None:
             assert anchor in _anchors(target), link
 
 
+def test_every_test_that_a_page_names_is_there() -> None:
+    files = {path: path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py")}
+    functions = {name for text in files.values() for name in re.findall(r"def (test_\w+)", text)}
+    names = {path.name for path in files}
+    named = 0
+    for page in PAGES:
+        for code in re.findall(r"`([^`\n]+)`", page.read_text(encoding="utf-8")):
+            for folder, name, ending in re.findall(r"((?:tests/)(?:\w+/)*)?\b(test_\w+)(\.py)?", code):
+                named += 1
+                if folder and ending:
+                    assert (ROOT / folder / f"{name}.py").is_file(), f"{page.name}: {code}"
+                else:
+                    assert (f"{name}.py" in names) if ending else (name in functions), f"{page.name}: {code}"
+            for folder in re.findall(r"^tests/(?:\w+/)+$", code):
+                assert (ROOT / folder).is_dir(), f"{page.name}: {code}"
+    assert named > 40
+
+
 def test_the_page_of_parameters_is_made_from_the_table() -> None:
     page = runpy.run_path(str(ROOT / "docs" / "parameters_page.py"))["parameters_page"]()
     assert page == (ROOT / "docs" / "parameters.md").read_text(encoding="utf-8")  # `make docs` writes it

@@ -9,7 +9,7 @@ IN_PROGRESS; it can set retries to 0 only, and knows no schedule (seen on the em
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
@@ -78,18 +78,28 @@ class _Lack(NamedTuple):
     value: dict[str, Any] | None = None
 
 
+class _Unfinished(NamedTuple):
+    status: str
+    stuck: bool
+    cause: str
+
+
 @dataclass(frozen=True, slots=True)
 class _Job:
     """A job's row of `Findings.jobs` with its executions: the unfinished ones, and all that were read."""
 
     row: Mapping[Any, Any]
-    unfinished: pd.DataFrame
-    executions: pd.DataFrame
+    unfinished: Sequence[_Unfinished]
+    longest_s: float | None  # of those that succeeded
 
     def counted(self, *statuses: Status) -> int | None:
         """How many executions the job itself counts in these states; None where it does not say."""
         counts = [self.row[status.value] for status in statuses]
         return None if any(pd.isna(count) for count in counts) else int(sum(counts))
+
+    @property
+    def running(self) -> list[_Unfinished]:
+        return [each for each in self.unfinished if each.status == Status.IN_PROGRESS]
 
     @property
     def has_timer(self) -> bool:
@@ -112,10 +122,9 @@ def preventions(
     rows = [row for row in jobs.to_dict("records") if _matters(row)]
     described = [row for row in rows if row["described"] is True]
     lacking = []
-    unfinished, read = _by_job(queues), _by_job(executions)
+    unfinished, longest_s = _unfinished_by_job(queues), _longest_s_by_job(executions)
     for row in described:
-        job_id = row["job_id"]
-        job = _Job(row, unfinished.get(job_id, queues.head(0)), read.get(job_id, executions.head(0)))
+        job = _Job(row, unfinished.get(row["job_id"], ()), longest_s.get(row["job_id"]))
         lacks = tuple(_lacks(job, stuck_after=stuck_after, as_of=as_of))
         if lacks:
             lacking.append(_prevention(job, lacks, place))
@@ -124,8 +133,19 @@ def preventions(
     return Preventions(tuple(lacking), unread)
 
 
-def _by_job(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    return {str(job_id): of_job for job_id, of_job in rows.groupby("job_id", observed=True, sort=False)}
+def _unfinished_by_job(queues: pd.DataFrame) -> dict[str, list[_Unfinished]]:
+    by_job: dict[str, list[_Unfinished]] = {}
+    columns = queues["job_id"], queues["status"], queues["stuck"].fillna(value=False).astype(bool), queues["cause"]
+    for job_id, *values in zip(*columns, strict=True):
+        by_job.setdefault(str(job_id), []).append(_Unfinished(*values))
+    return by_job
+
+
+def _longest_s_by_job(executions: pd.DataFrame) -> dict[str, float]:
+    done = executions[executions["status"] == Status.SUCCEEDED]
+    took_s = (done["last_updated_at"] - done["started_at"]).dt.total_seconds()
+    longest = took_s.dropna().groupby(done["job_id"].astype("str")).max()
+    return {str(job_id): float(seconds) for job_id, seconds in longest.items()}
 
 
 def _matters(row: Mapping[Any, Any]) -> bool:
@@ -143,9 +163,8 @@ def _lacks(job: _Job, *, stuck_after: timedelta, as_of: datetime) -> Iterator[_L
 
 
 def _timer(job: _Job, stuck_after: timedelta) -> _Lack:
-    running = job.unfinished[job.unfinished["status"] == Status.IN_PROGRESS]
-    stuck = int(running["stuck"].astype(bool).sum())
-    by_device = int((running["cause"] == Cause.TIMEOUT_PENDING).sum())
+    stuck = sum(each.stuck for each in job.running)
+    by_device = sum(each.cause == Cause.TIMEOUT_PENDING for each in job.running)
     why = "no in-progress timer: a device that stops half-way holds back its whole queue, and nothing ends that"
     if job.row["target_selection"] == "CONTINUOUS":
         why += "; a continuous job goes on so with every thing that joins"
@@ -153,25 +172,23 @@ def _timer(job: _Job, stuck_after: timedelta) -> _Lack:
         why += f"; {many(stuck, 'execution')} {agreeing(stuck, 'hangs', 'hang')} in it now"
     if by_device:
         why += f"; {by_device} of its executions {agreeing(by_device, 'has', 'have')} a step timer of the device's own"
-    minutes, basis = _timer_minutes(job.executions, stuck_after)
+    minutes, basis = _timer_minutes(job.longest_s, stuck_after)
     return _Lack(f"{why}. Suggested: {basis}", "timeoutConfig", {"inProgressTimeoutInMinutes": minutes})
 
 
-def _timer_minutes(executions: pd.DataFrame, stuck_after: timedelta) -> tuple[int, str]:
-    done = executions[executions["status"] == Status.SUCCEEDED]
-    took_s = (done["last_updated_at"] - done["started_at"]).dt.total_seconds().dropna()
+def _timer_minutes(longest_s: float | None, stuck_after: timedelta) -> tuple[int, str]:
     least = ceil(stuck_after.total_seconds() / 60)
-    if took_s.empty or 2 * took_s.max() / 60 <= least:
+    if longest_s is None or 2 * longest_s / 60 <= least:
         minutes, basis = least, "after which an execution counts as stuck here"
     else:
-        longest = duration_text(float(took_s.max()))
-        minutes, basis = ceil(2 * took_s.max() / 60), f"twice the {longest} of the longest that succeeded"
+        minutes = ceil(2 * longest_s / 60)
+        basis = f"twice the {duration_text(longest_s)} of the longest that succeeded"
     minutes = min(max(minutes, 1), _LONGEST_TIMER_MIN)
     return minutes, f"{duration_text(minutes * 60)}, {basis}; never less than the work takes"
 
 
 def _cancel(job: _Job) -> Iterator[_Lack]:
-    left = int((job.unfinished["cause"] == Cause.ORPHANED).sum())
+    left = sum(each.cause == Cause.ORPHANED for each in job.unfinished)
     if left and job.row["status"] == JobStatus.CANCELED:
         why = (
             f"cancelled without force: {left} IN_PROGRESS {agreeing(left, 'goes', 'go')} on all the same; a timer ends"
@@ -181,8 +198,7 @@ def _cancel(job: _Job) -> Iterator[_Lack]:
 
 def _end(job: _Job, as_of: datetime) -> Iterator[_Lack]:
     scheduling = job.row["scheduling"] or {}
-    rows = job.unfinished
-    waiting = int(((rows["status"] == Status.QUEUED) & rows["cause"].isin(_WAITS_FOR_DEVICE)).sum())
+    waiting = sum(each.status == Status.QUEUED and each.cause in _WAITS_FOR_DEVICE for each in job.unfinished)
     if waiting and not scheduling.get("endTime"):
         why = f"no end time: {waiting} QUEUED {agreeing(waiting, 'waits', 'wait')} for the device without end"
         times = {"endTime": as_of + _END_AFTER}
@@ -268,7 +284,7 @@ def _update(job: _Job, members: Mapping[str, Any], place: Place) -> tuple[str, t
     if "abortConfig" in changes and (failed := _aborts_at_once(job, changes["abortConfig"])):
         del changes["abortConfig"]
         remarks.append(f"abort criteria are left out: {failed}, so AWS would cancel the job at once")
-    running = int((job.unfinished["status"] == Status.IN_PROGRESS).sum())
+    running = len(job.running)
     if "timeoutConfig" in changes and running:
         keeps = agreeing(running, "keeps", "keep")
         remarks.append(f"the timer holds for what starts after it: {running} in progress {keeps} going without it")

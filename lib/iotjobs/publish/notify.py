@@ -11,12 +11,14 @@ from urllib.parse import urlsplit
 
 import urllib3
 
+from iotjobs.aws.concurrency import Overdue, in_time
 from iotjobs.errors import InvalidInput, IotJobsError
 from iotjobs.publish.summary import Summary
 
 _TRIES = 4
 _TIMEOUT_S = 10.0
 _COMMAND_TIMEOUT_S = 60.0
+_WEBHOOK_TIMEOUT_S = 120.0
 
 
 def run_command(summary: Summary, command: str, *, tries: int = _TRIES, backoff_s: float = 1.0) -> None:
@@ -50,10 +52,11 @@ def run_command(summary: Summary, command: str, *, tries: int = _TRIES, backoff_
     )
 
 
-def post(summary: Summary, url: str, *, backoff_s: float = 1.0) -> None:
+def post(summary: Summary, url: str, *, backoff_s: float = 1.0, within_s: float = _WEBHOOK_TIMEOUT_S) -> None:
     """Post the summary as JSON to a webhook; `text` is what chat services show. Redirects are not followed.
 
-    A busy or failing server is asked again, with pauses. Raises InvalidInput for what is no http(s) URL, IotJobsError
+    A busy or failing server is asked again, with pauses, for ``within_s`` seconds in all, however long it asks to wait
+    and whatever it sends: a schedule waits for this. Raises InvalidInput for what is no http(s) URL, IotJobsError
     when the webhook does not take it. The URL is often a secret: no message quotes it, only its host.
     """
     try:
@@ -71,9 +74,15 @@ def post(summary: Summary, url: str, *, backoff_s: float = 1.0) -> None:
         raise_on_redirect=False,
     )
     document = summary.as_document() | {"text": str(summary)}
-    try:
+
+    def ask() -> urllib3.BaseHTTPResponse:
         with urllib3.PoolManager(timeout=_TIMEOUT_S, retries=again) as pool:
-            answer = pool.request("POST", url, json=document, redirect=False)
+            return pool.request("POST", url, json=document, redirect=False, preload_content=False)
+
+    try:
+        answer = in_time(ask, within_s, thread="iotjobs-webhook")
+    except Overdue:
+        raise IotJobsError(f"the webhook at {host} did not take it within {within_s:g} s") from None
     except urllib3.exceptions.HTTPError as error:
         raise IotJobsError(f"the webhook at {host} did not answer ({type(error).__name__})") from None
     if not 200 <= answer.status < 300:  # noqa: PLR2004 - HTTP's own numbers

@@ -56,7 +56,7 @@ def read_summary(run_dir: Path) -> Summary:
             run=visible(run_dir.resolve().name),
             notebook=_matching(result["notebook"], _NOTEBOOK),
             outcome=outcome.value,
-            reason=visible(str(result.get("reason") or "")[:_LONGEST_REASON]),
+            reason=visible(_without_path(str(result.get("reason") or ""), run_dir)[:_LONGEST_REASON]),
             exit_code=outcome.exit_code,
             account=_optional(result.get("account"), _ACCOUNT),
             region=_optional(result.get("region"), _REGION),
@@ -67,6 +67,11 @@ def read_summary(run_dir: Path) -> Summary:
         )
     except (OSError, ValueError, OverflowError, KeyError, TypeError, AttributeError) as error:
         raise InvalidInput(f"{run_dir} holds no result of a run that can be read: {error}") from error
+
+
+def _without_path(reason: str, run_dir: Path) -> str:
+    """The reason with the directory's name for its path: where a machine keeps its runs is its own."""
+    return reason.replace(str(run_dir.resolve()), run_dir.resolve().name)
 
 
 def _matching(value: object, pattern: re.Pattern[str]) -> str:
