@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import botocore.tokens
-import botocore.utils
 import pytest
 
-from tests.aws_standin import CHAINS, StandIn
+from tests.aws_standin import CHAINS, StandIn, in_process
 
 #: Takes the settings of a way to log in and sets them for this process; `None` takes a variable away.
 Settings = Callable[[dict[str, str]], None]
@@ -26,18 +23,7 @@ def aws() -> Iterator[StandIn]:
 @pytest.fixture
 def use(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
     """Settings for this process in place of all that AWS ones there are."""
-
-    def settings(environment: dict[str, str]) -> None:
-        for name in [name for name in os.environ if name.startswith(("AWS_", "IOTJOBS_")) or "proxy" in name.lower()]:
-            monkeypatch.delenv(name)
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        home = Path(environment.get("HOME", str(tmp_path)))
-        # botocore looks up the home directory when it is imported
-        monkeypatch.setattr(botocore.tokens.SSOTokenProvider, "_SSO_TOKEN_CACHE_DIR", str(home / ".aws/sso/cache"))
-        monkeypatch.setattr(botocore.utils.JSONFileCache, "CACHE_DIR", str(home / ".aws/boto/cache"))
-
-    return settings
+    return lambda environment: in_process.use(monkeypatch, {"HOME": str(tmp_path)} | environment)
 
 
 @pytest.fixture

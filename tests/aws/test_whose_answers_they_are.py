@@ -190,3 +190,31 @@ def test_both_planes_and_sts_elsewhere_than_iot_are_said(aws: StandIn, log_in: L
 
 def _jobs(connection: Connection) -> list[object]:
     return [job for page in connection.pages("ListJobs", "jobs") for job in page]
+
+
+@pytest.mark.parametrize(
+    ("operation", "parameters", "answer"),
+    [
+        ("SearchIndex", {"queryString": "*"}, {"things": [None]}),
+        ("SearchIndex", {"queryString": "*"}, {"things": [{"thingName": 7}]}),
+        ("GetIndexingConfiguration", {}, {"thingIndexingConfiguration": {"thingIndexingMode": []}}),
+        ("GetThingConnectivityData", {"thingName": "t"}, {"disconnectReason": ["LOST"]}),
+        ("DescribeJob", {"jobId": "j"}, {"job": {"jobId": "j", "status": "COMPLETED", "namespaceId": [1]}}),
+        ("DescribeEndpoint", {}, {"endpointAddress": True}),
+    ],
+    ids=str,
+)
+def test_an_answer_that_is_not_of_awss_shape_is_an_error_and_no_answer(
+    front: Front, operation: str, parameters: dict[str, str], answer: dict[str, object]
+) -> None:
+    connection = connect()
+    front.body = json.dumps(answer).encode()
+    with pytest.raises(IotJobsError, match=rf"the answer to {operation}.* cannot be read .*which is no"):
+        connection.read(operation, **parameters)
+
+
+def test_an_answer_that_a_cache_kept_is_no_look(front: Front) -> None:
+    connection = connect()
+    front.body, front.headers = b'{"job": {"jobId": "j", "status": "COMPLETED"}}', {"Age": "30"}
+    with pytest.raises(IotJobsError, match=r"DescribeJob .* is 30 s old, from a cache"):
+        connection.read("DescribeJob", jobId="j")

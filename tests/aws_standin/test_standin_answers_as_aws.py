@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.exceptions import ConnectionError as NoConnection
-from botocore.tokens import SSOTokenProvider
 
-from tests.aws_standin import CHAINS, Fault, NotInTheModel, StandIn, control_plane
+from tests.aws_standin import CHAINS, Fault, NotInTheModel, StandIn, control_plane, in_process
 
 Client = Callable[..., Any]
 _MODELS = botocore.session.get_session().get_component("data_loader")
@@ -34,12 +32,7 @@ def log_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Cli
     """Log in to a stand-in by one of the chains; gives a maker of clients."""
 
     def use(standin: StandIn, chain: str = "static keys", **settings: str) -> Client:
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            monkeypatch.delenv(name)
-        for name, value in (CHAINS[chain](standin, tmp_path / chain) | settings).items():
-            monkeypatch.setenv(name, value)
-        # botocore looks up the home directory when it is imported
-        monkeypatch.setattr(SSOTokenProvider, "_SSO_TOKEN_CACHE_DIR", str(tmp_path / chain / ".aws/sso/cache"))
+        in_process.use(monkeypatch, CHAINS[chain](standin, tmp_path / chain) | settings)
         return lambda service, **more: _session().client(service, config=_ONCE, **more)
 
     return use

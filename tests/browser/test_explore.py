@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
+import nbformat
 import pytest
+from nbconvert import HTMLExporter
 from playwright.sync_api import Page, expect
 
 from tests.browser.lab_page import WAIT_MS, Lab, open_and_run
@@ -81,7 +85,7 @@ def test_the_table_is_sorted_filtered_and_walked_by_keyboard(explorer: Page) -> 
     assert len(ids) == len(set(ids))
 
 
-def test_after_the_kernel_is_gone_the_static_form_stands(explorer: Page) -> None:
+def test_where_no_kernel_answers_the_static_form_stands(explorer: Page, lab: Lab) -> None:
     page = explorer
     static = page.locator(".iotjobs-static")
     expect(static).to_be_hidden()
@@ -91,3 +95,27 @@ def test_after_the_kernel_is_gone_the_static_form_stands(explorer: Page) -> None
     expect(static).to_be_visible(timeout=WAIT_MS)
     expect(page.locator(".iotjobs-live")).to_be_hidden()
     expect(static.get_by_text("To act on it: menu Run")).to_be_visible()
+    expect(static.get_by_role("cell", name="pump-1").first).to_have_css("text-align", "left")
+
+    page.get_by_role("menuitem", name="File", exact=True).click()
+    page.get_by_text("Save Notebook", exact=True).click()
+    page.wait_for_function("() => !document.querySelector('.jp-Document .jp-mod-dirty')")
+    saved = nbformat.read(lab.folder / "explore.ipynb", as_version=4)
+    saved.metadata["machine"] = "another"  # so the server has not signed it: it is not trusted
+    nbformat.write(saved, lab.folder / "elsewhere.ipynb")
+    for notebook in ("explore.ipynb", "elsewhere.ipynb"):
+        page.goto(f"{lab.url}/lab/tree/{notebook}?reset")
+        expect(static).to_be_visible(timeout=WAIT_MS)
+        page.get_by_text("(ipykernel) | Idle").first.wait_for(timeout=WAIT_MS)
+        for words in _BROKEN:
+            expect(page.get_by_text(words).filter(visible=True)).to_have_count(0)
+    body, _resources = HTMLExporter().from_notebook_node(saved)
+    (lab.folder / "exported.html").write_text(re.sub(r"<script.*?</script>", "", body, flags=re.DOTALL))
+    page.goto((lab.folder / "exported.html").as_uri())
+    expect(static).to_be_visible()
+    for words in _BROKEN:
+        expect(page.get_by_text(words).filter(visible=True)).to_have_count(0)
+
+
+#: What a front end shows in place of a widget that it cannot show.
+_BROKEN = ("Loading widget", "Error displaying widget", "Explorer(children")

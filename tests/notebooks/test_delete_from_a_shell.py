@@ -46,6 +46,9 @@ def test_options_override_the_json_input_and_force_with_cancel_first_takes_what_
     assert (code, result["outcome"]) == (5, "refused")
     assert [refusal["guard"] for refusal in result["refusals"]] == ["unfinished_needs_force"]
     assert "IN_PROGRESS" in printed
+    executed = (tmp_path / "without" / "delete_job_execution.ipynb").read_text()
+    assert "Refused: " in executed
+    assert "papermill-error" not in executed
     assert _left(aged_fleet, name) == ["IN_PROGRESS"]
     code, result, _ = shell.run(tmp_path / "run", *asked, "--force", "--cancel-first")
     assert (code, result["outcome"]) == (0, "applied")

@@ -5,7 +5,6 @@ Slow, so not part of `make test`; `test_policies_on_the_service.py` has a sample
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from iotjobs.permissions import grant_of
 from tests.security.iam_service import (
     User,
     delete_one,
-    enforcing_service,
     left_by,
     our_policy,
     slot,
@@ -33,12 +31,6 @@ NOT_ASKED = {
     "iotjobsdata:GetPendingJobExecutions": "asked only for queues that the lists do not show whole",
 }
 VIEWS: dict[str, dict[str, object]] = {"account": {}, "job": {"job_id": "waits-39"}, "thing": {"thing_name": "slot-39"}}
-
-
-@pytest.fixture(scope="module")
-def root() -> Iterator[dict[str, str]]:
-    with enforcing_service() as settings:
-        yield settings
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ A sample; `make policies` cuts every action of every policy in turn.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,6 @@ from tests.security.iam_service import (
     User,
     causes,
     delete_one,
-    enforcing_service,
     left_by,
     our_policy,
     slot,
@@ -24,12 +22,6 @@ from tests.security.iam_service import (
     sweep_of,
     wrong_causes,
 )
-
-
-@pytest.fixture(scope="module")
-def root() -> Iterator[dict[str, str]]:
-    with enforcing_service() as settings:
-        yield settings
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ import iotjobs
 from iotjobs.errors import InvalidInput, NotFound
 from iotjobs.model import utc_text
 from iotjobs.sandbox.fleet import Fleet
+from iotjobs.workflows.delete import Deletion
 from tests.service.run_sweep import called
 
 
@@ -137,11 +138,16 @@ def test_the_phrase_of_the_delete_cancels_nothing_nor_the_other_way_round(
     assert _now(fleet, **names)["status"] == "QUEUED"
 
 
+def _chosen_in_the_panel(directory: Path, *execution: str) -> Deletion:
+    deletion = iotjobs.delete_job_execution(iotjobs.start("delete_job_execution", run_dir=str(directory)))
+    deletion.choose(*execution, keeps_record=True)
+    return deletion
+
+
 def test_a_person_may_choose_it_in_the_panel_of_a_delete(fresh_thing: tuple[Fleet, str], tmp_path: Path) -> None:
     fleet, thing = fresh_thing
     names = _job(fleet, thing)
-    deletion = iotjobs.delete_job_execution(iotjobs.start("delete_job_execution", run_dir=str(tmp_path)))
-    deletion.choose(names["job_id"], thing, "1", keeps_record=True)
+    deletion = _chosen_in_the_panel(tmp_path, names["job_id"], thing, "1")
     plan = deletion.plan().current_plan
     assert plan is not None
     assert plan.phrase.startswith(f"cancel {names['job_id']}/{thing}/1")
@@ -152,8 +158,7 @@ def test_a_person_may_choose_it_in_the_panel_of_a_delete(fresh_thing: tuple[Flee
 def test_a_number_that_is_not_the_newest_is_refused(fresh_thing: tuple[Fleet, str], tmp_path: Path) -> None:
     fleet, thing = fresh_thing
     names = _job(fleet, thing)
-    deletion = iotjobs.delete_job_execution(iotjobs.start("delete_job_execution", run_dir=str(tmp_path)))
-    deletion.choose(names["job_id"], thing, "7", keeps_record=True)
+    deletion = _chosen_in_the_panel(tmp_path, names["job_id"], thing, "7")
     assert [refusal.guard for refusal in deletion.plan().refusals] == ["newest_is_meant"]
 
 

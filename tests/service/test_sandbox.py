@@ -16,9 +16,11 @@ from threading import Thread
 
 import boto3
 import pytest
+from click.testing import CliRunner
 
 import iotjobs
 from iotjobs.aws.sandbox_proof import SECRET_VARIABLE, is_proven
+from iotjobs.cli import cli
 from iotjobs.errors import InvalidInput, IotJobsError
 from iotjobs.sandbox import demo
 from iotjobs.sandbox.fleet import EXPECTED_CAUSES, Fleet
@@ -248,3 +250,11 @@ def test_the_demo_starts_a_sandbox_unless_it_is_in_one(monkeypatch: pytest.Monke
     monkeypatch.setattr("iotjobs.sandbox.command.run", lambda command: started.append(command) or 0)  # type: ignore[func-returns-value]
     assert demo.main() == 0
     assert started == [[sys.executable, "-m", "iotjobs.sandbox.demo"]]
+
+
+def test_where_a_system_lacks_its_signals_the_sandbox_says_what_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(signal, "SIGHUP")  # as on Windows
+    ended = CliRunner().invoke(cli, ["sandbox", "--", "true"])
+    assert ended.exit_code == 1
+    assert "on Windows use WSL" in ended.output
+    assert CliRunner().invoke(cli, ["run", "sweep", "--help"]).exit_code == 0

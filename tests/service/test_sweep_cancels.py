@@ -99,12 +99,16 @@ def test_a_plan_file_edited_to_delete_is_refused(aged_fleet: Fleet, tmp_path: Pa
     assert [refusal.guard for refusal in edited.refusals] == ["plan_edited"]
 
 
-def test_stopped_and_run_again_it_goes_on(aged_fleet: Fleet, tmp_path: Path) -> None:
-    old_job(aged_fleet, "cancel-stopped", ["QUEUED"] * 3)
-    plan = sweep(tmp_path, job_id="cancel-stopped", **CANCEL)
+def _stop_after_the_first(directory: Path, job_id: str) -> None:
+    plan = sweep(directory, job_id=job_id, **CANCEL)
     assert plan.current_plan is not None
     done: list[Any] = []
     plan.apply(plan.current_plan.phrase, stop=lambda: bool(done), progress=done.append)
+
+
+def test_stopped_and_run_again_it_goes_on(aged_fleet: Fleet, tmp_path: Path) -> None:
+    old_job(aged_fleet, "cancel-stopped", ["QUEUED"] * 3)
+    _stop_after_the_first(tmp_path, "cancel-stopped")
     assert (result(tmp_path)["outcome"], len(called(tmp_path))) == ("interrupted", 1)
     again = sweep(tmp_path, job_id="cancel-stopped", **CANCEL)
     assert again.current_plan is not None
@@ -115,10 +119,7 @@ def test_stopped_and_run_again_it_goes_on(aged_fleet: Fleet, tmp_path: Path) -> 
 
 def test_the_other_action_does_not_go_on_with_it(aged_fleet: Fleet, tmp_path: Path) -> None:
     old_job(aged_fleet, "cancel-begun", ["QUEUED"] * 2)
-    plan = sweep(tmp_path, job_id="cancel-begun", **CANCEL)
-    assert plan.current_plan is not None
-    done: list[Any] = []
-    plan.apply(plan.current_plan.phrase, stop=lambda: bool(done), progress=done.append)
+    _stop_after_the_first(tmp_path, "cancel-begun")
     other = sweep(tmp_path, job_id="cancel-begun", force=True)
     assert [refusal.guard for refusal in other.refusals] == ["other_plan_begun"]
 

@@ -43,6 +43,7 @@ from iotjobs.project_file import Project
 _FIRST_ATTEMPTS = 3  # of the very first call: an endpoint that is not there should be said within seconds
 _PAGES_AT_ONCE = 16
 _A_MOMENT_S = 3.0
+_MOST_AGE_S = 1
 _READING_ERRORS = (AttributeError, KeyError, TypeError, ValueError, RecursionError, ResponseParserError)
 
 
@@ -287,6 +288,10 @@ class Connection:
         if call.changing and not answer.pop("FromAws", True):
             raise Unsettled(answered_oddly(call.operation, parameters, metadata.get("HTTPStatusCode", 0)))
         self._check_answer(call, parameters, answer)
+        age_s = metadata.get("HTTPHeaders", {}).get("age", "")
+        if age_s.isdecimal() and int(age_s) > _MOST_AGE_S and not call.changing:  # RFC 9111: Age
+            where = about(call.operation, parameters)
+            raise IotJobsError(f"the answer to {where} is {age_s} s old, from a cache on the way; {CHECK_ENDPOINT}")
         with self._counting:
             self.calls[call.operation] += 1
         return answer

@@ -37,6 +37,15 @@ _ARNS_IN: dict[str, tuple[str, str]] = {
     "DescribeThing": ("", "thingArn"),
 }
 _NOTHING = (b"", b"{}")
+_PYTHON_TYPES: dict[str, type | tuple[type, ...]] = {
+    "structure": dict,
+    "map": dict,
+    "list": list,
+    "string": str,
+    "boolean": bool,
+    **dict.fromkeys(("integer", "long"), int),
+    **dict.fromkeys(("float", "double", "timestamp"), (int, float)),
+}
 _OK = 200
 _ERRORS = 300
 
@@ -69,6 +78,30 @@ def arns(operation: str, answer: dict[str, Any]) -> set[str]:
     part = answer.get(outer) if outer else answer
     rows = part if isinstance(part, list) else [part]
     return {str(row[name]) for row in rows if isinstance(row, dict) and row.get(name)}
+
+
+def require_shape(shape: Any, value: Any, where: str) -> None:
+    """Raise ValueError where an answer is not of botocore's shape: botocore itself passes it on as it came."""
+    kind = shape.type_name
+    fits = isinstance(value, _PYTHON_TYPES.get(kind, object)) and (kind == "boolean" or not isinstance(value, bool))
+    if not fits:
+        raise ValueError(f"{where} is {ascii(value)[:80]}, which is no {kind}")
+    if kind == "structure":
+        for name, member in shape.members.items():
+            if value.get(name) is not None:
+                require_shape(member, value[name], f"{where}.{name}")
+    elif kind in {"list", "map"}:
+        for part in value if kind == "list" else value.values():
+            require_shape(shape.member if kind == "list" else shape.value, part, f"an item of {where}")
+
+
+def after_call(*, model: Any, parsed: dict[str, Any], http_response: Any, **_more: Any) -> None:
+    """Check a good answer against botocore's model of it; the rows of a listing are checked one by one, by `rows`.
+
+    Raises ValueError.
+    """
+    if http_response.status_code < _ERRORS and model.output_shape is not None and not model.name.startswith("List"):
+        require_shape(model.output_shape, parsed, "it")
 
 
 def before_parse(

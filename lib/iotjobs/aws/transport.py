@@ -225,6 +225,7 @@ class BotoTransport:
         client.meta.events.register(
             "before-parse", lambda **event: response_parsing.before_parse(raw=self._this.raw, **event)
         )
+        client.meta.events.register("after-call", response_parsing.after_call)
         return client
 
     def _exchange(

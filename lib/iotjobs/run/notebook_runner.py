@@ -22,9 +22,10 @@ from iotjobs.run.directory import RunDirectory, blank_result, ending_before, num
 from iotjobs.run.lock import NAMES, locked
 from iotjobs.run.process import echo, undisturbed
 from iotjobs.run.progress import on_terminal
-from iotjobs.run.report import write_report
+from iotjobs.run.report import BY_RUNNER, write_report
 
 _KERNEL = "iotjobs"
+_BANNER = "papermill-error-cell-tag"
 _RUNNER_LOCK = NAMES[1]
 _DYING_S = 5.0  # so long may the kernel of a run that was killed take to follow it
 _KERNEL_STARTS = 3
@@ -168,7 +169,7 @@ def _this_python(**environment: str) -> Iterator[None]:
         )
         paths = os.pathsep.join(filter(None, [folder, os.environ.get("JUPYTER_PATH")]))
         with _environment(
-            JUPYTER_PATH=paths, MPLBACKEND="agg", **environment
+            JUPYTER_PATH=paths, MPLBACKEND="agg", **{BY_RUNNER: "1"}, **environment
         ):  # figures depend on nothing of the caller's
             yield
 
@@ -189,13 +190,14 @@ def _environment(**values: str) -> Iterator[None]:
 
 
 def _tidy(executed: Path) -> None:
-    """Take this machine's paths out of the executed notebook: its metadata, and the parameters that were injected."""
+    """Take this machine's paths and papermill's banners out of the executed notebook."""
     document = files.read_json(executed, most_bytes=files.MOST_BYTES)
     document["metadata"]["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     papermill = document["metadata"].get("papermill", {})
     for holder, name in ((papermill, "input_path"), (papermill, "output_path"), (papermill["parameters"], "run_dir")):
         if holder.get(name):
             holder[name] = Path(holder[name]).name
+    document["cells"] = [cell for cell in document["cells"] if _BANNER not in cell["metadata"].get("tags", [])]
     for cell in document["cells"]:
         if "injected-parameters" in cell["metadata"].get("tags", []):
             cell["source"] = [_RUN_DIR.sub(r"\1", line) for line in cell["source"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import click
@@ -13,6 +14,11 @@ import click
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def sandbox(scenario: str, port: int | None, command: tuple[str, ...]) -> None:
     """Run COMMAND against an embedded service with an aged fleet; without COMMAND stay up and print exports."""
+    if not hasattr(signal, "SIGHUP"):
+        raise click.ClickException(
+            "the sandbox needs Linux or macOS, whose signals end it and what it started; on Windows use WSL. The "
+            "notebooks and `iotjobs run` need no sandbox"
+        )
     try:
         from iotjobs.sandbox import command as sandbox_command  # noqa: PLC0415 - needs the extra
     except ModuleNotFoundError as error:
