@@ -40,15 +40,21 @@ def open_and_run(page: Page, lab: Lab, notebook: str) -> None:
     page.get_by_text("Run All Cells", exact=True).click()
 
 
-def saved_report(page: Page, lab: Lab, notebook: str) -> str:
-    """Save the notebook as a person does, make its report, and return that report's words."""
+def save(page: Page, lab: Lab, notebook: str) -> None:
+    """Save the notebook by the menu, and wait until its file is written."""
     before = (lab.folder / notebook).stat().st_mtime_ns
-    page.keyboard.press("Control+s")
+    page.get_by_role("menuitem", name="File", exact=True).click()
+    page.get_by_text("Save Notebook", exact=True).click()
     page.wait_for_function("() => !document.querySelector('.jp-Document .jp-mod-dirty')")
     for _ in range(100):
         if (lab.folder / notebook).stat().st_mtime_ns != before:
             break
         page.wait_for_timeout(100)
+
+
+def saved_report(page: Page, lab: Lab, notebook: str) -> str:
+    """Save the notebook as a person does, make its report, and return that report's words."""
+    save(page, lab, notebook)
     report = lab.folder / "saved.html"
     write_report(lab.folder / notebook, report)
     return re.sub(r"<[^>]+>", "", report.read_text().partition("<main>")[2])

@@ -9,7 +9,7 @@ import pytest
 from nbconvert import HTMLExporter
 from playwright.sync_api import Page, expect
 
-from tests.browser.lab_page import WAIT_MS, Lab, open_and_run
+from tests.browser.lab_page import WAIT_MS, Lab, open_and_run, save
 
 pytestmark = pytest.mark.browser
 
@@ -97,9 +97,7 @@ def test_where_no_kernel_answers_the_static_form_stands(explorer: Page, lab: Lab
     expect(static.get_by_text("To act on it: menu Run")).to_be_visible()
     expect(static.get_by_role("cell", name="pump-1").first).to_have_css("text-align", "left")
 
-    page.get_by_role("menuitem", name="File", exact=True).click()
-    page.get_by_text("Save Notebook", exact=True).click()
-    page.wait_for_function("() => !document.querySelector('.jp-Document .jp-mod-dirty')")
+    save(page, lab, "explore.ipynb")
     saved = nbformat.read(lab.folder / "explore.ipynb", as_version=4)
     saved.metadata["machine"] = "another"  # so the server has not signed it: it is not trusted
     nbformat.write(saved, lab.folder / "elsewhere.ipynb")

@@ -41,7 +41,7 @@ def test_plan_prune_count_delete_and_see_what_became_of_it(page: Page, sandbox_l
     count = _live(page).get_by_label("Count", exact=True)
     expect(_delete(page)).to_have_text("Delete 4 executions", timeout=WAIT_MS)
     expect(_live(page).get_by_text("2 of 4 are not finished.")).to_be_visible()
-    expect(_live(page).get_by_text("CAUTION: gateway-hamburg-05 is IN_PROGRESS").first).to_be_visible()
+    expect(_live(page).get_by_text("CAUTION: gateway-hamburg-05 is IN_PROGRESS").last).to_be_visible()
 
     _live(page).locator("table[aria-label=plan] tr[data-place]", has_text="gateway-hamburg-05").click()
     _live(page).get_by_role("button", name="Leave the 1 selected out").click()
