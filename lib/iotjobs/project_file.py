@@ -118,7 +118,7 @@ def in_force(environment: Mapping[str, str] = os.environ, directory: Path | None
 def parse(content: bytes, *, name: str) -> Project:
     """The project file with these bytes. Raises InvalidInput."""
     try:
-        document = tomllib.loads(content.decode())
+        document = tomllib.loads(content.decode("utf-8-sig"))  # Windows begins a file with a mark
     except (ValueError, RecursionError) as error:  # no TOML, not UTF-8
         raise InvalidInput(f"the project file {name} cannot be read: {error}") from error
     readers: dict[str, Callable[[Any, str], Any]] = {

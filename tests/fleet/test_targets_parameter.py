@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from iotjobs import project_file
 from iotjobs.errors import InvalidInput
 from iotjobs.targets.target import read_targets, twice
 
@@ -44,6 +45,14 @@ def test_two_different_targets_of_one_name_are_invalid(tmp_path: Path) -> None:
     one = '[[target]]\nname = "a"\nregion = "{}"\nprofile = "p"\n'
     with pytest.raises(InvalidInput, match="two different targets named 'a'"):
         read_targets(_file(tmp_path, one.format("eu-west-1") + one.format("eu-west-2")))
+    with pytest.raises(InvalidInput, match="named 'A' and 'a'"):  # one directory on macOS and Windows
+        read_targets(_file(tmp_path, one.format("eu-west-1") + one.format("eu-west-1").replace('"a"', '"A"')))
+
+
+def test_the_mark_with_which_windows_begins_a_file_is_no_part_of_it(tmp_path: Path) -> None:
+    table = '\ufeff[[target]]\nname = "a"\nregion = "eu-west-1"\nprofile = "p"\n'
+    assert [target.name for target in read_targets(_file(tmp_path, table)).targets] == ["a"]
+    assert project_file.parse("\ufeffmax_deletes = 3\n".encode(), name="iotjobs.toml").max_deletes == 3
 
 
 @pytest.mark.parametrize(

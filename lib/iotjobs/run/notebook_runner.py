@@ -22,7 +22,7 @@ from iotjobs.run.directory import RunDirectory, blank_result, ending_before, num
 from iotjobs.run.lock import NAMES, locked
 from iotjobs.run.process import echo, undisturbed
 from iotjobs.run.progress import on_terminal
-from iotjobs.run.report import write_report
+from iotjobs.run.report import BY_RUNNER, write_report
 
 _KERNEL = "iotjobs"
 _BANNER = "papermill-error-cell-tag"
@@ -169,7 +169,7 @@ def _this_python(**environment: str) -> Iterator[None]:
         )
         paths = os.pathsep.join(filter(None, [folder, os.environ.get("JUPYTER_PATH")]))
         with _environment(
-            JUPYTER_PATH=paths, MPLBACKEND="agg", **environment
+            JUPYTER_PATH=paths, MPLBACKEND="agg", **{BY_RUNNER: "1"}, **environment
         ):  # figures depend on nothing of the caller's
             yield
 

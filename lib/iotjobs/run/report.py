@@ -24,6 +24,8 @@ from iotjobs.run import files
 _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; form-action 'none'; base-uri 'none'"
 )
+#: Set in the kernel of `iotjobs run`, which makes the report of the executed notebook itself.
+BY_RUNNER = "IOTJOBS_REPORT_BY_RUNNER"
 #: What the reader who is on call does next, by outcome; the others need nobody.
 _NEXT = {
     "error": "Mend what the reason names, then run again with the same run_dir: it goes on where it was.",

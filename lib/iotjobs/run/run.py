@@ -7,6 +7,7 @@ end: first as unfinished, then by `finish`, and by a hook of IPython when any ce
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -198,6 +199,8 @@ class Run:
 
     def write_report(self) -> None:
         """Leave `report.html` of the run as it stands; one that cannot be made is no reason to lose what was done."""
+        if os.environ.get(report.BY_RUNNER):
+            return
         path = notebooks.find(self.notebook)
         title = self.notebook if path is None else notebooks.title(path)
         try:

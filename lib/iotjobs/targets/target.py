@@ -102,13 +102,17 @@ def read_targets(value: str) -> TargetList:
 def unique(targets: Sequence[Target]) -> list[Target]:
     """Each target once, in order.
 
-    Raises InvalidInput for no target at all, for too many, and for two different targets of one name.
+    Raises InvalidInput for no target at all, for too many, and for two different targets of one name, or of names that
+    are one directory where a file system does not tell upper from lower case.
     """
     names: dict[str, Target] = {}
     for target in targets:
-        first = names.setdefault(target.name, target)
-        if first.place != target.place:
-            raise InvalidInput(f"targets has two different targets named {target.name!r}: give each its own name")
+        first = names.setdefault(target.name.casefold(), target)
+        if (first.place, first.name) != (target.place, target.name):
+            both = " and ".join(sorted({repr(first.name), repr(target.name)}))
+            raise InvalidInput(
+                f"targets has two different targets named {both}: give each a name of its own, by more than its case"
+            )
     if not names:
         raise InvalidInput("targets names no target: it takes PROFILE@REGION,… or the path of a TOML file")
     if len(names) > MOST_TARGETS:
@@ -135,7 +139,9 @@ def _from_text(part: str) -> Target:
 
 def _from_file(path: Path) -> TargetList:
     try:
-        document = tomllib.loads(read_given(path, most_bytes=_MOST_BYTES).decode())
+        document = tomllib.loads(
+            read_given(path, most_bytes=_MOST_BYTES).decode("utf-8-sig")
+        )  # Windows begins with a mark
     except (OSError, ValueError, RecursionError) as error:  # also: no TOML, not UTF-8
         why = getattr(error, "strerror", None) or error
         raise InvalidInput(f"the targets file {path.name} cannot be read: {why}") from error
