@@ -55,12 +55,13 @@ KEY = ["job_id", "thing_name", "execution_number"]
 class Place:
     """Where a snapshot was read: what a command needs to act there. None: the standard settings of the shell do.
 
-    ``endpoint`` only where it is configured and none of AWS's own.
+    ``endpoint`` only where it is configured and none of AWS's own; ``iot_alone``: not for STS, which is elsewhere.
     """
 
     profile: str | None = None
     region: str | None = None
     endpoint: str | None = None
+    iot_alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

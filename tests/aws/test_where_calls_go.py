@@ -10,7 +10,9 @@ import pytest
 from iotjobs.aws.connect import connect
 from iotjobs.aws.connection import Connection
 from iotjobs.aws.endpoints import described_url, is_loopback, partition_of
+from iotjobs.aws.read_fleet import place_of
 from iotjobs.aws.transport import Limits
+from iotjobs.diagnosis import commands
 from iotjobs.errors import Denied, InvalidInput, IotJobsError, NotFound
 from tests.aws_standin import StandIn, registry
 
@@ -210,6 +212,8 @@ def test_an_endpoint_elsewhere_is_other_and_said(aws: StandIn, log_in: LogIn) ->
     assert "neither AWS's nor the sandbox's" in words
     assert "without encryption" in words
     assert "STS" in words
+    printed = commands.iotjobs(place_of(connection), "run", "investigate")  # STS is not to be asked there either
+    assert printed.startswith("AWS_ENDPOINT_URL_IOT=http://iot.plant.example:8080 iotjobs ")
 
 
 def test_with_iot_alone_configured_the_device_plane_goes_there_too(aws: StandIn, log_in: LogIn) -> None:

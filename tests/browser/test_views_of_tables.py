@@ -71,3 +71,21 @@ def test_showing_a_step_shows_its_executions_and_the_queue_of_the_worst(step: in
     assert explorer.selection.thing_name == chosen.begin_with
     assert f"Executions of step {step + 1}" in explorer.scope.value
     assert explorer.output.outputs == ()
+
+
+@pytest.mark.parametrize(
+    ("column", "words", "things"),
+    [
+        ("job_id", "firmware-2 #1", ["pump-1", "valve-9"]),
+        ("suggestion", "force delete", ["pump-1"]),
+        ("suggestion", "force_delete", ["pump-1"]),
+        ("age_s", "3 d 18 h", ["valve-9"]),
+        ("status", "in progress", ["pump-1", HOSTILE]),
+    ],
+)
+def test_a_filter_looks_in_the_words_that_a_person_sees(column: str, words: str, things: list[str]) -> None:
+    grid = explore(build_findings()).executions
+    grid._handle_custom_msg(  # as from the browser
+        {"do": "filter", "name": column, "value": words}, []
+    )
+    assert grid.matches["thing_name"].tolist() == things

@@ -39,7 +39,7 @@ def test_each_cap_that_is_exceeded_is_named_once_with_what_would_do() -> None:
     both = in_force(DEFAULTS, (), Project())
     most, fraction_of_a = (str(each) for each in both.exceeded_by(30, [("a", 30, 40), ("b", 0, 5)]))
     assert most == (
-        "the rule matches 30 executions, more than max_deletes (25, the default): nothing is deleted. Narrow the rule, "
+        "the rule matches 30 executions, more than max_deletes (25, the default): nothing is done. Narrow the rule, "
         "or plan again with max_deletes of at least 30 if all of them are meant"
     )
     assert "30 of the 40 executions of job a, more than max_fraction (0.1, the default)" in fraction_of_a

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import subprocess
+from dataclasses import replace
 
 import botocore.session
 import pytest
@@ -64,6 +65,8 @@ def test_pasting_what_stands_for_no_command_does_nothing() -> None:
 def test_an_endpoint_that_was_configured_goes_along() -> None:
     assert shlex.split(commands.aws(TUNNEL, "iot", "list-jobs"))[-2:] == ["--endpoint-url", "http://127.0.0.1:4566"]
     assert commands.iotjobs(TUNNEL, "run", "investigate").startswith("AWS_ENDPOINT_URL=http://127.0.0.1:4566 iotjobs ")
+    alone = commands.iotjobs(replace(TUNNEL, iot_alone=True), "run", "investigate")  # STS stays where it is
+    assert alone.startswith("AWS_ENDPOINT_URL_IOT=http://127.0.0.1:4566 iotjobs ")
 
 
 def test_switches_and_what_is_left_out() -> None:

@@ -166,13 +166,14 @@ def test_a_list_far_longer_than_its_job_is_an_error() -> None:
         _read(Service(_names(10_500), jobProcessDetails=_counts(0, 100)))
 
 
-def test_an_empty_page_of_the_index_is_not_its_last_one() -> None:
+def test_an_empty_page_of_the_index_is_not_its_last_one_and_a_document_without_a_name_is_nobodys() -> None:
     service = Service(["thing-1", "thing-2"], jobProcessDetails=_counts(2, 0))
     whole = service.pages
 
     def pages(operation: str, key: str, **asked: Any) -> Iterator[list[dict[str, Any]]]:
         if operation == "SearchIndex":
             yield []
+            yield [{}, *next(whole(operation, key, **asked))]
         yield from whole(operation, key, **asked)
 
     service.pages = pages  # type: ignore[method-assign]

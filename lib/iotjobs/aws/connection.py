@@ -93,9 +93,10 @@ class Connection:
             self.endpoint_kind = "sandbox"
         plane = PlaneSettings(self.region, self._partition, control_url, transport.endpoint("iot-jobs-data"))
         self._device_plane = DevicePlane(plane, self._describe_endpoint)
-        place = endpoints.warnings(
-            self._partition, self.endpoint_kind, control_url, transport.endpoint("sts"), plane.default_url
-        )
+        sts_url = transport.endpoint("sts")
+        #: Whether the caller's identity is asked at another place than the jobs.
+        self.sts_elsewhere = address(sts_url) != self.endpoint
+        place = endpoints.warnings(self._partition, self.endpoint_kind, control_url, sts_url, plane.default_url)
         self._warnings = [*warnings, *place]
 
     @property

@@ -212,7 +212,7 @@ def _with_ended(snapshot: FleetSnapshot, ended: pd.DataFrame, gaps: Sequence[Gap
 def place_of(connection: Connection) -> Place:
     """Where a connection reads, as a command must say it: an endpoint only where it is none of AWS's own."""
     endpoint = None if connection.endpoint_kind == "aws" else connection.endpoint
-    return Place(connection.profile, connection.region, endpoint)
+    return Place(connection.profile, connection.region, endpoint, iot_alone=connection.sts_elsewhere)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ class Exceeded:
         remedy = (
             f"Narrow the rule, or plan again with {self.cap.name} of at least {self.needed} if all of them are meant"
         )
-        return f"the rule matches {self.what}, more than {self.cap}: nothing is deleted. {self._hopeless or remedy}"
+        return f"the rule matches {self.what}, more than {self.cap}: nothing is done. {self._hopeless or remedy}"
 
     @property
     def beside_a_command(self) -> str:

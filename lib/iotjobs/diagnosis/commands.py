@@ -37,7 +37,8 @@ def iotjobs(place: Place, *words: str, **options: Value) -> str:
     )
     if place.endpoint is None or command == UNSAFE:
         return command
-    return f"AWS_ENDPOINT_URL={shlex.quote(place.endpoint)} {command}"
+    variable = "AWS_ENDPOINT_URL_IOT" if place.iot_alone else "AWS_ENDPOINT_URL"  # either is stronger than a profile's
+    return f"{variable}={shlex.quote(place.endpoint)} {command}"
 
 
 def _words(options: dict[str, Value]) -> list[str]:

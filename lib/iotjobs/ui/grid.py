@@ -119,6 +119,7 @@ class Grid(anywidget.AnyWidget):
     def _set(self, frame: pd.DataFrame) -> None:
         self.frame = frame.reset_index(drop=True)
         self._texts: dict[str, pd.Series] = {}
+        self._whole: pd.Series | None = None
         self._places: list[int] = []
         self._page = 0
         self.chosen = ()
@@ -127,7 +128,7 @@ class Grid(anywidget.AnyWidget):
     def _match(self) -> None:
         fits = pd.Series(True, index=self.frame.index)
         for word in _plain(self._search).split():
-            fits &= self._text_of(self._columns).str.contains(word, regex=False)
+            fits &= self._whole_text().str.contains(word, regex=False)
         for name, part in self._filters.items():
             columns = [column for column in self._columns if column.name == name]
             fits &= self._text_of(columns).str.contains(_plain(part).strip(), regex=False)
@@ -139,6 +140,11 @@ class Grid(anywidget.AnyWidget):
         self.matched += 1
         self._page = min(self._page, max(0, ceil(len(self._places) / self._length) - 1))
         self._draw()
+
+    def _whole_text(self) -> pd.Series:
+        if self._whole is None:
+            self._whole = self._text_of(self._columns)
+        return self._whole
 
     def _text_of(self, columns: Iterable[GridColumn]) -> pd.Series:
         """The columns as one text a row, such as `_plain` makes; made when first asked for."""
