@@ -55,6 +55,7 @@ def test_each_printed_command_plans_what_the_view_shows(findings: Findings, tmp_
 def test_a_change_that_prevents_the_next_one_is_taken_by_the_service(
     findings: Findings, aged_fleet: Fleet, tmp_path: Path
 ) -> None:
+    assert findings.preventions is findings.preventions  # worked out once: the record and the view both ask
     (before,) = findings.preventions.jobs
     assert before.job_id == "printed-job"
     assert _lacks(before) == {"no in-progress timer", "no end time", "no retries", "no abort criteria"}

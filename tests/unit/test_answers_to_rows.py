@@ -11,6 +11,7 @@ from iotjobs.aws.connection import Connection
 from iotjobs.aws.executions import describe_execution, job_executions, newest_execution, thing_executions
 from iotjobs.aws.jobs import Jobs, describe, describe_job, fill_in, list_all
 from iotjobs.aws.rows import timer
+from iotjobs.aws.things import group_members
 from iotjobs.errors import Denied, IotJobsError, NotFound
 from iotjobs.model import ExecutionKey, Status
 
@@ -91,6 +92,12 @@ def test_a_name_that_no_thing_can_have_is_an_error_and_shown_as_it_is(name: str)
 def test_a_row_that_is_none_is_an_error(row: Any) -> None:
     with pytest.raises(IotJobsError, match="the answer to ListJobExecutionsForThing"):
         thing_executions(Answers(ListJobExecutionsForThing=[[row]]), "thing")
+
+
+@pytest.mark.parametrize("name", [None, 7, "", "a b"], ids=str)
+def test_a_member_of_a_group_that_has_no_name_is_an_error_and_no_smaller_group(name: Any) -> None:
+    with pytest.raises(IotJobsError, match="ListThingsInThingGroup about group pumps names the thing"):
+        group_members(Answers(ListThingsInThingGroup=[["pump-1", name]]), "pumps")
 
 
 @pytest.mark.parametrize("item", [{}, {"jobExecutionSummary": None}, {"jobExecutionSummary": [1]}], ids=str)

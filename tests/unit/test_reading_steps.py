@@ -12,7 +12,7 @@ from iotjobs.aws.read_fleet import read_fleet
 from iotjobs.aws.things import require_thing
 from iotjobs.errors import Denied, IotJobsError, NotFound, Unavailable
 from iotjobs.model import Status
-from iotjobs.snapshot import FleetSnapshot
+from iotjobs.snapshot import FleetSnapshot, Place
 from tests.contract_oracle import NOW
 
 ACCOUNT, REGION = "000000000000", "eu-central-1"
@@ -23,6 +23,7 @@ class Service:
     """A connection to a job whose pages, state and counts the test sets; `calls` are those that were made."""
 
     account, region, profile, endpoint, endpoint_kind = ACCOUNT, REGION, "plant", "https://iot.example", "aws"
+    sts_elsewhere = False
 
     def __init__(self, *readings: list[str], status: str = "IN_PROGRESS", **job: Any) -> None:
         self.readings = list(readings)
@@ -166,13 +167,14 @@ def test_a_list_far_longer_than_its_job_is_an_error() -> None:
         _read(Service(_names(10_500), jobProcessDetails=_counts(0, 100)))
 
 
-def test_an_empty_page_of_the_index_is_not_its_last_one() -> None:
+def test_an_empty_page_of_the_index_is_not_its_last_one_and_a_document_without_a_name_is_nobodys() -> None:
     service = Service(["thing-1", "thing-2"], jobProcessDetails=_counts(2, 0))
     whole = service.pages
 
     def pages(operation: str, key: str, **asked: Any) -> Iterator[list[dict[str, Any]]]:
         if operation == "SearchIndex":
             yield []
+            yield [{}, *next(whole(operation, key, **asked))]
         yield from whole(operation, key, **asked)
 
     service.pages = pages  # type: ignore[method-assign]
@@ -210,7 +212,7 @@ def test_they_are_an_error_too_where_a_call_is_only_made_to_say_what_is_missing(
 
 def test_a_snapshot_says_where_it_was_read() -> None:
     service = Service(["thing-1"], jobProcessDetails=_counts(1, 0))
-    assert str(_read(service).place) == "Place(profile='plant', region='eu-central-1', endpoint=None)"
+    assert _read(service).place == Place("plant", REGION, endpoint=None)
     service.endpoint_kind = "other"
     assert _read(service).place.endpoint == "https://iot.example"
 

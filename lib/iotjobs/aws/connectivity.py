@@ -116,7 +116,12 @@ def _query(connection: Connection, names: Sequence[str]) -> dict[str, Document]:
     """The index's documents of a few things."""
     pages = _pages(connection, " OR ".join(f'thingName:"{name}"' for name in names))
     page = next(filter(None, pages), [])  # one may be empty and not the last
-    return {item["thingName"]: item for item in page if item["thingName"] in names}
+    return {name: document for name, document in _named(page).items() if name in names}
+
+
+def _named(page: Iterable[Document]) -> dict[str, Document]:
+    """Documents by the thing's name; one without a name tells nothing of anybody."""
+    return {document["thingName"]: document for document in page if document.get("thingName")}
 
 
 def _live(connection: Connection, names: Sequence[str]) -> dict[str, Document]:
@@ -143,7 +148,7 @@ def _by_pages(connection: Connection, things: Sequence[str]) -> tuple[dict[str, 
     if len(things) <= FEW_THINGS:
         return {}, None
     pages = _pages(connection, _common_query(things))
-    return by_page(pages, set(things), lambda page: {item["thingName"]: item for item in page}, least=_QUERY_TERMS)
+    return by_page(pages, set(things), _named, least=_QUERY_TERMS)
 
 
 def _search(connection: Connection, things: Sequence[str]) -> tuple[dict[str, Document], IotJobsError | None]:

@@ -14,10 +14,11 @@ from iotjobs.aws.connection import Connection
 from iotjobs.aws.connectivity import FEW_THINGS, Document, Lookup, by_page
 from iotjobs.aws.executions import PAGE_ROWS
 from iotjobs.aws.gaps import error_gap, reason, remedy
+from iotjobs.aws.rows import odd_answer
 from iotjobs.columns import table
 from iotjobs.diagnosis import commands
 from iotjobs.errors import Denied, IotJobsError, NotFound
-from iotjobs.model import LATEST_S
+from iotjobs.model import LATEST_S, THING_NAME
 from iotjobs.permissions import allow
 from iotjobs.snapshot import THING_COLUMNS, Evidence, Gap, Place
 
@@ -29,11 +30,20 @@ def list_things(connection: Connection) -> Iterator[set[str]]:
 
 
 def group_members(connection: Connection, group: str) -> set[str]:
-    """The things of a group and of the groups below it (ListThingsInThingGroup, all pages). Raises NotFound."""
+    """The things of a group and of the groups below it (ListThingsInThingGroup, all pages).
+
+    Raises NotFound, and IotJobsError for what is no name: a group read in part would make a plan smaller.
+    """
     pages = connection.pages(
         "ListThingsInThingGroup", "things", thingGroupName=group, recursive=True, maxResults=PAGE_ROWS
     )
-    return {str(name) for page in pages for name in page}
+    names: list[Any] = [name for page in pages for name in page]
+    for name in names:
+        if not isinstance(name, str) or not THING_NAME.fullmatch(name):
+            raise odd_answer(
+                "ListThingsInThingGroup", f"about group {group} names the thing {ascii(name)[:80]}, which is no name"
+            )
+    return set(names)
 
 
 def require_thing(connection: Connection, thing_name: str) -> list[Gap]:
