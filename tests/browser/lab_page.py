@@ -42,12 +42,13 @@ def open_and_run(page: Page, lab: Lab, notebook: str) -> None:
 
 def save(page: Page, lab: Lab, notebook: str) -> None:
     """Save the notebook by the menu, and wait until its file is written."""
-    before = (lab.folder / notebook).stat().st_mtime_ns
+    file = lab.folder / notebook
+    before = file.stat().st_mtime_ns
     page.get_by_role("menuitem", name="File", exact=True).click()
     page.get_by_text("Save Notebook", exact=True).click()
     page.wait_for_function("() => !document.querySelector('.jp-Document .jp-mod-dirty')")
     for _ in range(100):
-        if (lab.folder / notebook).stat().st_mtime_ns != before:
+        if file.stat().st_mtime_ns != before and file.read_text().endswith("}\n"):  # it is emptied, then written
             break
         page.wait_for_timeout(100)
 
