@@ -49,6 +49,11 @@ class Denied(IotJobsError):
         self.expired = expired
 
 
+def about_credentials(error: IotJobsError) -> bool:
+    """Whether it is the credentials that are refused, for all calls alike: then nothing else can be read either."""
+    return isinstance(error, Denied) and error.action is None
+
+
 class NotFound(IotJobsError):
     """The job, thing or execution does not exist in this account and region."""
 

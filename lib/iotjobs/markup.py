@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from iotjobs.diagnosis.colours import CAUSE_LOOKS, STATUS_LOOKS
 from iotjobs.diagnosis.evidence_text import duration_text
-from iotjobs.plurals import agreeing, many
+from iotjobs.plurals import agreeing, many, thousands
 from iotjobs.visible_text import visible_text
 
 #: No value takes more of a page than this; the files of the run have it whole.
@@ -120,7 +120,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
     )
     environment.filters |= {"age": age, "agreeing": agreeing, "exact": exact, "in_lines": in_lines}
-    environment.filters |= {"many": many, "spaced": spaced}
+    environment.filters |= {"many": many, "spaced": spaced, "thousands": thousands}
     environment.globals["HATCHED"] = {name for name, look in _LOOKS.items() if look.hatch}
     return environment
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 
 def many(count: int, noun: str, plural: str | None = None) -> str:
     """`1 execution`, `2 executions`, `12 000 executions`."""
-    return f"{count:,} {agreeing(count, noun, plural or f'{noun}s')}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+    return f"{thousands(count)} {agreeing(count, noun, plural or f'{noun}s')}"
+
+
+def thousands(count: int) -> str:
+    """`12 000`: digits in threes."""
+    return f"{count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
 def agreeing(count: int, one: str, several: str) -> str:

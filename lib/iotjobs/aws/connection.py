@@ -37,6 +37,7 @@ from iotjobs.errors import (
     Throttled,
     Unavailable,
     Unsettled,
+    about_credentials,
 )
 from iotjobs.project_file import Project
 
@@ -179,7 +180,7 @@ class Connection:
         try:
             return self._read("iot-jobs-data", operation, parameters, endpoint=self._device_plane.url())
         except IotJobsError as error:
-            credentials = isinstance(error, Denied) and error.action is None
+            credentials = about_credentials(error)
             # a host of another account or an old one has no executions at all, so what it does not find is looked up
             ended = isinstance(error, NotFound) and error.code != "ResourceNotFoundException"
             if credentials or ended or isinstance(error, Throttled | Refused):

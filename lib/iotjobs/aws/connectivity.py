@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from iotjobs.aws import concurrency
 from iotjobs.aws.concurrency import map_concurrently, side_by_side
 from iotjobs.aws.connection import Connection
-from iotjobs.errors import Denied, IotJobsError, NotFound
+from iotjobs.errors import Denied, IotJobsError, NotFound, about_credentials
 
 #: For so few things a call each is taken without asking whether pages would be fewer.
 FEW_THINGS = 25
@@ -201,7 +201,7 @@ def by_page(
             if wanted <= facts.keys() or (number >= _PAGES_AT_LEAST and len(facts) < least * number):
                 break
     except IotJobsError as error:
-        if isinstance(error, Denied) and error.action is None:
+        if about_credentials(error):
             raise
         return facts, error
     return facts, None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from iotjobs.errors import Denied, IotJobsError, NotFound, Throttled
+from iotjobs.errors import Denied, IotJobsError, NotFound, Throttled, about_credentials
 from iotjobs.permissions import allow
 from iotjobs.snapshot import Gap
 
@@ -13,7 +13,7 @@ from iotjobs.snapshot import Gap
 def error_gap(evidence: str, error: IotJobsError, *, about: Iterable[str] = ()) -> Gap:
     """The gap that an error leaves. Raises the error where it is about the credentials: then nothing can be read."""
     denied = isinstance(error, Denied)
-    if isinstance(error, Denied) and error.action is None:
+    if about_credentials(error):
         raise error
     return Gap(evidence, reason(error), remedy(error), frozenset(about), denied=denied)
 

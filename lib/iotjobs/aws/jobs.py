@@ -17,7 +17,7 @@ from iotjobs.aws.executions import PAGE_ROWS
 from iotjobs.aws.gaps import error_gap
 from iotjobs.aws.rows import job_row, jobs_table
 from iotjobs.diagnosis import commands, schedule
-from iotjobs.errors import Denied, IotJobsError, NotFound
+from iotjobs.errors import IotJobsError, NotFound, about_credentials
 from iotjobs.model import UNFINISHED, JobStatus, Status
 from iotjobs.snapshot import Evidence, Gap, Place
 
@@ -60,7 +60,7 @@ def _or_gap(snapshot: dict[str, Any], part: str, connection: Connection, operati
     try:
         return connection.read(operation, jobId=job_id)
     except IotJobsError as error:
-        if isinstance(error, Denied) and error.action is None:
+        if about_credentials(error):
             raise
         snapshot["gaps"].append(f"the job's {part} could not be read: {error}")
         return {}

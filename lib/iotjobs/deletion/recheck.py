@@ -9,11 +9,7 @@ from iotjobs.aws.connection import Connection
 from iotjobs.deletion import last_look
 from iotjobs.deletion.last_look import Drifted
 from iotjobs.deletion.plan import Plan
-from iotjobs.errors import (
-    Denied,
-    IotJobsError,
-    NotFound,
-)
+from iotjobs.errors import IotJobsError, NotFound, about_credentials
 from iotjobs.model import Execution
 
 #: The device's plane tells whole seconds: so long before its plan an execution must have been queued, else another one
@@ -58,7 +54,7 @@ def unmoved_on_device_plane(connection: Connection, plan: Plan) -> Execution | N
     try:
         now = fetch.newest_unfinished(connection, job_id=plan.key.job_id, thing_name=plan.key.thing_name)
     except IotJobsError as error:
-        if isinstance(error, Denied) and error.action is None:
+        if about_credentials(error):
             raise
         return None
     return None if now.key != plan.key or last_look.unchanged(plan.execution, now) else now
@@ -75,7 +71,7 @@ def list_without_it(connection: Connection, plan: Plan) -> fetch.ThingList | Non
     try:
         listed = fetch.thing_list(connection, plan.key.thing_name)
     except IotJobsError as error:
-        if isinstance(error, Denied) and error.action is None:
+        if about_credentials(error):
             raise
         return None
     return None if len(listed) >= fetch.PAGE_ROWS or listed.states(plan.identity) else listed
